@@ -2,10 +2,11 @@ module github.com/gatewayd/terraform-provider-gatewayd
 
 go 1.26.0
 
+require github.com/google/go-cmp v0.7.0
+
 require (
 	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/danielgtaylor/huma/v2 v2.39.0 // indirect
-	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/hashicorp/errwrap v1.1.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect

@@ -1,0 +1,136 @@
+package spec
+
+import (
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Check returns what is wrong with an object by itself: every field against its tag, then the rules between fields. It
+// needs no network and no other object, so Terraform runs it at validate and plan, the API at a write, and the daemon
+// at load, where it only reports.
+func Check(o Object) Problems {
+	var ps Problems
+	checkStruct(&ps, "", KindOf(o).fields, reflect.ValueOf(o).Elem())
+	o.check(&ps)
+	return ps
+}
+
+func checkStruct(ps *Problems, path string, fields []Field, v reflect.Value) {
+	for i := range fields {
+		f := &fields[i]
+		f.checkValue(ps, join(path, f.Name), v.Field(f.index))
+	}
+}
+
+func (f *Field) checkValue(ps *Problems, path string, v reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return
+		}
+		v = v.Elem()
+	}
+	if f.Required && v.IsZero() {
+		ps.Add(path, "is required")
+		return
+	}
+	switch f.Type {
+	case Bool:
+	case Int:
+		if n := v.Int(); f.Range != nil && (n < f.Range.Min || n > f.Range.Max) {
+			ps.Add(path, "must be %s, not %d", f.Range, n)
+		}
+	case DurationOf:
+		f.checkDuration(ps, path, v.String())
+	case String:
+		f.checkString(ps, path, v.String())
+	case List, SetOf:
+		f.checkSize(ps, path, v.Len())
+		f.checkElements(ps, path, v.Interface().([]string))
+	case Map:
+		f.checkSize(ps, path, v.Len())
+		for _, k := range sortedKeys(v) {
+			if err := checkName(k); err != nil {
+				ps.Add(key(path, k), "has a key that %s", err)
+			}
+			checkStruct(ps, key(path, k), f.Fields, v.MapIndex(reflect.ValueOf(k)))
+		}
+	case ObjectOf:
+		checkStruct(ps, path, f.Fields, v)
+	}
+}
+
+func (f *Field) checkSize(ps *Problems, path string, n int) {
+	if f.Range != nil && (int64(n) < f.Range.Min || int64(n) > f.Range.Max) {
+		ps.Add(path, "must have %s entries, not %d", f.Range, n)
+	}
+}
+
+func (f *Field) checkElements(ps *Problems, path string, elements []string) {
+	seen := map[string]bool{}
+	for i, s := range elements {
+		// An element of a set has no index that a user could count, so its value stands in the text.
+		where, named := at(path, i), ""
+		if f.Type == SetOf {
+			where, named = path, quoteShort(s)+" "
+		}
+		if seen[s] {
+			ps.Add(where, "%sis given twice", named)
+		}
+		seen[s] = true
+		if err := formats[f.Format](s); err != nil {
+			ps.Add(where, "%s%s", named, err)
+		}
+	}
+}
+
+func (f *Field) checkDuration(ps *Problems, path, s string) {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		ps.Add(path, "must be a duration such as \"30s\" or \"1h30m\", not %s", quoteShort(s))
+	case f.Range != nil && (int64(d) < f.Range.Min || int64(d) > f.Range.Max):
+		ps.Add(path, "must be %s, not %s", f.Range, s)
+	}
+}
+
+func (f *Field) checkString(ps *Problems, path, s string) {
+	if s == "" {
+		// An optional "" would come back as null in generated configuration, so it is legal as a default only.
+		if f.Default != "" {
+			ps.Add(path, "must not be empty; leave it out instead")
+		}
+		return
+	}
+	if f.Range != nil && (int64(len(s)) < f.Range.Min || int64(len(s)) > f.Range.Max) {
+		ps.Add(path, "must be %s bytes long, not %d", f.Range, len(s))
+		return
+	}
+	if len(f.OneOf) > 0 && !contains(f.OneOf, s) {
+		ps.Add(path, "must be one of %s, not %s", strings.Join(f.OneOf, ", "), quoteShort(s))
+	}
+	if f.Format != "" {
+		if err := formats[f.Format](s); err != nil {
+			ps.Add(path, "%s", err)
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func sortedKeys(v reflect.Value) []string {
+	keys := make([]string, 0, v.Len())
+	for _, k := range v.MapKeys() {
+		keys = append(keys, k.String())
+	}
+	sort.Strings(keys)
+	return keys
+}

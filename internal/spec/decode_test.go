@@ -1,0 +1,106 @@
+package spec
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDecodeSaysWhereAndWhat(t *testing.T) {
+	for _, c := range []struct {
+		kind  *Kind
+		in    string
+		path  string
+		words string
+	}{
+		{Pools, `{"name":"a","name":"b"}`, "name", "given twice"},
+		{Pools, `{"Name":"a"}`, "Name", `written "name"`},
+		{Pools, `{"name":"a","targets":{"x":{"prot":1}}}`, `targets["x"].prot`, "not a known field"},
+		{Pools, `{"name":"a","targets":{"x.y":{"port":"1"}}}`, `targets["x.y"].port`, "a whole number"},
+		{Pools, `{"name":"a","targets":{"x":{"port":1.5}}}`, `targets["x"].port`, "not 1.5"},
+		{Pools, `{"name":"a","targets":[]}`, `targets`, "must be an object, not a list"},
+		{Pools, `{"name":"a","targets":{"x":{"weight":null}}}`, `targets["x"].weight`, "not null"},
+		{Pools, `{"name":"a"`, "", "broken"},
+		{Pools, ``, "", "empty"},
+		{Pools, "{\"name\":\"\xff\"}", "", "UTF-8"},
+		{Pools, `{"name":"a"} {}`, "", "behind the JSON"},
+		{Pools, strings.Repeat("[", 100), strings.Repeat("[0]", 32), "deeper"},
+		{Probes, `{"name":"a","match":{"statuses":["200",1]}}`, "match.statuses[1]", "must be a string"},
+		{Probes, `{"name":"a","match":{"statuses":null}}`, "match.statuses", "not null"},
+		{Rules, `{"name":"a","match":{"host":1}}`, "match.host", "there are hostnames, paths"},
+	} {
+		o, ps := Decode(c.kind, []byte(c.in))
+		if o != nil || len(ps) != 1 || ps[0].Path != c.path || !strings.Contains(ps[0].Message, c.words) {
+			t.Errorf("%s: want a problem at %q saying %q, got %v", c.in, c.path, c.words, ps)
+		}
+	}
+}
+
+func TestDecodeSetsDefaultsAtEveryLevel(t *testing.T) {
+	o, ps := Decode(Settings, []byte(`{"name":"s","keep_alive":{"max_idle":3}}`))
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	want := Settings.New().(*Setting)
+	want.Name, want.KeepAlive.MaxIdle = "s", 3
+	if diff := cmp.Diff(want, o); diff != "" || want.KeepAlive.IdleTimeout != "4s" {
+		t.Error(diff)
+	}
+	o, ps = Decode(Pools, []byte(`{"name":"p","targets":{"a":{"address":"::1"}}}`))
+	if ps != nil || o.(*Pool).Targets["a"].Weight != 1 {
+		t.Errorf("want weight 1, got %v %v", o, ps)
+	}
+}
+
+func TestSparseLeavesOutDefaults(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"name":"s"}`: `{"name":"s"}`,
+		`{"name":"s","port":8080,"keep_alive":{"max_idle":64}}`: `{"name":"s","port":8080}`,
+		`{"name":"s","keep_alive":{"max_idle":6},"retries":1}`:  `{"keep_alive":{"max_idle":6},"name":"s"}`,
+	} {
+		o, ps := Decode(Settings, []byte(in))
+		if ps != nil {
+			t.Fatal(ps)
+		}
+		if got := string(EncodeSparse(o)); got != want {
+			t.Errorf("%s: want %s, got %s", in, want, got)
+		}
+	}
+	o, ps := Decode(Pools, []byte(`{"name":"p","targets":{"a":{"address":"::1","weight":1},"b":{"address":"::2","weight":5}}}`))
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	if got, want := string(EncodeSparse(o)), `{"name":"p","targets":{"a":{"address":"::1"},"b":{"address":"::2","weight":5}}}`; got != want {
+		t.Errorf("want %s, got %s", want, got)
+	}
+}
+
+// FuzzDecode: nothing panics, and what is accepted comes back the same after Encode and after EncodeSparse.
+func FuzzDecode(f *testing.F) {
+	f.Add(0, `{"name":"web","port":80,"hostnames":["a.example"]}`)
+	f.Add(1, `{"name":"p","targets":{"a":{"address":"127.0.0.1","port":1,"weight":0}}}`)
+	f.Add(2, `{"name":"p","match":{"statuses":["200"],"body":"ok"}}`)
+	f.Add(3, `{"name":"s","keep_alive":{}}`)
+	f.Add(4, `{"name":"r","match":null}`)
+	f.Fuzz(func(t *testing.T, kind int, in string) {
+		if kind < 0 || kind >= len(Kinds()) {
+			return
+		}
+		k := Kinds()[kind]
+		o, ps := Decode(k, []byte(in))
+		if ps != nil {
+			return
+		}
+		Check(o)
+		for _, out := range [][]byte{Encode(o), EncodeSparse(o)} {
+			back, ps := Decode(k, out)
+			if ps != nil {
+				t.Fatalf("%s: written as %s: %v", in, out, ps)
+			}
+			if diff := cmp.Diff(o, back); diff != "" {
+				t.Fatalf("%s: written as %s: %s", in, out, diff)
+			}
+		}
+	})
+}

@@ -1,0 +1,177 @@
+package spec
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// formats are the grammars that a field's "is=" tag can name. Each says what is wrong with a string, or nil.
+var formats = map[string]func(string) error{
+	"name":         checkName,
+	"ip":           checkIP,
+	"hostname":     checkHostname,
+	"authority":    checkAuthority,
+	"request_path": checkRequestPath,
+	"path_pattern": checkPathPattern,
+	"statuses":     checkStatuses,
+}
+
+// checkName is the grammar of every name and key: 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first.
+func checkName(s string) error {
+	if len(s) < 1 || len(s) > 80 {
+		return errors.New("must be 1 to 80 characters long")
+	}
+	for i := range len(s) {
+		c := s[i]
+		if alphanumeric(c) || i > 0 && (c == '.' || c == '_' || c == '-') {
+			continue
+		}
+		return errors.New("must start with a letter or digit and hold only letters, digits, \".\", \"_\" and \"-\"")
+	}
+	return nil
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func checkIP(s string) error {
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err != nil:
+		return errors.New("must be an IP address such as 10.0.0.5 or 2001:db8::5")
+	case a.Zone() != "":
+		return errors.New("must be an IP address without a zone")
+	case a.Is4In6():
+		return errors.New("must be written as the IPv4 address " + a.Unmap().String())
+	}
+	return nil
+}
+
+// checkHostname is the grammar of host names with wildcards (Azure Application Gateway, multi-site listeners): letters,
+// digits, "-", "." and "*" for many, "?" for one character; one "*" a label, two a name, four wildcards in all, and
+// "*" with "?" in one label never.
+func checkHostname(s string) error {
+	if s == "" || len(s) > 253 {
+		return errors.New("must be a host name of 1 to 253 characters")
+	}
+	stars, marks := strings.Count(s, "*"), strings.Count(s, "?")
+	if stars > 2 || stars+marks > 4 {
+		return errors.New("must not hold more than two \"*\" and four wildcards in all")
+	}
+	for _, label := range strings.Split(s, ".") {
+		if label == "" || len(label) > 63 {
+			return errors.New("must consist of labels of 1 to 63 characters with single dots between them")
+		}
+		if strings.Count(label, "*") > 1 || strings.Contains(label, "*") && strings.Contains(label, "?") {
+			return errors.New("must not hold two \"*\", or \"*\" and \"?\", in one label")
+		}
+		for i := range len(label) {
+			if c := label[i]; !alphanumeric(c) && !strings.ContainsRune("-*?_", rune(c)) {
+				return errors.New("must hold only letters, digits, \"-\", \".\" and the wildcards \"*\" and \"?\"")
+			}
+		}
+	}
+	return nil
+}
+
+// checkAuthority is the grammar of a Host header: a name or IP literal and perhaps a port.
+func checkAuthority(s string) error {
+	host, port := s, ""
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") && (strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1) {
+		host, port = s[:i], s[i+1:]
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || port[0] == '+' {
+			return errors.New("must end in a port from 1 to 65535, or have no colon")
+		}
+	}
+	if literal, ok := strings.CutPrefix(host, "["); ok {
+		a, err := netip.ParseAddr(strings.TrimSuffix(literal, "]"))
+		if err != nil || !a.Is6() || !strings.HasSuffix(host, "]") || a.Zone() != "" {
+			return errors.New("must hold a valid IPv6 address between the brackets")
+		}
+		return nil
+	}
+	if strings.ContainsAny(host, "*?") || checkHostname(host) != nil {
+		return errors.New("must be a host name or IP address, perhaps with a port, as in a Host header")
+	}
+	return nil
+}
+
+// checkRequestPath is the grammar of a path with perhaps a query, as it stands in a request line.
+func checkRequestPath(s string) error {
+	if !strings.HasPrefix(s, "/") {
+		return errors.New("must start with \"/\"")
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' || c == '"' || c == '<' || c == '>' {
+			return errors.New("must hold only characters that may stand in a URL; encode others as %XX")
+		}
+	}
+	return nil
+}
+
+// checkPathPattern is the grammar of the paths that rules match: the normal form of a path (decoded, no dot-segments,
+// no empty segments), "*" only at the end.
+func checkPathPattern(s string) error {
+	if !strings.HasPrefix(s, "/") {
+		return errors.New("must start with \"/\"")
+	}
+	if len(s) > 2048 {
+		return errors.New("must be at most 2048 bytes long")
+	}
+	body := strings.TrimSuffix(s, "*")
+	switch {
+	case strings.Contains(body, "*"):
+		return errors.New("must hold \"*\" only as its last character")
+	case strings.ContainsAny(body, "?#\\"):
+		return errors.New("must not hold \"?\", \"#\" or \"\\\"; a rule matches the path alone")
+	case strings.Contains(body, "//"):
+		return errors.New("must not hold \"//\"; slashes are merged before rules match")
+	case !utf8.ValidString(body):
+		return errors.New("must be valid UTF-8")
+	}
+	for _, c := range body {
+		if c < ' ' || c == 0x7f {
+			return errors.New("must not hold control characters")
+		}
+	}
+	segments := strings.Split(body, "/")
+	for i, segment := range segments {
+		// The last segment of a prefix is only the beginning of one: "/.well*" is fine, and so is "/.*".
+		if i == len(segments)-1 && body != s {
+			break
+		}
+		if segment == "." || segment == ".." {
+			return errors.New("must not hold \".\" or \"..\" segments; they are resolved before rules match")
+		}
+	}
+	return nil
+}
+
+// checkStatuses is a status code or a range of them.
+func checkStatuses(s string) error {
+	if _, _, ok := ParseStatuses(s); !ok {
+		return errors.New("must be a status code from 100 to 599 or a range of them, such as \"200\" or \"200-399\"")
+	}
+	return nil
+}
+
+// ParseStatuses reads "200" or "200-399"; ok is false where s is neither.
+func ParseStatuses(s string) (low, high int, ok bool) {
+	first, last, ranged := strings.Cut(s, "-")
+	if !ranged {
+		last = first
+	}
+	if len(first) != 3 || len(last) != 3 {
+		return 0, 0, false
+	}
+	low, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, 0, false
+	}
+	high, err = strconv.Atoi(last)
+	return low, high, err == nil && 100 <= low && low <= high && high <= 599
+}

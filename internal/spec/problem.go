@@ -1,0 +1,132 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Problem is one thing wrong with one field. It travels unchanged from Check through the API's answer to the
+// Terraform attribute.
+type Problem struct {
+	// Path leads to the field: targets["a"].port, match.statuses[0]. Empty means the object as a whole.
+	Path string `json:"path"`
+	// Message is a sentence for the person who wrote the value, without the path and without a final full stop.
+	Message string `json:"message"`
+	// Needs names other paths on which the verdict rests. Where one of them is not known yet, as in a Terraform plan,
+	// the problem may be none.
+	Needs []string `json:"-"`
+}
+
+// Problems are several of them, in the order of the fields. Nil means that nothing is wrong.
+type Problems []Problem
+
+// Add notes a problem at a path.
+func (ps *Problems) Add(path, format string, args ...any) {
+	*ps = append(*ps, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// AddNeeding notes a problem at a path that rests on other paths too.
+func (ps *Problems) AddNeeding(path string, needs []string, format string, args ...any) {
+	*ps = append(*ps, Problem{Path: path, Message: fmt.Sprintf(format, args...), Needs: needs})
+}
+
+// At returns the problems with their paths moved below base.
+func (ps Problems) At(base string) Problems {
+	moved := make(Problems, len(ps))
+	for i, p := range ps {
+		p.Path = join(base, p.Path)
+		moved[i] = p
+	}
+	return moved
+}
+
+// Error makes Problems an error where one is wanted: a line a problem.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// String is path and message, as in a log line.
+func (p Problem) String() string {
+	if p.Path == "" {
+		return p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// join appends a path to a base; either may be empty.
+func join(base, path string) string {
+	switch {
+	case base == "":
+		return path
+	case path == "" || path[0] == '[':
+		return base + path
+	}
+	return base + "." + path
+}
+
+// at appends an index to a path.
+func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// key appends a map key to a path.
+func key(path, k string) string { return path + "[" + strconv.Quote(k) + "]" }
+
+// Steps splits a Path into its parts: a string for a field, an int for an index of a list, a MapKey for a key of a map.
+func Steps(path string) ([]any, error) {
+	var steps []any
+	for rest := path; rest != ""; {
+		if rest[0] == '[' {
+			step, left, err := bracket(rest)
+			if err != nil {
+				return nil, fmt.Errorf("path %q: %w", path, err)
+			}
+			steps, rest = append(steps, step), left
+			continue
+		}
+		if len(steps) > 0 {
+			if rest[0] != '.' {
+				return nil, fmt.Errorf("path %q: a dot is missing before %q", path, rest)
+			}
+			rest = rest[1:]
+		}
+		end := strings.IndexAny(rest, ".[")
+		if end < 0 {
+			end = len(rest)
+		}
+		if end == 0 {
+			return nil, fmt.Errorf("path %q: an empty name", path)
+		}
+		steps, rest = append(steps, rest[:end]), rest[end:]
+	}
+	return steps, nil
+}
+
+// A MapKey is a step of a path into a map.
+type MapKey string
+
+// bracket reads one [0] or ["key"] from the start of s.
+func bracket(s string) (step any, rest string, err error) {
+	inner := s[1:]
+	if strings.HasPrefix(inner, `"`) {
+		quoted, err := strconv.QuotedPrefix(inner)
+		if err != nil {
+			return nil, "", errors.New("a map key is not quoted well")
+		}
+		k, err := strconv.Unquote(quoted)
+		if err != nil || !strings.HasPrefix(inner[len(quoted):], "]") {
+			return nil, "", errors.New("a map key is not closed")
+		}
+		return MapKey(k), inner[len(quoted)+1:], nil
+	}
+	digits, rest, found := strings.Cut(inner, "]")
+	i, err := strconv.Atoi(digits)
+	if !found || err != nil || i < 0 {
+		return nil, "", errors.New("an index is not a number")
+	}
+	return i, rest, nil
+}

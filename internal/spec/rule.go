@@ -1,0 +1,23 @@
+package spec
+
+// A Rule sends requests of a listener to a pool. Among the rules of a listener, those with a priority come first, in
+// ascending order; then the more specific match wins. The order never depends on when a rule was made.
+type Rule struct {
+	Name     string `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the rule, unique among rules. A new name renames it in place."`
+	Listener string `json:"listener" tfsdk:"listener" spec:"required,ref=listener" doc:"Name of the listener whose requests the rule takes."`
+	Priority *int   `json:"priority" tfsdk:"priority" spec:"1..1000000" doc:"Rules with a priority are tried before the others, the smallest number first. Null means that the more specific match decides."`
+	Match    *Match `json:"match" tfsdk:"match" doc:"Which requests the rule takes. Null means every one."`
+	Pool     string `json:"pool" tfsdk:"pool" spec:"required,ref=pool" doc:"Name of the pool that the requests go to."`
+	Setting  string `json:"setting" tfsdk:"setting" spec:"required,ref=setting" doc:"Name of the setting by which they go there."`
+}
+
+// A Match narrows a rule. Conditions of different fields must all hold; of one field, any.
+type Match struct {
+	Hostnames []string `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names, \"*\" and \"?\" as in a listener's."`
+	Paths     []string `json:"paths" tfsdk:"paths" spec:"set,is=path_pattern,0..1000" doc:"Paths, ASCII case ignored. A \"*\" at the end makes a prefix: \"/chat/*\" is everything below /chat/, \"/chat*\" is /chat too."`
+}
+
+// Key is the rule's name.
+func (r *Rule) Key() string { return r.Name }
+
+func (r *Rule) check(*Problems) {}

@@ -1,0 +1,272 @@
+package spec
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+	"sort"
+)
+
+// An Entry is one object as a gateway holds it. It is never changed once it is in a Set.
+type Entry struct {
+	Kind *Kind
+	// ID is given at creation and kept by renames and revivals. What lives longer than a configuration is keyed by it.
+	ID string
+	// Revision is that of the object's own last write; it is the ETag. Other objects' writes, a rename that the object
+	// follows and retirement never change it.
+	Revision uint64
+	// Retired objects were deleted while others named them. They are gone from lists and reads and serve their holders
+	// until the last one lets go.
+	Retired bool
+	Object  Object
+
+	refs []Ref
+}
+
+// NewEntry makes an entry of an object that nobody changes any more.
+func NewEntry(id string, revision uint64, o Object) *Entry {
+	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, refs: Refs(o)}
+}
+
+// Name is the object's name.
+func (e *Entry) Name() string { return e.Object.Key() }
+
+// Refs lists the objects that the entry's object names. The caller must not change it.
+func (e *Entry) Refs() []Ref { return e.refs }
+
+// Retire is a retired copy of the entry.
+func (e *Entry) Retire() *Entry {
+	c := *e
+	c.Retired = true
+	return &c
+}
+
+// Follow is a copy of the entry that names the kind's object to where it named from, revision unchanged.
+func (e *Entry) Follow(kind *Kind, from, to string) *Entry {
+	c := *e
+	c.Object = renamed(e.Object, kind, from, to)
+	c.refs = Refs(c.Object)
+	return &c
+}
+
+// A Set is a whole configuration: an immutable value. Names are unique in a kind, retired objects included.
+// The nil Set is empty.
+type Set struct {
+	revision uint64
+	byKind   map[*Kind]map[string]*Entry
+	holders  map[Ref]map[*Kind]map[string]bool // by Ref without Path: the entries that name it
+}
+
+// Revision is the number of the commit that made the set; 0 for the empty one.
+func (s *Set) Revision() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.revision
+}
+
+// Get finds an object by name, retired ones included; nil if there is none.
+func (s *Set) Get(kind *Kind, name string) *Entry {
+	if s == nil {
+		return nil
+	}
+	return s.byKind[kind][name]
+}
+
+// Live finds an object by name; nil if there is none or it is retired.
+func (s *Set) Live(kind *Kind, name string) *Entry {
+	if e := s.Get(kind, name); e != nil && !e.Retired {
+		return e
+	}
+	return nil
+}
+
+// ByID finds an object by its id, retired ones included; nil if there is none.
+func (s *Set) ByID(kind *Kind, id string) *Entry {
+	if s == nil {
+		return nil
+	}
+	for _, e := range s.byKind[kind] {
+		if e.ID == id {
+			return e
+		}
+	}
+	return nil
+}
+
+// Len is the number of objects of a kind, retired ones included.
+func (s *Set) Len(kind *Kind) int {
+	if s == nil {
+		return 0
+	}
+	return len(s.byKind[kind])
+}
+
+// All lists the objects of a kind by name, retired ones included.
+func (s *Set) All(kind *Kind) []*Entry {
+	if s == nil {
+		return nil
+	}
+	entries := slices.Collect(maps.Values(s.byKind[kind]))
+	slices.SortFunc(entries, func(a, b *Entry) int { return cmp.Compare(a.Name(), b.Name()) })
+	return entries
+}
+
+// Holders lists the objects that name the given one, by kind and name.
+func (s *Set) Holders(kind *Kind, name string) []*Entry {
+	if s == nil {
+		return nil
+	}
+	var entries []*Entry
+	for _, k := range Kinds() {
+		held := s.holders[Ref{Kind: kind, Name: name}][k]
+		names := slices.Sorted(maps.Keys(held))
+		for _, n := range names {
+			entries = append(entries, s.byKind[k][n])
+		}
+	}
+	return entries
+}
+
+// A Draft is a Set in the making, seen and changed by one writer.
+type Draft struct {
+	Set
+	copied map[any]bool // which of the base's maps are the draft's own
+}
+
+// Draft begins a set that starts as s and will be of the given revision.
+func (s *Set) Draft(revision uint64) *Draft {
+	d := &Draft{copied: map[any]bool{}}
+	d.revision = revision
+	if s != nil {
+		d.byKind, d.holders = maps.Clone(s.byKind), maps.Clone(s.holders)
+	}
+	if d.byKind == nil {
+		d.byKind, d.holders = map[*Kind]map[string]*Entry{}, map[Ref]map[*Kind]map[string]bool{}
+	}
+	return d
+}
+
+// Put stores an entry under its name, in place of one of that name.
+func (d *Draft) Put(e *Entry) {
+	d.Remove(e.Kind, e.Name())
+	d.own(e.Kind)[e.Name()] = e
+	for _, r := range e.refs {
+		d.ownHolders(Ref{Kind: r.Kind, Name: r.Name}, e.Kind)[e.Name()] = true
+	}
+}
+
+// Remove drops the object of that name, if there is one.
+func (d *Draft) Remove(kind *Kind, name string) {
+	e := d.byKind[kind][name]
+	if e == nil {
+		return
+	}
+	delete(d.own(kind), name)
+	for _, r := range e.refs {
+		delete(d.ownHolders(Ref{Kind: r.Kind, Name: r.Name}, kind), name)
+	}
+}
+
+// Finish is the set that the draft became. The draft must not be used afterwards.
+func (d *Draft) Finish() *Set { return &d.Set }
+
+// own is the kind's map, copied once before the first change.
+func (d *Draft) own(kind *Kind) map[string]*Entry {
+	if !d.copied[kind] {
+		d.copied[kind] = true
+		m := maps.Clone(d.byKind[kind])
+		if m == nil {
+			m = map[string]*Entry{}
+		}
+		d.byKind[kind] = m
+	}
+	return d.byKind[kind]
+}
+
+type held struct {
+	ref  Ref
+	kind *Kind
+}
+
+func (d *Draft) ownHolders(ref Ref, kind *Kind) map[string]bool {
+	if k := (held{ref, kind}); !d.copied[k] {
+		d.copied[k] = true
+		kinds := maps.Clone(d.holders[ref])
+		if kinds == nil {
+			kinds = map[*Kind]map[string]bool{}
+		}
+		names := maps.Clone(kinds[kind])
+		if names == nil {
+			names = map[string]bool{}
+		}
+		kinds[kind], d.holders[ref] = names, kinds
+	}
+	return d.holders[ref][kind]
+}
+
+// CheckRefs returns what is wrong with an entry's references in the set: objects that are not there, or that are
+// retired and were not named by the entry before. before is the entry's earlier version, or nil.
+func (s *Set) CheckRefs(e, before *Entry) Problems {
+	var ps Problems
+	for _, r := range e.refs {
+		named := s.Get(r.Kind, r.Name)
+		switch {
+		case named == nil:
+			ps.Add(r.Path, "names %s %q, which does not exist", r.Kind, r.Name)
+		case named.Retired && !before.names(r):
+			ps.Add(r.Path, "names %s %q, which was deleted and only still serves those that named it before", r.Kind, r.Name)
+		}
+	}
+	return append(ps, s.checkHostSource(e)...)
+}
+
+// names says whether the entry named the object at the same place; a nil entry names nothing.
+func (e *Entry) names(r Ref) bool {
+	return e != nil && slices.Contains(e.refs, r)
+}
+
+// checkHostSource refuses a probe that takes its host from a setting that has none.
+func (s *Set) checkHostSource(e *Entry) Problems {
+	var ps Problems
+	switch o := e.Object.(type) {
+	case *Setting:
+		if o.Probe == nil || o.Host != nil || o.HostFromTarget {
+			break
+		}
+		if p := s.Get(Probes, *o.Probe); p != nil && p.Object.(*Probe).HostFromSetting {
+			ps.AddNeeding("probe", []string{"host", "host_from_target"}, "names probe %q, which takes its host from the setting; give the setting a host, or host_from_target = true", *o.Probe)
+		}
+	case *Probe:
+		if !o.HostFromSetting {
+			break
+		}
+		for _, h := range s.Holders(Probes, o.Name) {
+			if set := h.Object.(*Setting); set.Host == nil && !set.HostFromTarget {
+				ps.Add("host_from_setting", "needs a host in every setting that uses the probe; setting %q has none", set.Name)
+			}
+		}
+	}
+	return ps
+}
+
+// sortSets puts the sets of a struct in order.
+func sortSets(fields []Field, v reflect.Value) {
+	for i := range fields {
+		f := &fields[i]
+		value := v.Field(f.index)
+		if value.Kind() == reflect.Pointer {
+			if value.IsNil() {
+				continue
+			}
+			value = value.Elem()
+		}
+		switch f.Type {
+		case SetOf:
+			sort.Strings(value.Interface().([]string))
+		case ObjectOf:
+			sortSets(f.Fields, value)
+		}
+	}
+}
