@@ -1,0 +1,40 @@
+//go:build race
+
+package loop
+
+import (
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The race detector does not see raw calls: under it every byte goes through the wrappers that tell it.
+
+func rawPoll(ep int, events []unix.EpollEvent) (int, syscall.Errno) {
+	n, err := unix.EpollWait(ep, events, 0)
+	return max(n, 0), errno(err)
+}
+
+func rawRead(fd int, b []byte) (int, syscall.Errno) {
+	n, err := unix.Read(fd, b)
+	return max(n, 0), errno(err)
+}
+
+func rawWrite(fd int, b []byte) (int, syscall.Errno) {
+	n, err := unix.Write(fd, b)
+	return max(n, 0), errno(err)
+}
+
+func rawAccept(fd int) (int, netip.AddrPort, syscall.Errno) {
+	n, peer, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		return -1, netip.AddrPort{}, errno(err)
+	}
+	return n, fromSockaddr(peer), 0
+}
+
+func rawSplice(from, to int, n int) (int, syscall.Errno) {
+	m, err := unix.Splice(from, nil, to, nil, n, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
+	return int(max(m, 0)), errno(err)
+}
