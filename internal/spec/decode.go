@@ -14,6 +14,9 @@ import (
 // maxDepth bounds how deep a document may nest; no kind needs more than five.
 const maxDepth = 32
 
+// whiteSpace is what JSON takes for it; Go's own notion is wider.
+const whiteSpace = " \t\r\n"
+
 // Decode reads one object of a kind: defaults at every level, names in their exact case, no unknown and no repeated
 // keys, every problem with its path. It checks shapes only; Check does the rest. The object is nil where there are
 // problems.
@@ -332,7 +335,7 @@ func parse(data []byte) (*node, Problems) {
 	if !utf8.Valid(data) {
 		return nil, Problems{{Message: "the JSON is not valid UTF-8"}}
 	}
-	if len(bytes.TrimSpace(data)) == 0 {
+	if len(bytes.Trim(data, whiteSpace)) == 0 {
 		return nil, Problems{{Message: "the JSON is empty"}}
 	}
 	p := parser{data: data, d: json.NewDecoder(bytes.NewReader(data))}
@@ -341,7 +344,7 @@ func parse(data []byte) (*node, Problems) {
 	if len(p.problems) > 0 {
 		return nil, p.problems
 	}
-	if rest := bytes.TrimSpace(data[p.d.InputOffset():]); len(rest) > 0 {
+	if rest := bytes.Trim(data[p.d.InputOffset():], whiteSpace); len(rest) > 0 {
 		return nil, Problems{{Message: fmt.Sprintf("there is something behind the JSON at byte %d: %s", len(data)-len(rest), quoteShort(string(rest)))}}
 	}
 	return n, nil
@@ -397,7 +400,7 @@ func (p *parser) value(path string, depth int) *node {
 // start is where the next value begins: behind white space, a comma and a colon.
 func (p *parser) start() int64 {
 	i := p.d.InputOffset()
-	for i < int64(len(p.data)) && strings.IndexByte(" \t\r\n,:", p.data[i]) >= 0 {
+	for i < int64(len(p.data)) && strings.IndexByte(whiteSpace+",:", p.data[i]) >= 0 {
 		i++
 	}
 	return i

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -103,4 +104,59 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzParse: what is read is JSON by encoding/json's own strict scanner, and the raw bytes of each part are its own.
+func FuzzParse(f *testing.F) {
+	for _, in := range []string{`{"a":[1,{"b":null}],"c":"d"}`, `[1 2]`, `{"a" 1}`, `{"a":1,}`, `[1,]`, `{,}`, `[}`, `01`, `"\ud800"`,
+		`{"a":1]`, `nul`, ` [ ] `, `1 2`, `{"a":1 "b":2}`, `{"a"::1}`, `[:1]`, `{1:2}`} {
+		f.Add(in)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		n, ps := parse([]byte(in))
+		if ps != nil {
+			return
+		}
+		if !json.Valid([]byte(in)) {
+			t.Fatalf("%q was read and is no JSON", in)
+		}
+		rawIsWhole(t, in, n)
+	})
+}
+
+func rawIsWhole(t *testing.T, in string, n *node) {
+	if !json.Valid(n.raw) {
+		t.Fatalf("%q: a part of it has the bytes %q", in, n.raw)
+	}
+	for _, m := range n.members {
+		rawIsWhole(t, in, m.value)
+	}
+	for _, e := range n.elements {
+		rawIsWhole(t, in, e)
+	}
+}
+
+func TestDecodeConfig(t *testing.T) {
+	objects, ps := DecodeConfig([]byte(`{"rules":[{"name":"r","listener":"l","pool":"p","setting":"s"}],"pools":[{"name":"p"},{"name":"q"}],"probes":null}`))
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	var got []string
+	for _, o := range objects {
+		got = append(got, KindOf(o).Name+" "+o.Key())
+	}
+	if diff := cmp.Diff([]string{"pool p", "pool q", "rule r"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for in, want := range map[string]string{
+		`[]`:                     "must be an object with one key a collection, not a list",
+		`{"pool":[]}`:            "pool: is not a collection; there are listeners, pools, probes, settings, rules",
+		`{"pools":{}}`:           "pools: must be a list, not an object",
+		`{"pools":[{"nam":1}]}`:  "pools[0].nam: is not a known field; there are name, targets",
+		`{"pools":[],"pools":1}`: "pools: is given twice",
+	} {
+		if _, ps := DecodeConfig([]byte(in)); ps.Error() != want {
+			t.Errorf("%s: want %s, got %s", in, want, ps.Error())
+		}
+	}
 }

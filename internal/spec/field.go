@@ -57,7 +57,7 @@ type Range struct {
 // String is how messages and documentation write the range.
 func (r *Range) String() string {
 	if r.Duration {
-		return time.Duration(r.Min).String() + " to " + short(time.Duration(r.Max))
+		return short(time.Duration(r.Min)) + " to " + short(time.Duration(r.Max))
 	}
 	return fmt.Sprintf("%d to %d", r.Min, r.Max)
 }
@@ -65,12 +65,11 @@ func (r *Range) String() string {
 // short is a duration without trailing zero units.
 func short(d time.Duration) string {
 	s := d.String()
-	s = strings.TrimSuffix(s, "0s")
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
-	}
-	if s == "" {
-		return "0s"
 	}
 	return s
 }

@@ -38,6 +38,10 @@ func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
+func hexDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
 func checkIP(s string) error {
 	a, err := netip.ParseAddr(s)
 	switch {
@@ -106,8 +110,12 @@ func checkRequestPath(s string) error {
 		return errors.New("must start with \"/\"")
 	}
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' || c == '"' || c == '<' || c == '>' {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("#\\\"<>^`{|}", c) >= 0 {
 			return errors.New("must hold only characters that may stand in a URL; encode others as %XX")
+		}
+		if c == '%' && (i+2 >= len(s) || !hexDigit(s[i+1]) || !hexDigit(s[i+2])) {
+			return errors.New("must have two hexadecimal digits behind every \"%\"; a literal one is written %25")
 		}
 	}
 	return nil

@@ -165,12 +165,28 @@ func (d *Draft) Remove(kind *Kind, name string) {
 	}
 	delete(d.own(kind), name)
 	for _, r := range e.refs {
-		delete(d.ownHolders(Ref{Kind: r.Kind, Name: r.Name}, kind), name)
+		d.letGo(Ref{Kind: r.Kind, Name: r.Name}, kind, name)
+	}
+}
+
+// letGo drops one holder of ref, and with the last one what was kept of ref, so that years of renames leave nothing.
+func (d *Draft) letGo(ref Ref, kind *Kind, name string) {
+	names := d.ownHolders(ref, kind)
+	delete(names, name)
+	if len(names) > 0 {
+		return
+	}
+	delete(d.holders[ref], kind)
+	if len(d.holders[ref]) == 0 {
+		delete(d.holders, ref)
 	}
 }
 
 // Finish is the set that the draft became. The draft must not be used afterwards.
-func (d *Draft) Finish() *Set { return &d.Set }
+func (d *Draft) Finish() *Set {
+	s := d.Set
+	return &s
+}
 
 // own is the kind's map, copied once before the first change.
 func (d *Draft) own(kind *Kind) map[string]*Entry {
@@ -191,7 +207,7 @@ type held struct {
 }
 
 func (d *Draft) ownHolders(ref Ref, kind *Kind) map[string]bool {
-	if k := (held{ref, kind}); !d.copied[k] {
+	if k := (held{ref, kind}); !d.copied[k] || d.holders[ref][kind] == nil {
 		d.copied[k] = true
 		kinds := maps.Clone(d.holders[ref])
 		if kinds == nil {

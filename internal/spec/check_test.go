@@ -1,0 +1,194 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestCheckSaysWhereAndWhat: one wrong value in an object that is fine otherwise, and the one problem that it makes.
+func TestCheckSaysWhereAndWhat(t *testing.T) {
+	long := strings.Repeat("a", 81)
+	for _, c := range []struct {
+		kind  *Kind
+		in    string // fields beside or in place of those of a valid object
+		path  string
+		words string
+	}{
+		{Listeners, `"name":""`, "name", "is required"},
+		{Listeners, `"name":"-a"`, "name", "must start with a letter or digit"},
+		{Listeners, `"name":"a b"`, "name", "must start with a letter or digit"},
+		{Listeners, `"name":"ä"`, "name", "must start with a letter or digit"},
+		{Listeners, `"name":"` + long + `"`, "name", "1 to 80 characters"},
+		{Listeners, `"address":"localhost"`, "address", "must be an IP address"},
+		{Listeners, `"address":"fe80::1%eth0"`, "address", "without a zone"},
+		{Listeners, `"address":"::ffff:10.0.0.1"`, "address", "IPv4 address 10.0.0.1"},
+		{Listeners, `"port":0`, "port", "is required"},
+		{Listeners, `"port":-1`, "port", "must be 1 to 65535, not -1"},
+		{Listeners, `"port":65536`, "port", "must be 1 to 65535, not 65536"},
+		{Listeners, `"hostnames":["a.example","a.example"]`, "hostnames", `"a.example" is given twice`},
+		{Listeners, `"hostnames":["a..example"]`, "hostnames", `"a..example" must consist of labels`},
+		{Listeners, `"hostnames":[""]`, "hostnames", "1 to 253 characters"},
+		{Listeners, `"header_timeout":"soon"`, "header_timeout", `must be a duration such as "30s"`},
+		{Listeners, `"header_timeout":""`, "header_timeout", "must be a duration"},
+		{Listeners, `"header_timeout":"99ms"`, "header_timeout", "must be 100ms to 1h, not 99ms"},
+		{Listeners, `"header_timeout":"61m"`, "header_timeout", "must be 100ms to 1h, not 61m"},
+		{Listeners, `"keep_alive_timeout":"25h"`, "keep_alive_timeout", "must be 1s to 24h"},
+		{Listeners, `"keep_alive_timeout":"9999999999h"`, "keep_alive_timeout", "must be a duration"},
+		{Listeners, `"max_header_bytes":1023`, "max_header_bytes", "must be 1024 to 65536, not 1023"},
+		{Listeners, `"max_header_bytes":65537`, "max_header_bytes", "must be 1024 to 65536, not 65537"},
+		{Listeners, `"drain_timeout":"-1s"`, "drain_timeout", "must be 0s to 1h, not -1s"},
+
+		{Pools, `"targets":{"a b":{"address":"10.0.0.1"}}`, `targets["a b"]`, "has a key that must start with"},
+		{Pools, `"targets":{"":{"address":"10.0.0.1"}}`, `targets[""]`, "has a key that must be 1 to 80"},
+		{Pools, `"targets":{"a":{}}`, `targets["a"].address`, "is required"},
+		{Pools, `"targets":{"a":{"address":"a.example"}}`, `targets["a"].address`, "must be an IP address"},
+		{Pools, `"targets":{"a":{"address":"10.0.0.1","port":0}}`, `targets["a"].port`, "must be 1 to 65535, not 0"},
+		{Pools, `"targets":{"a":{"address":"10.0.0.1","weight":1001}}`, `targets["a"].weight`, "must be 0 to 1000, not 1001"},
+		{Pools, `"targets":{"a":{"address":"10.0.0.1","weight":-1}}`, `targets["a"].weight`, "must be 0 to 1000, not -1"},
+		{Pools, `"targets":{"a":{"address":"10.0.0.1"},"b":{"address":"10.0.0.1"}}`, `targets["b"].address`, `target "a" already`},
+		{Pools, `"targets":{"a":{"address":"2001:db8::1","port":1},"b":{"address":"2001:db8:0::1","port":1}}`, `targets["b"].address`, `target "a" already`},
+
+		{Settings, `"port":65536`, "port", "must be 1 to 65535"},
+		{Settings, `"probe":""`, "probe", "must not be empty; leave it out instead"},
+		{Settings, `"probe":"no spaces"`, "probe", "must start with a letter or digit"},
+		{Settings, `"connect_timeout":"9ms"`, "connect_timeout", "must be 10ms to 10m, not 9ms"},
+		{Settings, `"request_timeout":"0s"`, "request_timeout", "must be 1s to 24h"},
+		{Settings, `"stream_idle_timeout":"25h"`, "stream_idle_timeout", "must be 0s to 24h"},
+		{Settings, `"drain_timeout":"2h"`, "drain_timeout", "must be 0s to 1h"},
+		{Settings, `"retries":11`, "retries", "must be 0 to 10, not 11"},
+		{Settings, `"host":""`, "host", "must not be empty"},
+		{Settings, `"host":"*.example.com"`, "host", "as in a Host header"},
+		{Settings, `"host":"a.example","host_from_target":true`, "host", "cannot be given together with host_from_target"},
+		{Settings, `"keep_alive":{"idle_timeout":"2h"}`, "keep_alive.idle_timeout", "must be 0s to 1h"},
+		{Settings, `"keep_alive":{"max_idle":10001}`, "keep_alive.max_idle", "must be 0 to 10000"},
+
+		{Probes, `"host":"a.example:0"`, "host", "port from 1 to 65535"},
+		{Probes, `"host":"a.example","host_from_setting":true`, "host", "cannot be given together with host_from_setting"},
+		{Probes, `"path":""`, "path", "must not be empty"},
+		{Probes, `"path":"health"`, "path", `must start with "/"`},
+		{Probes, `"path":"/a b"`, "path", "may stand in a URL"},
+		{Probes, `"path":"/%zz"`, "path", "two hexadecimal digits"},
+		{Probes, `"path":"/` + strings.Repeat("a", 2048) + `"`, "path", "1 to 2048 bytes long, not 2049"},
+		{Probes, `"port":-5`, "port", "must be 1 to 65535"},
+		{Probes, `"interval":"50ms"`, "interval", "must be 100ms to 24h"},
+		{Probes, `"timeout":"1ms"`, "timeout", "must be 10ms to 24h"},
+		{Probes, `"unhealthy_threshold":0`, "unhealthy_threshold", "must be 1 to 20, not 0"},
+		{Probes, `"healthy_threshold":21`, "healthy_threshold", "must be 1 to 20, not 21"},
+		{Probes, `"match":{"statuses":[]}`, "match.statuses", "must have 1 to 20 entries, not 0"},
+		{Probes, `"match":{"statuses":["200","399-200"]}`, "match.statuses[1]", "must be a status code"},
+		{Probes, `"match":{"statuses":["200","200"]}`, "match.statuses[1]", "is given twice"},
+		{Probes, `"match":{"body":""}`, "match.body", "must not be empty"},
+		{Probes, `"match":{"body":"` + strings.Repeat("a", 4091) + `"}`, "match.body", "1 to 4090 bytes long"},
+
+		{Rules, `"listener":""`, "listener", "is required"},
+		{Rules, `"pool":"a/b"`, "pool", "must start with a letter or digit"},
+		{Rules, `"setting":""`, "setting", "is required"},
+		{Rules, `"priority":0`, "priority", "must be 1 to 1000000, not 0"},
+		{Rules, `"priority":1000001`, "priority", "must be 1 to 1000000"},
+		{Rules, `"match":{"hostnames":["**.example"]}`, "match.hostnames", "in one label"},
+		{Rules, `"match":{"paths":["/a*b"]}`, "match.paths", `"/a*b" must hold "*" only as its last character`},
+	} {
+		o := decode(t, c.kind, c.in)
+		ps := Check(o)
+		if len(ps) != 1 || ps[0].Path != c.path || !strings.Contains(ps[0].Message, c.words) {
+			t.Errorf("%s with %s: want one problem at %q saying %q, got %v", c.kind, c.in, c.path, c.words, ps)
+		}
+	}
+}
+
+// TestCheckAcceptsTheEdges: the last legal value on each side.
+func TestCheckAcceptsTheEdges(t *testing.T) {
+	many := make([]string, 10000)
+	for i := range many {
+		many[i] = fmt.Sprintf(`"t%d":{"address":"10.%d.%d.1"}`, i, i/256, i%256)
+	}
+	for _, c := range []struct {
+		kind *Kind
+		in   string
+	}{
+		{Listeners, `"name":"` + strings.Repeat("a", 80) + `"`},
+		{Listeners, `"name":"0._-"`},
+		{Listeners, `"address":""`},
+		{Listeners, `"address":"::"`},
+		{Listeners, `"port":65535`},
+		{Listeners, `"hostnames":[]`},
+		{Listeners, `"hostnames":null`},
+		{Listeners, `"header_timeout":"100ms","keep_alive_timeout":"24h","drain_timeout":"0s","max_header_bytes":65536`},
+		{Listeners, `"drain_timeout":"3600s"`},
+		{Pools, `"targets":{}`},
+		{Pools, `"targets":null`},
+		{Pools, `"targets":{` + strings.Join(many, ",") + `}`},
+		{Pools, `"targets":{"a":{"address":"10.0.0.1","port":1},"b":{"address":"10.0.0.1","port":2},"c":{"address":"10.0.0.1"}}`},
+		{Settings, `"retries":0,"host":"[2001:db8::1]:8080","keep_alive":{"idle_timeout":"0s","max_idle":0}`},
+		{Settings, `"host_from_target":true,"host":null`},
+		{Probes, `"path":"/a%20b?c=d%25","interval":"100ms","timeout":"24h","unhealthy_threshold":20`},
+		{Probes, `"match":{"statuses":["100","599","200-200"],"body":"ok"}`},
+		{Rules, `"match":{}`},
+		{Rules, `"match":{"hostnames":["????.contoso.com"],"paths":["/","/*","/chat*","/chat/*"]},"priority":1000000`},
+	} {
+		if ps := Check(decode(t, c.kind, c.in)); ps != nil {
+			t.Errorf("%s with %.200s: want no problem, got %v", c.kind, c.in, ps)
+		}
+	}
+}
+
+// TestCheckFindsEveryProblem: one bad field does not hide the next.
+func TestCheckFindsEveryProblem(t *testing.T) {
+	o := decode(t, Pools, `"name":"?","targets":{"a":{"address":"x","port":0,"weight":-1},"b":{}}`)
+	want := []string{"name", `targets["a"].address`, `targets["a"].port`, `targets["a"].weight`, `targets["b"].address`}
+	var got []string
+	for _, p := range Check(o) {
+		got = append(got, p.Path)
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("want problems at %v, got %v", want, got)
+	}
+}
+
+// TestProblemsBetweenFieldsSayWhatTheyNeed: Terraform drops them while a field that they rest on is unknown.
+func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
+	for _, c := range []struct {
+		kind  *Kind
+		in    string
+		needs []string
+	}{
+		{Settings, `"host":"a","host_from_target":true`, []string{"host_from_target"}},
+		{Probes, `"host":"a","host_from_setting":true`, []string{"host_from_setting"}},
+		{Pools, `"targets":{"a":{"address":"::1"},"b":{"address":"::1"}}`,
+			[]string{`targets["b"].port`, `targets["a"].address`, `targets["a"].port`}},
+	} {
+		ps := Check(decode(t, c.kind, c.in))
+		if len(ps) != 1 || strings.Join(ps[0].Needs, " ") != strings.Join(c.needs, " ") {
+			t.Errorf("%s with %s: want one problem that needs %v, got %+v", c.kind, c.in, c.needs, ps)
+		}
+	}
+}
+
+// valid is the least that makes an object of each kind.
+var valid = map[*Kind]map[string]string{
+	Listeners: {"name": `"l"`, "port": "80"},
+	Pools:     {"name": `"p"`},
+	Settings:  {"name": `"s"`},
+	Probes:    {"name": `"h"`},
+	Rules:     {"name": `"r"`, "listener": `"l"`, "pool": `"p"`, "setting": `"s"`},
+}
+
+// decode reads a valid object of the kind with some fields set otherwise.
+func decode(t testing.TB, kind *Kind, fields string) Object {
+	t.Helper()
+	parts := []string{}
+	for name, value := range valid[kind] {
+		if !strings.Contains(fields, `"`+name+`":`) {
+			parts = append(parts, `"`+name+`":`+value)
+		}
+	}
+	if fields != "" {
+		parts = append(parts, fields)
+	}
+	o, ps := Decode(kind, []byte("{"+strings.Join(parts, ",")+"}"))
+	if ps != nil {
+		t.Fatalf("%s with %s: %v", kind, fields, ps)
+	}
+	return o
+}

@@ -1,0 +1,77 @@
+package spec
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestFormats: the grammars, by what they take and what they refuse. The host names with wildcards are the valid and
+// invalid ones of the Application Gateway documentation on multi-site listeners.
+func TestFormats(t *testing.T) {
+	for format, c := range map[string]struct{ valid, invalid []string }{
+		"hostname": {
+			valid: []string{"component1*.component2*.com", "*.contoso-*.com", "*.contoso.*", "????.contoso.com",
+				"w??.contoso*.edu.*", "contoso.com", "Contoso.COM", "*", "localhost", "10.0.0.1", "a_b.example",
+				strings.Repeat("a.", 126) + "a", strings.Repeat("a", 63) + ".example"},
+			invalid: []string{"*.contoso.*.*.com", "????.contoso.*", "*?.contoso.com", "**.contoso.com", "?*.contoso.com",
+				"*a*.contoso.com", "?????.contoso.com", "", ".", ".com", "com.", "a..b", "a b.com", "a.com:80", "[::1]", "ä.com",
+				"a.com/", strings.Repeat("a.", 127) + "a", strings.Repeat("a", 64) + ".example", "a\x00b"},
+		},
+		"authority": {
+			valid: []string{"a.example", "a.example:8080", "10.0.0.1", "10.0.0.1:1", "[::1]", "[2001:db8::1]:65535", "localhost"},
+			invalid: []string{"*.example", "a?.example", "a.example:", "a.example:0", "a.example:65536", "a.example:+1",
+				"a.example:x", "::1", "[::1", "::1]", "[::1]x", "[::1]:", "[fe80::1%eth0]", "[10.0.0.1]", "a b", "a/b", "u@a", ""},
+		},
+		"path_pattern": {
+			valid: []string{"/", "/*", "/chat", "/chat/*", "/chat*", "/.well-known/*", "/.*", "/a b", "/ä", "/100%", "/a.b/..c"},
+			invalid: []string{"", "chat", "*", "/a*b", "/**", "/a?b", "/a#b", `/a\b`, "/a//b", "//", "/./a", "/a/..", "/a/../b",
+				"/../*", "/a\x00", "/a\x7f", "/a\xff", "/" + strings.Repeat("a", 2048)},
+		},
+		"request_path": {
+			valid: []string{"/", "/a?b=c", "/a%20b", "/%E2%82%AC", "//a", "/a/../b", "/~a;b=c,d:e@f!$&'()*+"},
+			invalid: []string{"", "a", "/a b", "/a\r\nHost: x", "/a#b", `/a\b`, "/ä", "/%", "/%2", "/%g0", "/a\"", "/<a>", "/{a}",
+				"/a|b", "/a^b", "/`a`", "/a\x7f", "/a\t"},
+		},
+		"statuses": {
+			valid:   []string{"100", "599", "200-399", "204-204"},
+			invalid: []string{"", "99", "600", "399-200", "200-", "-200", "200-600", "2xx", "200-300-400", " 200", "+200", "0200", "+20", "20e"},
+		},
+		"ip": {
+			valid:   []string{"10.0.0.1", "0.0.0.0", "::", "2001:db8::5", "2001:DB8::5", "127.0.0.1"},
+			invalid: []string{"", "10.0.0", "10.0.0.1:80", "10.0.0.01", "[::1]", "::1%lo", "::ffff:10.0.0.1", "a.example", "10.0.0.0/8", " 10.0.0.1"},
+		},
+		"name": {
+			valid:   []string{"a", "0", "A.b_c-d", strings.Repeat("x", 80)},
+			invalid: []string{"", "-a", ".a", "_a", "a b", "a/b", "ä", "a\n", strings.Repeat("x", 81)},
+		},
+	} {
+		for _, s := range c.valid {
+			if err := formats[format](s); err != nil {
+				t.Errorf("%s %q: want it taken, got %v", format, s, err)
+			}
+		}
+		for _, s := range c.invalid {
+			if formats[format](s) == nil {
+				t.Errorf("%s %q: want it refused", format, s)
+			}
+		}
+	}
+}
+
+// FuzzFormats: no grammar panics, whatever it is given, and none lets a control character through, so that no value of
+// an object can end a header line or a log line.
+func FuzzFormats(f *testing.F) {
+	for _, s := range []string{"", "*.a.?", "[::1]:80", "/a%20b", "/a/*", "200-399", "::ffff:1.2.3.4", "a:b:c", "/\r\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for format, check := range formats {
+			if check(s) != nil {
+				continue
+			}
+			if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
+				t.Errorf("%s takes %q", format, s)
+			}
+		}
+	})
+}
