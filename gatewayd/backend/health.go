@@ -1,0 +1,135 @@
+package backend
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Status is a verdict on a backend.
+type Status int32
+
+// The verdicts. Unknown is a backend that never was judged: it becomes Healthy by one success, and Unhealthy by as many
+// failures in a row as the probe says.
+const (
+	Unknown Status = iota
+	Healthy
+	Unhealthy
+)
+
+// String is the word that views and logs use.
+func (s Status) String() string {
+	switch s {
+	case Healthy:
+		return "healthy"
+	case Unhealthy:
+		return "unhealthy"
+	}
+	return "unknown"
+}
+
+// A Health is the health of one backend under one setting. It is made by a Registry only.
+type Health struct {
+	Backend *Backend // set once by the Registry
+	Setting string   // hidden id of the setting; set once by the Registry
+
+	status atomic.Int32           // a Status; written under mu, read by anybody
+	notify atomic.Pointer[func()] // nil means that nobody wants to hear of changes
+
+	mu   sync.Mutex // guards what follows
+	view View
+}
+
+// A Result is the outcome of one probe, with the thresholds of the probe that it is judged by.
+type Result struct {
+	At     time.Time // when the probe ended
+	OK     bool
+	Reason string // why it failed, in words a user understands; empty where OK
+
+	// UnhealthyThreshold and HealthyThreshold are the failures and successes in a row that turn the verdict. Less than 1
+	// counts as 1.
+	UnhealthyThreshold, HealthyThreshold int
+}
+
+// A View is what is known of a health at one moment.
+type View struct {
+	Status Status
+	// Reason is that of the last failure, in words. It is empty while the backend is healthy.
+	Reason string
+	// Since is when the status began; zero while it is Unknown.
+	Since time.Time
+	// LastProbe is when the last probe ended; zero before the first.
+	LastProbe time.Time
+	// Successes and Failures are probes in a row; at most one of them is not 0.
+	Successes, Failures int
+}
+
+// Status is the present verdict. It costs one atomic load and may be called by anybody.
+func (h *Health) Status() Status { return Status(h.status.Load()) }
+
+// View is a consistent copy of everything known. It may be called by anybody.
+func (h *Health) View() View {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.view
+}
+
+// Notify names the function to call after each change of the status, or nil for none. It replaces the one before, for
+// a health belongs to one pool and one setting, and so to one group. f is called without a lock held, by the goroutine
+// that reported; it may still be running, or run once more, when Notify returns with another.
+func (h *Health) Notify(f func()) {
+	if f == nil {
+		h.notify.Store(nil)
+		return
+	}
+	h.notify.Store(&f)
+}
+
+// Report counts the outcome of a probe and changes the status when a threshold is reached. It returns after those who
+// wait for the change were told, so that what is picked afterwards respects it.
+func (h *Health) Report(r Result) {
+	if !h.count(r) {
+		return
+	}
+	if f := h.notify.Load(); f != nil {
+		(*f)()
+	}
+}
+
+// Recount begins new rows of successes and failures and keeps the verdict: for a probe that changed and must decide by
+// its own thresholds.
+func (h *Health) Recount() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.view.Successes, h.view.Failures = 0, 0
+}
+
+// count says whether the status changed.
+func (h *Health) count(r Result) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v := &h.view
+	v.LastProbe = r.At
+	next := v.Status
+	if r.OK {
+		v.Successes, v.Failures = v.Successes+1, 0
+		if v.Status == Unknown || v.Successes >= r.HealthyThreshold {
+			next = Healthy
+		}
+	} else {
+		v.Successes, v.Failures = 0, v.Failures+1
+		v.Reason = r.Reason
+		if v.Failures >= r.UnhealthyThreshold {
+			next = Unhealthy
+		}
+	}
+	if next == Healthy && r.OK {
+		v.Reason = ""
+	}
+	if next == v.Status {
+		return false
+	}
+	v.Status, v.Since = next, r.At
+	h.status.Store(int32(next))
+	return true
+}

@@ -1,0 +1,101 @@
+package table
+
+import (
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// Living gives what outlives tables.
+type Living interface {
+	// Group is the group of a pool under a setting, made if there is none; never nil. Compile asks once for each pair.
+	Group(pool, setting *spec.Entry) *balance.Group
+}
+
+// A Warning says that an object does not serve, or not all that it says, and what serves instead.
+type Warning struct {
+	Kind    *spec.Kind
+	Name    string
+	Problem spec.Problem
+}
+
+// A Table is the routes of one configuration. It is immutable and may be used by anybody.
+type Table struct {
+	revision  uint64
+	addresses map[Place]*Address
+	places    []Place
+	routes    []*Route
+}
+
+// A Place is where a socket listens. Address "" means every address of the machine; another is in the canonical form
+// of netip, IPv4 never mapped into IPv6.
+type Place struct {
+	Address string
+	Port    int
+}
+
+// Revision is that of the set the table was made of.
+func (t *Table) Revision() uint64 { return t.revision }
+
+// Addresses lists what the listeners want bound, in order. The caller must not change it.
+func (t *Table) Addresses() []Place { return t.places }
+
+// Address is what listens on an address and port, nil where no listener does any more. "" is an address of its own
+// here: whether a connection belongs to it or to a literal address on the same port is decided by who accepts it.
+func (t *Table) Address(address string, port int) *Address {
+	return t.addresses[Place{address, port}]
+}
+
+// Routes lists the route of every rule, inactive ones left out, by the rule's name. The caller must not change it.
+func (t *Table) Routes() []*Route { return t.routes }
+
+// An Address is the listeners of one address and port.
+type Address struct {
+	Place Place
+	// The limits hold until Host is known: those of the listener without host names, else the largest of all.
+	HeaderTimeout, KeepAliveTimeout time.Duration
+	MaxHeaderBytes                  int
+	// Listeners are all of the address, by name. The caller must not change it.
+	Listeners []*Listener
+}
+
+// Match finds the route of a request. host is that of the request without its port, in any case, perhaps with a
+// trailing dot. path is the normal form that NormalPath gave, not the raw path: decoding it twice would let "%2541" be
+// two paths. Without a listener for the host both results are nil, without a rule for the path only the route is: 404.
+// It allocates nothing.
+func (a *Address) Match(host, path []byte) (*Route, *Listener) { return nil, nil }
+
+// A Route is where a rule sends requests. It is immutable and holds no Table, so that a tunnel which keeps it for days
+// keeps nothing else.
+type Route struct {
+	Listener         *Listener
+	RuleID, RuleName string
+	PoolID, PoolName string
+	Setting          *Setting       // never nil
+	Group            *balance.Group // nil where the pool or setting was dropped although it was in use: 502
+}
+
+// A Listener is a listener's part in a request: its limits and its identity.
+type Listener struct {
+	ID, Name                                      string
+	HeaderTimeout, KeepAliveTimeout, DrainTimeout time.Duration
+	MaxHeaderBytes                                int // request line included
+}
+
+// A Setting says how to talk to a backend.
+type Setting struct {
+	ID, Name                                                        string
+	ConnectTimeout, RequestTimeout, StreamIdleTimeout, DrainTimeout time.Duration // StreamIdleTimeout 0: no limit
+	Retries                                                         int
+	Host                                                            string        // Host header to send; "" means the client's
+	HostFromTarget                                                  bool          // send the backend's address instead
+	KeepAliveIdle                                                   time.Duration // 0: no connection is kept
+	MaxIdle                                                         int           // idle connections to one backend, over all loops
+}
+
+// Compile makes the table of a set. It never fails: what is wrong with an object is a warning on it, and the rest
+// serves.
+func Compile(set *spec.Set, living Living) (*Table, []Warning) {
+	return &Table{revision: set.Revision()}, nil
+}
