@@ -53,10 +53,9 @@ type Status struct {
 	Activity Activity `json:"activity" tfsdk:"activity"`
 	// Objects counts the objects that are not retired, by collection.
 	Objects map[string]int `json:"objects" tfsdk:"objects"`
-	// Conditions are objects that are configured and cannot be served as they are.
+	// Conditions are objects that are not served as they are written: a listener whose port is taken, one of two rules
+	// that tie, a rule that another one shadows.
 	Conditions []Condition `json:"conditions" tfsdk:"conditions"`
-	// Warnings are objects that are served otherwise than one may think: ties and shadowed rules.
-	Warnings []Condition `json:"warnings" tfsdk:"warnings"`
 	// Retired are deleted objects that still serve those that name them.
 	Retired []Retired `json:"retired" tfsdk:"retired"`
 }
