@@ -91,8 +91,7 @@ func (b *Body) Next(p []byte) (n int, data []byte, done bool, err *Error) {
 			n++
 		}
 	}
-	switch b.state {
-	case bodyBroken:
+	if b.state == bodyBroken {
 		return n, nil, false, Refusal(b.reason)
 	}
 	return n, nil, b.state == bodyDone, nil

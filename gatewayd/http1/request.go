@@ -55,7 +55,7 @@ type Request struct {
 //     other, so h2c never reaches a backend; websocket beside another protocol is refused. A handshake must be a GET
 //     without body (400), have a key of 16 octets (400) and version 13 (426, to be answered with
 //     Sec-WebSocket-Version: 13).
-//   - Expect without a body or in HTTP/1.0 is ignored and removed.
+//   - Expect is ignored and removed in HTTP/1.0, and 100-continue where there is no body; all else is 417.
 func (r *Request) Parse(head []byte, lim Limits) *Error {
 	lim = lim.orDefault()
 	*r = Request{Fields: r.Fields[:0]}
@@ -145,11 +145,16 @@ func (r *Request) parseLine(head []byte, lim Limits) (int, Reason) {
 		return 0, controlReason(head, i)
 	}
 	minor, reason := version(head[start:i])
-	switch {
-	case reason != 0:
+	switch string(r.Method) {
+	case "PRI":
+		return 0, ReasonHTTP2Preface // RFC 9113 3.4 reserves the method for it.
+	case "CONNECT", "TRACE":
+		if reason == 0 {
+			reason = ReasonMethodNotAllowed
+		}
+	}
+	if reason != 0 {
 		return 0, reason
-	case string(r.Method) == "CONNECT" || string(r.Method) == "TRACE":
-		return 0, ReasonMethodNotAllowed
 	}
 	r.Minor = minor
 	return i + 2, 0
@@ -198,8 +203,6 @@ func version(v []byte) (minor int, reason Reason) {
 		return 1, 0
 	case "HTTP/1.0":
 		return 0, 0
-	case "HTTP/2.0":
-		return 0, ReasonUnsupportedVersion
 	}
 	if len(v) == 8 && string(v[:5]) == "HTTP/" && isDigit(v[5]) && v[6] == '.' && isDigit(v[7]) {
 		return 0, ReasonUnsupportedVersion
@@ -225,13 +228,15 @@ func (r *Request) frame(c *collected) Reason {
 		return 0
 	}
 	f := &r.Fields[c.expect]
-	if r.Body == BodyNone || r.Minor == 0 {
-		f.drop = true
-		return 0
-	}
-	if !equalFold(f.Value, "100-continue") {
+	switch {
+	case r.Minor == 0:
+		f.drop = true // RFC 9110 10.1.1 has it ignored.
+	case !equalFold(f.Value, "100-continue"):
 		return ReasonBadExpect
+	case r.Body == BodyNone:
+		f.drop = true
+	default:
+		r.Expect100 = true
 	}
-	r.Expect100 = true
 	return 0
 }

@@ -18,9 +18,6 @@ func (r *Request) parseTarget(c *collected) Reason {
 		return r.splitPath(t)
 	}
 	if len(t) == 1 && t[0] == '*' {
-		if string(r.Method) == "PRI" {
-			return ReasonHTTP2Preface
-		}
 		if string(r.Method) != "OPTIONS" {
 			return ReasonBadTargetForm
 		}

@@ -20,26 +20,26 @@ func AppendField[N, V ~string | ~[]byte](dst []byte, name N, value V) []byte {
 
 // StatusText returns the reason phrase of a status that a gateway sends or often passes on (RFC 9110 15), else "".
 func StatusText(status int) string {
-	if status >= 100 && status < 600 {
-		return statusTexts[status-100]
+	if status < 0 || status >= len(statusTexts) {
+		return ""
 	}
-	return ""
+	return statusTexts[status]
 }
 
-var statusTexts = [500]string{
-	0: "Continue", 1: "Switching Protocols", 3: "Early Hints",
-	100: "OK", 101: "Created", 102: "Accepted", 103: "Non-Authoritative Information", 104: "No Content",
-	105: "Reset Content", 106: "Partial Content",
-	200: "Multiple Choices", 201: "Moved Permanently", 202: "Found", 203: "See Other", 204: "Not Modified",
-	207: "Temporary Redirect", 208: "Permanent Redirect",
-	300: "Bad Request", 301: "Unauthorized", 302: "Payment Required", 303: "Forbidden", 304: "Not Found",
-	305: "Method Not Allowed", 306: "Not Acceptable", 307: "Proxy Authentication Required", 308: "Request Timeout",
-	309: "Conflict", 310: "Gone", 311: "Length Required", 312: "Precondition Failed", 313: "Content Too Large",
-	314: "URI Too Long", 315: "Unsupported Media Type", 316: "Range Not Satisfiable", 317: "Expectation Failed",
-	321: "Misdirected Request", 322: "Unprocessable Content", 325: "Too Early", 326: "Upgrade Required",
-	328: "Precondition Required", 329: "Too Many Requests", 331: "Request Header Fields Too Large",
-	400: "Internal Server Error", 401: "Not Implemented", 402: "Bad Gateway", 403: "Service Unavailable",
-	404: "Gateway Timeout", 405: "HTTP Version Not Supported", 411: "Network Authentication Required",
+var statusTexts = [600]string{
+	100: "Continue", 101: "Switching Protocols", 103: "Early Hints",
+	200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",
+	205: "Reset Content", 206: "Partial Content",
+	300: "Multiple Choices", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
+	307: "Temporary Redirect", 308: "Permanent Redirect",
+	400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
+	405: "Method Not Allowed", 406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout",
+	409: "Conflict", 410: "Gone", 411: "Length Required", 412: "Precondition Failed", 413: "Content Too Large",
+	414: "URI Too Long", 415: "Unsupported Media Type", 416: "Range Not Satisfiable", 417: "Expectation Failed",
+	421: "Misdirected Request", 422: "Unprocessable Content", 425: "Too Early", 426: "Upgrade Required",
+	428: "Precondition Required", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
+	500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
+	504: "Gateway Timeout", 505: "HTTP Version Not Supported", 511: "Network Authentication Required",
 }
 
 // Date formats IMF-fixdate (RFC 9110 5.6.7) once a second. The zero value is ready; one per loop.
