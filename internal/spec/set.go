@@ -182,6 +182,9 @@ func (d *Draft) letGo(ref Ref, kind *Kind, name string) {
 	}
 }
 
+// At sets the revision of the set that the draft becomes, for a writer that learns it last.
+func (d *Draft) At(revision uint64) { d.revision = revision }
+
 // Finish is the set that the draft became. The draft must not be used afterwards.
 func (d *Draft) Finish() *Set {
 	s := d.Set
@@ -222,16 +225,18 @@ func (d *Draft) ownHolders(ref Ref, kind *Kind) map[string]bool {
 	return d.holders[ref][kind]
 }
 
-// CheckRefs returns what is wrong with an entry's references in the set: objects that are not there, or that are
-// retired and were not named by the entry before. before is the entry's earlier version, or nil.
+// CheckRefs returns what is wrong with an entry's references in the set: objects that are not there or are retired, and
+// that the entry did not name at the same place before. before is the entry's earlier version, or nil. So a rule whose
+// listener was deleted, and a holder of what was dropped, can still be edited.
 func (s *Set) CheckRefs(e, before *Entry) Problems {
 	var ps Problems
 	for _, r := range e.refs {
 		named := s.Get(r.Kind, r.Name)
 		switch {
+		case before.names(r):
 		case named == nil:
 			ps.Add(r.Path, "names %s %q, which does not exist", r.Kind, r.Name)
-		case named.Retired && !before.names(r):
+		case named.Retired:
 			ps.Add(r.Path, "names %s %q, which was deleted and only still serves those that named it before", r.Kind, r.Name)
 		}
 	}

@@ -1,0 +1,240 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// maxConflicts bounds how often a batch starts anew because somebody else committed first.
+const maxConflicts = 10
+
+// write takes a batch of jobs through validation, preparation, commit and publication, and answers all of them.
+func (c *Controller) write(batch []*job) {
+	defer func() {
+		for _, j := range batch {
+			close(j.done)
+		}
+	}()
+	refused := map[*job]error{}
+	for conflicts := 0; ; {
+		base := c.state.Load()
+		d := newDraft(base, c.rememberedID)
+		revision := c.draw(d, batch, refused)
+		if len(d.log) == 0 {
+			c.conclude(batch, base.set, base.served)
+			return
+		}
+		set := d.finish(revision)
+		prepared, served := c.prepare(set, batch, refused)
+		if prepared == nil && len(served) == 0 {
+			continue // Some jobs are refused now; the others go on without them.
+		}
+		if prepared == nil {
+			failAll(batch, unavailable(errors.New(served[0].String()), "The gateway cannot serve the change now; nothing was changed."))
+			return
+		}
+		err := c.commit(d, set, batch)
+		if err == nil {
+			prepared.Publish()
+			c.state.Store(base.next(d, set, served))
+			c.conclude(batch, set, served)
+			return
+		}
+		prepared.Discard()
+		if conflicts++; !errors.Is(err, store.ErrConflict) || conflicts > maxConflicts {
+			c.log.Error("the configuration could not be stored", "revision", revision, "error", err)
+			failAll(batch, unavailable(err, "The gateway could not store the change; nothing was changed."))
+			return
+		}
+		if err := c.adopt(context.Background()); err != nil {
+			c.log.Error("the configuration of somebody else could not be loaded", "error", err)
+			failAll(batch, unavailable(err, "The gateway could not load its store; nothing was changed."))
+			return
+		}
+		clear(refused)
+	}
+}
+
+// draw applies the jobs to the draft, each seeing what the ones before it did, and returns the revision of the last that
+// changed something. Each such job has a revision of its own, so that an ETag never stands for two contents.
+func (c *Controller) draw(d *draft, batch []*job, refused map[*job]error) uint64 {
+	last := d.base.set.Revision()
+	answered := map[string]*Result{} // in this batch, by print
+	repeat := func(change *Change) *Result {
+		if r := answered[change.print()]; r != nil {
+			return r
+		}
+		return c.memory.repeat(d.base.set, change)
+	}
+	for _, j := range batch {
+		if j.err = refused[j]; j.err != nil {
+			continue
+		}
+		length := len(d.log)
+		if j.err = d.apply(j, last+1, repeat); j.err != nil {
+			continue
+		}
+		if len(d.log) > length {
+			last = j.revision
+		}
+		for i := range j.changes {
+			if p := j.changes[i].print(); p != "" {
+				answered[p] = j.results[i]
+			}
+		}
+	}
+	return last
+}
+
+// prepare has the plane prepare the set. Where that fails by what jobs wrote, these are refused and both results are nil.
+// Where it fails by what was there before, such as a port that was taken at boot already, the rest is prepared. A nil
+// Prepared with problems is the plane's failure.
+func (c *Controller) prepare(set *spec.Set, batch []*job, refused map[*job]error) (Prepared, []ObjectProblem) {
+	prepared, problems := c.plane.Prepare(set, false)
+	if prepared != nil {
+		return prepared, problems
+	}
+	blamed := 0
+	for _, j := range batch {
+		if j.err != nil {
+			continue
+		}
+		if err := j.blame(problems); err != nil {
+			refused[j] = err
+			blamed++
+		}
+	}
+	if blamed > 0 {
+		return nil, nil
+	}
+	if prepared, problems = c.plane.Prepare(set, true); prepared == nil && len(problems) == 0 {
+		problems = []ObjectProblem{{Problem: spec.Problem{Message: "the plane prepared nothing and gave no reason"}}}
+	}
+	return prepared, problems
+}
+
+// blame is the job's refusal by problems of objects that it touched; nil if it touched none of them.
+func (j *job) blame(problems []ObjectProblem) error {
+	faults := map[int]*Error{}
+	var order []*Error
+	for _, p := range problems {
+		if !j.touched[object{p.Kind, p.Name}] {
+			continue
+		}
+		i, problem := j.at(p)
+		if faults[i] == nil {
+			faults[i] = &Error{Reason: Invalid, Change: i, Message: fmt.Sprintf("The %s %q cannot be served.", p.Kind, p.Name)}
+			order = append(order, faults[i])
+		}
+		faults[i].Problems = append(faults[i].Problems, problem)
+	}
+	if err := together(order); err != nil {
+		return err
+	}
+	return nil
+}
+
+// at finds the change that wrote the problem's object. Where it was touched by a change of another object, as a holder
+// by a rename, that is told in the text.
+func (j *job) at(p ObjectProblem) (int, spec.Problem) {
+	for i, r := range j.results {
+		if j.changes[i].Kind == p.Kind && r.Entry.Name() == p.Name {
+			return i, p.Problem
+		}
+	}
+	return 0, spec.Problem{Message: fmt.Sprintf("%s %q: %s", p.Kind, p.Name, p.Problem)}
+}
+
+func failAll(batch []*job, err *Error) {
+	for _, j := range batch {
+		j.err = err
+	}
+}
+
+// commit stores what the draft changed, and then remembers what follows from it.
+func (c *Controller) commit(d *draft, set *spec.Set, batch []*job) error {
+	writes := map[life]write{}
+	for _, j := range batch {
+		if j.err == nil {
+			for _, w := range j.writes {
+				writes[w.life] = w.write
+			}
+		}
+	}
+	var puts []store.Record
+	var deletes []store.Ref
+	var gone []*spec.Entry
+	kept := map[life]bool{}
+	seen := map[object]bool{}
+	for _, s := range d.log {
+		if seen[s.object] {
+			continue
+		}
+		seen[s.object] = true
+		before, after := d.base.set.Get(s.kind, s.name), set.Get(s.kind, s.name)
+		switch {
+		case after != nil && after != before:
+			l := life{after.Kind, after.ID}
+			w, written := writes[l]
+			if !written {
+				w = c.memory.writes[l]
+			}
+			kept[l] = true
+			puts = append(puts, record(after, w))
+		case after == nil:
+			// What is not in the store either, made and removed in one batch, does no harm here.
+			deletes = append(deletes, store.Ref{Kind: s.kind.Name, Name: s.name})
+		}
+		if before != nil && (after == nil || after.ID != before.ID) {
+			gone = append(gone, before)
+		}
+	}
+	if err := c.store.Commit(context.Background(), d.base.set.Revision(), set.Revision(), puts, deletes); err != nil {
+		return err
+	}
+	for l, w := range writes {
+		c.memory.writes[l] = w
+	}
+	for _, e := range gone {
+		if l := (life{e.Kind, e.ID}); !kept[l] {
+			delete(c.memory.writes, l)
+			c.memory.ids.set(object{e.Kind, e.Name()}, e.ID)
+		}
+	}
+	return nil
+}
+
+func record(e *spec.Entry, w write) store.Record {
+	return store.Record{
+		Kind: e.Kind.Name, Name: e.Name(), ID: e.ID, Revision: e.Revision, Retired: e.Retired,
+		Write: w.print, Outcome: w.outcome, Body: spec.Encode(e.Object),
+	}
+}
+
+// conclude completes the answers and remembers them.
+func (c *Controller) conclude(batch []*job, set *spec.Set, served []ObjectProblem) {
+	conditions := byObject(served)
+	for _, j := range batch {
+		if j.err != nil {
+			continue
+		}
+		for i, r := range j.results {
+			if set.Get(r.Entry.Kind, r.Entry.Name()) == r.Entry {
+				r.Warnings = warnings(set, conditions, r.Entry)
+			}
+			if p := j.changes[i].print(); p != "" {
+				c.memory.answers.set(p, *r)
+			}
+		}
+	}
+}
+
+// rememberedID is the id of an object that was deleted under the name not long ago, or empty.
+func (c *Controller) rememberedID(o object) string {
+	id, _ := c.memory.ids.get(o)
+	return id
+}
