@@ -110,9 +110,14 @@ func (b *Body) Left() uint64 {
 	return 0
 }
 
-// Skip tells that n payload octets, at most Left, went past without Next: they were spliced.
+// Skip tells that n payload octets, at most Left, went past without Next: they were spliced. More than Left breaks the
+// body, since nobody knows any longer where it ends.
 func (b *Body) Skip(n uint64) {
-	if b.state == bodyOpen {
+	if n == 0 || b.state == bodyOpen {
+		return
+	}
+	if n > b.Left() {
+		b.fail(ReasonBadChunkEnd)
 		return
 	}
 	if b.left -= n; b.left == 0 {

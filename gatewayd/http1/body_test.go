@@ -203,6 +203,16 @@ func TestBodySkip(t *testing.T) {
 	if n, _, done, err := b.Next([]byte("\r\n0\r\n\r\n")); n != 7 || !done || err != nil {
 		t.Errorf("end of chunks: n %d, done %v, %v", n, done, err)
 	}
+	b.Start(BodyChunked, 0)
+	b.Next([]byte("5"))
+	if b.Skip(0); b.Done() || b.Left() != 0 {
+		t.Errorf("nothing skipped in a chunk head: done %v, left %d", b.Done(), b.Left())
+	}
+	b.Next([]byte("\r\nh"))
+	b.Skip(5)
+	if _, _, _, err := b.Next(nil); reasonOf(err) != ReasonBadChunkEnd {
+		t.Errorf("skipped past the end: %v", err)
+	}
 	b.Start(BodyUntilClose, 0)
 	b.Skip(1 << 40)
 	if b.Left() != math.MaxUint64 {

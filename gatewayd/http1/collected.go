@@ -34,7 +34,7 @@ func (c *collected) collect(fields []Field, from side) Reason {
 		reason := Reason(0)
 		switch f.ID {
 		case FieldOther:
-			if from == fromClient && imitates(f.Name) {
+			if f.underscore && from == fromClient && imitates(f.Name) {
 				reason = ReasonUnderscoreName
 			}
 		case FieldHost:

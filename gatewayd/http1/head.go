@@ -70,7 +70,9 @@ type Field struct {
 	Name  []byte // as it was sent, a token
 	Value []byte // without the whitespace around it; no control characters but tabs
 	ID    FieldID
-	drop  bool
+
+	underscore bool // the name contains '_'
+	drop       bool
 }
 
 // parseFields reads field lines up to the empty line that must be the last of b, and appends them to dst.
@@ -82,8 +84,9 @@ func parseFields(dst []Field, b []byte, limit int) ([]Field, Reason) {
 			}
 			return dst, 0
 		}
-		start := i
+		start, classes := i, uint8(0)
 		for i < len(b) && octets[b[i]]&isToken != 0 {
+			classes |= octets[b[i]]
 			i++
 		}
 		if i >= len(b) || b[i] != ':' || i == start {
@@ -106,7 +109,7 @@ func parseFields(dst []Field, b []byte, limit int) ([]Field, Reason) {
 			return dst, ReasonTooManyFields
 		}
 		id := Lookup(name)
-		dst = append(dst, Field{Name: name, Value: b[start:end], ID: id, drop: fieldNames[id].hop})
+		dst = append(dst, Field{name, b[start:end], id, classes&isUnderscore != 0, fieldNames[id].hop})
 	}
 }
 

@@ -182,19 +182,9 @@ func foldsTo(token []byte, name string) bool {
 // it), TE, Transfer-Encoding, Upgrade and HTTP2-Settings. Trailer is not among them, because trailers are passed on.
 func HopByHop(name []byte) bool { return fieldNames[Lookup(name)].hop }
 
-// imitates reports whether a name with an underscore turns into a well-known one when '_' is read as '-', as CGI,
+// imitates reports whether a name turns, by its underscores, into a well-known one when '_' is read as '-', as CGI,
 // WSGI and their heirs do (reliability class: underscore names).
 func imitates(name []byte) bool {
-	under := false
-	for _, c := range name {
-		if c == '_' {
-			under = true
-			break
-		}
-	}
-	if !under {
-		return false
-	}
 	var dashed [longestName]byte
 	n := copy(dashed[:], name)
 	for i, c := range dashed[:n] {
@@ -203,5 +193,5 @@ func imitates(name []byte) bool {
 		}
 	}
 	id := Lookup(dashed[:n])
-	return id == FieldXForwarded || id != FieldOther && len(name) == n
+	return (id == FieldXForwarded || id != FieldOther && len(name) == n) && Lookup(name) != id
 }

@@ -13,6 +13,7 @@ const (
 	isName               // what a host name is made of: letters, digits, '-', '.', '_'
 	isHex
 	isQuoted // RFC 9110 5.6.4 qdtext
+	isUnderscore
 )
 
 var octets = func() (t [256]uint8) {
@@ -25,6 +26,7 @@ var octets = func() (t [256]uint8) {
 	set(isToken, upper+lower+digits+"!#$%&'*+-.^_`|~")
 	set(isMethod, upper+digits+"-_")
 	set(isName, upper+lower+digits+"-._")
+	set(isUnderscore, "_")
 	set(isHex, digits+"ABCDEFabcdef")
 	for c := range t {
 		if c > ' ' && c < 0x7f && c != '#' {

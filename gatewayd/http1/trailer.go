@@ -26,7 +26,7 @@ func (t *Trailer) Parse(section []byte, lim Limits) *Error {
 	}
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		f.drop = f.ID != FieldOther || imitates(f.Name)
+		f.drop = f.ID != FieldOther || f.underscore && imitates(f.Name)
 	}
 	return nil
 }

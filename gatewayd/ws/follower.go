@@ -31,10 +31,11 @@ const (
 	// More: every octet given was passed; the stream stands inside a payload, or nothing was given.
 	More Event = iota
 	// NeedHeader: the octets behind n are the beginning of a frame header, at most 13. They are held back by the
-	// caller, who gives them again in front of the next ones, or flushes them when the stream ends. The octet
-	// behind n is a boundary.
+	// caller, who gives them again in front of the next ones, or flushes them when the stream ends. A frame of our
+	// own may be placed in front of them, unless the stream is closing.
 	NeedHeader
-	// FrameEnd: the frame that Opcode, Fin and Masked describe is complete. The octet behind n is a boundary.
+	// FrameEnd: the frame that Opcode, Fin and Masked describe is complete. A frame of our own may be placed behind
+	// it, unless the stream is closing.
 	FrameEnd
 	// Lost: the stream is no WebSocket stream any more. All octets are passed and there is no boundary again.
 	Lost
@@ -85,25 +86,49 @@ func (f *Follower) Next(b []byte) (n int, ev Event) {
 
 // NextAll consumes as many whole frames as b holds, and the beginning of one more. It is [Follower.Next] in a loop,
 // for who does not look at each frame: n octets may be passed on, and boundary is the offset in b of the last frame
-// boundary among them, or -1. It never passes a boundary behind a Close without stopping there.
+// boundary among them, or -1. It stops behind a Close.
 func (f *Follower) NextAll(b []byte) (n, boundary int, ev Event) {
 	boundary = -1
 	if f.AtBoundary() {
 		boundary = 0
 	}
 	for ev = More; n < len(b); {
-		var k int
-		k, ev = f.Next(b[n:])
+		k := f.wholeMessages(b[n:])
+		if ev = FrameEnd; k == 0 {
+			k, ev = f.Next(b[n:])
+		}
 		n += k
-		if ev != FrameEnd {
+		if ev != FrameEnd || f.closing {
 			break
 		}
 		boundary = n
-		if f.closing {
-			break
-		}
 	}
 	return n, boundary, ev
+}
+
+// wholeMessages passes the messages at the beginning of b that are one short frame each and complete, which is what
+// most reads of most tunnels hold, without a call for each.
+func (f *Follower) wholeMessages(b []byte) int {
+	if f.inside || f.lost || f.open || f.closing {
+		return 0
+	}
+	n, last := 0, -1
+	for n+2 <= len(b) {
+		if o := b[n] & 0x8f; o != 0x80|byte(Text) && o != 0x80|byte(Binary) {
+			break
+		}
+		second := b[n+1]
+		length := int(second & 0x7f)
+		end := n + 2 + length + int(second>>7)*4
+		if length > 125 || end > len(b) {
+			break
+		}
+		last, n = n, end
+	}
+	if last >= 0 {
+		f.first, f.masked = b[last], b[last+1]&0x80 != 0
+	}
+	return n
 }
 
 // header reads the frame header at b and returns its length, 0 when it is incomplete or the follower got lost.
