@@ -1,0 +1,127 @@
+package crud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// ValidateConfig checks what is known of the configuration, without a gateway.
+func (r *Resource) ValidateConfig(_ context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	for _, p := range read(r.kind, req.Config.Raw).problems {
+		resp.Diagnostics.Append(invalid(r.kind, p))
+	}
+}
+
+// ModifyPlan changes nothing but the identity. It checks the plan, and asks the gateway what it would say of the change.
+//
+// What the gateway says is a warning and never an error: Terraform plans an object before it knows what the rest of the
+// plan does, so an object in the way may be deleted, renamed or changed by the same apply.
+func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) {
+		return
+	}
+	wanted := read(r.kind, req.Plan.Raw)
+	for _, p := range wanted.problems {
+		resp.Diagnostics.Append(invalid(r.kind, p))
+	}
+	if wanted.object == nil || resp.Diagnostics.HasError() {
+		return
+	}
+	o := wanted.object
+	if o.Key() != "" {
+		identify(ctx, resp.Identity, o.Key(), &resp.Diagnostics)
+	}
+	if r.gateway == nil {
+		return
+	}
+	if !wanted.known() {
+		r.gateway.remember(r.kind, o.Key(), planned{})
+		return
+	}
+	change := client.Put(o.Key(), o)
+	change.IfNoneMatch = true
+	if !req.State.Raw.IsNull() {
+		known := loadMark(ctx, req.Private, &resp.Diagnostics)
+		change.Name, change.IfNoneMatch = nameIn(ctx, req.State, &resp.Diagnostics), false
+		change.ID, change.IfMatch = known.ID, known.Revision
+	}
+	r.gateway.foresee(ctx, r.kind, o, change, &resp.Diagnostics)
+	r.gateway.remember(r.kind, o.Key(), planned{o, change})
+}
+
+// foresee asks the gateway what a change would come to, together with the planned objects that it names, and adds what
+// it says as warnings.
+//
+// A missing reference is one of them. Terraform plans what an expression refers to first, so an object that is planned
+// later is named by its text alone, and may be created later too: the warning says how to order the two.
+func (g *Gateway) foresee(ctx context.Context, k *spec.Kind, o spec.Object, change api.Change, diags *diag.Diagnostics) {
+	supports, complete := g.supports(o)
+	if !g.sees() || !complete {
+		return
+	}
+	answer, err := g.client.Changes(ctx, append(supports, change), true)
+	if err == nil {
+		if last := len(answer.Results) - 1; last >= 0 {
+			warn(k, o.Key(), answer.Results[last].Warnings, diags)
+		}
+		return
+	}
+	refusal, ok := errors.AsType[*api.Error](err)
+	if !ok || !isForecast(refusal) {
+		tflog.Debug(ctx, "no dry run at plan", map[string]any{"kind": k.Name, "name": o.Key(), "error": err.Error()})
+		g.turnBlind()
+		return
+	}
+	for _, d := range g.forecast(k, o, refusal, len(supports)) {
+		diags.Append(d)
+	}
+}
+
+// isForecast says that a refusal is about the changes, not about the call.
+func isForecast(e *api.Error) bool {
+	switch e.Reason() {
+	case api.Invalid, api.NotFound, api.Exists, api.Changed, api.Conflict:
+		return true
+	}
+	return false
+}
+
+// forecast are the warnings of a refused dry run. Those about the objects before were given when these were planned.
+func (g *Gateway) forecast(k *spec.Kind, o spec.Object, e *api.Error, change int) diag.Diagnostics {
+	summary := fmt.Sprintf("Applying %s %q may fail", k, o.Key())
+	var all diag.Diagnostics
+	if len(e.Problems) == 0 {
+		if change == 0 {
+			all.AddWarning(summary, paragraphs("The gateway as it is now refuses it. "+reason(e), resolved))
+		}
+		return all
+	}
+	for _, p := range e.ProblemsOf(change) {
+		text := "The gateway as it is now refuses it: " + strings.TrimSuffix(sentence(k, p), ".") + "."
+		all.Append(onAttribute(k, p, diag.NewWarningDiagnostic(summary, paragraphs(text, hint(k, o, p), g.origin(e)))))
+	}
+	return all
+}
+
+const resolved = "If this plan removes or changes what is in the way, nothing is wrong."
+
+// hint says how to order two objects of one plan where the problem is at a field that names one.
+func hint(k *spec.Kind, o spec.Object, p spec.Problem) string {
+	for _, r := range spec.Refs(o) {
+		if r.Path == p.Path {
+			return fmt.Sprintf("If this configuration creates %s %q, refer to it (%s = gatewayd_%s.LABEL.name), so that Terraform creates it before this %s.",
+				r.Kind, r.Name, r.Path, r.Kind, k)
+		}
+	}
+	return resolved
+}
