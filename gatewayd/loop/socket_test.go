@@ -1,0 +1,500 @@
+package loop
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestEchoOverARealSocket(t *testing.T) {
+	l := running(t)
+	addr := listening(t, l, func(c *Conn) { c.SetHandler(&echo{c: c}) })
+	want := pattern(3<<20, 1)
+	c := dial(t, addr)
+	go func() {
+		for b := want; len(b) > 0; {
+			n := min(len(b), 100_001)
+			if _, err := c.Write(b[:n]); err != nil {
+				return
+			}
+			b = b[n:]
+		}
+		_ = c.CloseWrite()
+	}()
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes back that differ from the %d sent", len(got), len(want))
+	}
+}
+
+func TestPeerEndsFirst(t *testing.T) {
+	l := running(t)
+	closed := make(chan error, 1)
+	addr := listening(t, l, func(c *Conn) {
+		n := 0
+		c.SetHandler(&funcs{
+			data:   func(b []byte) int { n += len(b); return len(b) },
+			eof:    func() { c.Write(fmt.Appendf(nil, "got %d", n)); c.Close() },
+			closed: func(err error) { closed <- err },
+		})
+	})
+	c := dial(t, addr)
+	if _, err := c.Write(make([]byte, 70_000)); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.CloseWrite()
+	if got, err := io.ReadAll(c); err != nil || string(got) != "got 70000" {
+		t.Errorf("the answer after a half-close is %q, %v", got, err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Closed(%v) after Close, want nil", err)
+	}
+}
+
+func TestWeEndFirst(t *testing.T) {
+	l := running(t)
+	got := make(chan string, 1)
+	addr := listening(t, l, func(c *Conn) {
+		var in []byte
+		c.SetHandler(&funcs{
+			data: func(b []byte) int { in = append(in, b...); return len(b) },
+			eof:  func() { got <- string(in); c.Close() },
+		})
+		c.Write([]byte("bye"))
+		c.CloseWrite()
+		c.Write([]byte("not sent"))
+	})
+	c := dial(t, addr)
+	if b, err := io.ReadAll(c); err != nil || string(b) != "bye" {
+		t.Fatalf("read %q, %v before the FIN", b, err)
+	}
+	if _, err := c.Write([]byte("still here")); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.CloseWrite()
+	if s := <-got; s != "still here" {
+		t.Errorf("after our FIN came %q", s)
+	}
+}
+
+func TestDataThatIsNotTakenIsKept(t *testing.T) {
+	l := running(t)
+	eof := make(chan string, 1)
+	addr := listening(t, l, func(c *Conn) {
+		var lines []string
+		left := ""
+		c.SetHandler(&funcs{
+			data: func(b []byte) int {
+				i := bytes.IndexByte(b, '\n')
+				left = string(b)
+				if i < 0 {
+					return 0
+				}
+				lines = append(lines, string(b[:i]))
+				left = string(b[i+1:])
+				c.Pause()
+				c.Resume() // what follows the line is handed over again
+				c.Write([]byte("ok\n"))
+				return i + 1
+			},
+			eof: func() { eof <- fmt.Sprint(lines, left); c.Close() },
+		})
+	})
+	c := dial(t, addr)
+	for _, part := range []string{"o", "n", "e\ntw", "o\nthree\nfo"} {
+		_, _ = c.Write([]byte(part))
+	}
+	mustRead(t, c, len("ok\nok\nok\n"))
+	_, _ = c.Write([]byte("ur"))
+	_ = c.CloseWrite()
+	if got, want := <-eof, "[one two three]four"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestNewHandlerGetsWhatTheOldOneLeft(t *testing.T) {
+	l := running(t)
+	got := make(chan string, 1)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{data: func(b []byte) int {
+			if len(b) < 9 {
+				return 0
+			}
+			c.SetHandler(&funcs{data: func(b []byte) int { got <- string(b); return len(b) }})
+			return 4
+		}})
+	})
+	c := dial(t, addr)
+	_, _ = c.Write([]byte("head"))
+	_, _ = c.Write([]byte("tunnel"))
+	if s := <-got; s != "tunnel" {
+		t.Errorf("the second handler got %q", s)
+	}
+}
+
+// relayEnd passes what it gets to its other end and stops reading while that has output queued.
+type relayEnd struct {
+	c, to   *Conn
+	back    *relayEnd
+	highest *int
+}
+
+func (r *relayEnd) Connected() {}
+func (r *relayEnd) Data(b []byte) int {
+	r.to.Write(b)
+	*r.highest = max(*r.highest, r.to.Queued())
+	if r.to.Queued() > 0 {
+		r.c.Pause()
+	}
+	return len(b)
+}
+func (r *relayEnd) EOF()         { r.to.CloseWrite() }
+func (r *relayEnd) Drained()     { r.back.c.Resume() }
+func (r *relayEnd) Timeout()     {}
+func (r *relayEnd) Closed(error) { r.to.Reset() }
+
+// relaying makes the loop relay everything it accepts to a listening socket of the test.
+func relaying(t *testing.T, l *Loop, highest *int) (netip.AddrPort, net.Listener) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	target := ln.Addr().(*net.TCPAddr).AddrPort()
+	addr := listening(t, l, func(c *Conn) {
+		a, b := &relayEnd{c: c, highest: highest}, &relayEnd{to: c, highest: highest}
+		b.c = l.Dial(target, b)
+		a.to, a.back, b.back = b.c, b, a
+		c.SetHandler(a)
+	})
+	return addr, ln
+}
+
+func TestSlowReaderHoldsOneBuffer(t *testing.T) {
+	l := running(t)
+	highest := 0 // of the loop
+	addr, ln := relaying(t, l, &highest)
+	c := dial(t, addr)
+	peer, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = peer.Close() }()
+	want := pattern(32<<20, 2)
+	go func() {
+		_, _ = c.Write(want)
+		_ = c.CloseWrite()
+	}()
+	until(t, "the relay stands still", func() bool { return l.Stats().Buffers > 0 })
+	if s := l.Stats(); s.Buffers > 2 {
+		t.Errorf("a relay that stands still holds %d buffers", s.Buffers)
+	}
+	got, err := io.ReadAll(peer)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, %v; want the %d sent", len(got), err, len(want))
+	}
+	on(t, l, func() {
+		if highest > readSize {
+			t.Errorf("%d bytes were queued at once, want at most one read buffer (%d)", highest, readSize)
+		}
+	})
+}
+
+func TestLastAnswerArrivesThoughThePeerKeepsSending(t *testing.T) {
+	l := running(t)
+	answer := pattern(300_000, 3)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{data: func([]byte) int { c.Write(answer); c.Close(); return 0 }})
+	})
+	c := dial(t, addr)
+	sent := make(chan error, 1)
+	go func() {
+		for range 64 {
+			if _, err := c.Write(make([]byte, 10_000)); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- c.CloseWrite()
+	}()
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if err != nil || !bytes.Equal(got, answer) {
+		t.Errorf("read %d bytes of the answer's %d, %v", len(got), len(answer), err)
+	}
+}
+
+func TestPeerResets(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		send     string
+		fin      bool
+		paused   bool
+		wantData string
+	}{
+		{"idle", "", false, false, ""},
+		{"idle and paused", "", false, true, ""},
+		{"paused with bytes left", "pipelined", false, true, ""},
+		{"behind bytes", "request", false, false, "request"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := running(t)
+			type end struct {
+				data string
+				err  error
+			}
+			ended := make(chan end, 1)
+			addr := listening(t, l, func(c *Conn) {
+				data := ""
+				c.SetHandler(&funcs{
+					data:   func(b []byte) int { data += string(b); return len(b) },
+					closed: func(err error) { ended <- end{data, err} },
+				})
+				if tc.paused {
+					c.Pause()
+				}
+				c.Write([]byte("hello"))
+			})
+			c := dial(t, addr)
+			mustRead(t, c, 5)
+			if tc.send != "" {
+				_, _ = c.Write([]byte(tc.send))
+			}
+			_ = c.SetLinger(0)
+			_ = c.Close()
+			got := <-ended
+			var oe *OpError
+			if !errors.Is(got.err, syscall.ECONNRESET) || !errors.As(got.err, &oe) {
+				t.Errorf("Closed(%v), want ECONNRESET in an OpError", got.err)
+			}
+			if got.data != tc.wantData {
+				t.Errorf("before the end came %q, want %q", got.data, tc.wantData)
+			}
+		})
+	}
+}
+
+func TestResetAfterHalfCloseCancels(t *testing.T) {
+	l := running(t)
+	ended, eof := make(chan error, 1), make(chan struct{})
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{eof: func() { close(eof) }, closed: func(err error) { ended <- err }})
+		c.Write([]byte("x"))
+	})
+	c := dial(t, addr)
+	mustRead(t, c, 1)
+	_ = c.CloseWrite()
+	<-eof
+	_ = c.SetLinger(0)
+	_ = c.Close()
+	if err := <-ended; !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("Closed(%v) when a reset follows a FIN", err)
+	}
+}
+
+func TestEarlyAnswerIsReadThoughWritingFails(t *testing.T) {
+	l := running(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	var c *Conn
+	var data []byte
+	connected, ended := make(chan struct{}), make(chan error, 1)
+	on(t, l, func() {
+		c = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{
+			connected: func() { close(connected) },
+			data:      func(b []byte) int { data = append(data, b...); return len(b) },
+			closed:    func(err error) { ended <- err },
+		})
+		c.Pause() // as if the client did not read
+	})
+	peer, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-connected
+	answer := pattern(100_000, 4)
+	if _, err := peer.Write(answer); err != nil {
+		t.Fatal(err)
+	}
+	_ = peer.(*net.TCPConn).SetLinger(0)
+	_ = peer.Close()
+	until(t, "the connection is broken", func() bool {
+		broken := false
+		on(t, l, func() {
+			c.Write([]byte("more of the request"))
+			broken = c.flags&fBroken != 0
+		})
+		return broken
+	})
+	on(t, l, func() {
+		if c.flags&fDead != 0 {
+			t.Error("the connection ended before its handler read the answer")
+		}
+		c.Resume()
+	})
+	if err := <-ended; !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("Closed(%v)", err)
+	}
+	if !bytes.Equal(data, answer) {
+		t.Errorf("of the early answer's %d bytes came %d", len(answer), len(data))
+	}
+}
+
+func TestDialRefused(t *testing.T) {
+	l := running(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().(*net.TCPAddr).AddrPort()
+	_ = ln.Close()
+	ended := make(chan error, 2)
+	on(t, l, func() {
+		l.Dial(addr, &funcs{closed: func(err error) { ended <- err }}).Write([]byte("lost"))
+		l.Dial(netip.AddrPort{}, &funcs{closed: func(err error) { ended <- err }})
+	})
+	for range 2 {
+		if err := <-ended; !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("Closed(%v)", err)
+		}
+	}
+}
+
+func TestThousandConnections(t *testing.T) {
+	l := running(t)
+	var ends sync.WaitGroup
+	addr := listening(t, l, func(c *Conn) {
+		ends.Add(1)
+		c.SetHandler(&echo{c: c, end: func(error) { ends.Done() }})
+	})
+	conns := make([]*net.TCPConn, 1000)
+	for i := range conns {
+		conns[i] = dial(t, addr)
+	}
+	for i, c := range conns {
+		if _, err := fmt.Fprintf(c, "message %04d", i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range conns {
+		if got, want := string(mustRead(t, c, 12)), fmt.Sprintf("message %04d", i); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	if n := l.Stats().Conns; n != 1000 {
+		t.Errorf("%d connections are open, want 1000", n)
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	ends.Wait()
+}
+
+func TestPanicEndsOneConnection(t *testing.T) {
+	l := running(t)
+	ended := make(chan error, 1)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{
+			data: func(b []byte) int {
+				if string(b) == "boom" {
+					panic("boom")
+				}
+				c.Write(b)
+				return len(b)
+			},
+			eof: func() { c.Close() },
+			closed: func(err error) {
+				ended <- err
+				panic("again")
+			},
+		})
+	})
+	good, bad := dial(t, addr), dial(t, addr)
+	_, _ = bad.Write([]byte("boom"))
+	if err := <-ended; !errors.Is(err, ErrPanic) {
+		t.Errorf("Closed(%v), want ErrPanic", err)
+	}
+	_, _ = good.Write([]byte("fine"))
+	mustRead(t, good, 4)
+	on(t, l, func() {
+		if n := l.Stats().Panics; n != 2 {
+			t.Errorf("%d panics counted, want 2", n)
+		}
+	})
+	_ = good.Close()
+	<-ended
+}
+
+func TestDeadline(t *testing.T) {
+	l := running(t)
+	fired := make(chan int, 1)
+	addr := listening(t, l, func(c *Conn) {
+		moved := 0
+		c.SetHandler(&funcs{
+			data: func(b []byte) int {
+				moved++
+				c.SetDeadline(l.Now() + Time(5*time.Millisecond))
+				return len(b)
+			},
+			timeout: func() { fired <- moved; c.Reset() },
+		})
+		c.SetDeadline(l.Now() + Time(time.Hour))
+	})
+	c := dial(t, addr)
+	_, _ = c.Write([]byte("x"))
+	if n := <-fired; n != 1 {
+		t.Errorf("the deadline passed after %d messages, want 1", n)
+	}
+	if _, err := io.ReadAll(c); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("after Reset the peer sees %v", err)
+	}
+}
+
+func TestStopEndsEverything(t *testing.T) {
+	l := running(t)
+	ended := make(chan error, 1)
+	accepted := make(chan struct{})
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{closed: func(err error) { ended <- err }})
+		close(accepted)
+	})
+	_ = dial(t, addr)
+	<-accepted
+	ran := false
+	l.Post(func() { l.Stop(); l.Post(func() { ran = true }) })
+	if err := <-ended; !errors.Is(err, ErrStopped) {
+		t.Errorf("Closed(%v), want ErrStopped", err)
+	}
+	if ran || l.Post(func() {}) {
+		t.Error("a stopped loop takes functions")
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	l := running(t)
+	got := make(chan [2]netip.AddrPort, 1)
+	addr := listening(t, l, func(c *Conn) {
+		got <- [2]netip.AddrPort{c.LocalAddr(), c.RemoteAddr()}
+		c.SetHandler(&funcs{})
+	})
+	c := dial(t, addr)
+	if g := <-got; g[0] != addr || g[1] != c.LocalAddr().(*net.TCPAddr).AddrPort() {
+		t.Errorf("local and remote address are %v, want %v and %v", g, addr, c.LocalAddr())
+	}
+}
