@@ -50,22 +50,6 @@ func (t *Table) Address(address string, port int) *Address {
 // Routes lists the route of every rule, inactive ones left out, by the rule's name. The caller must not change it.
 func (t *Table) Routes() []*Route { return t.routes }
 
-// An Address is the listeners of one address and port.
-type Address struct {
-	Place Place
-	// The limits hold until Host is known: those of the listener without host names, else the largest of all.
-	HeaderTimeout, KeepAliveTimeout time.Duration
-	MaxHeaderBytes                  int
-	// Listeners are all of the address, by name. The caller must not change it.
-	Listeners []*Listener
-}
-
-// Match finds the route of a request. host is that of the request without its port, in any case, perhaps with a
-// trailing dot. path is the normal form that NormalPath gave, not the raw path: decoding it twice would let "%2541" be
-// two paths. Without a listener for the host both results are nil, without a rule for the path only the route is: 404.
-// It allocates nothing.
-func (a *Address) Match(host, path []byte) (*Route, *Listener) { return nil, nil }
-
 // A Route is where a rule sends requests. It is immutable and holds no Table, so that a tunnel which keeps it for days
 // keeps nothing else.
 type Route struct {
@@ -92,10 +76,4 @@ type Setting struct {
 	HostFromTarget                                                  bool          // send the backend's address instead
 	KeepAliveIdle                                                   time.Duration // 0: no connection is kept
 	MaxIdle                                                         int           // idle connections to one backend, over all loops
-}
-
-// Compile makes the table of a set. It never fails: what is wrong with an object is a warning on it, and the rest
-// serves.
-func Compile(set *spec.Set, living Living) (*Table, []Warning) {
-	return &Table{revision: set.Revision()}, nil
 }

@@ -1,0 +1,104 @@
+package table
+
+import "time"
+
+// An Address is the listeners of one address and port.
+type Address struct {
+	Place Place
+	// The limits hold until Host is known: those of the listener without host names, else the largest of all.
+	HeaderTimeout, KeepAliveTimeout time.Duration
+	MaxHeaderBytes                  int
+	// Listeners are all of the address, by name. The caller must not change it.
+	Listeners []*Listener
+
+	sites hosts[*site]
+}
+
+// A site is a listener with the index of its rules.
+type site struct {
+	listener *Listener
+	cells    hosts[*cell]
+}
+
+// Match finds the route of a request. host is that of the request without its port, in any case, perhaps with a
+// trailing dot. path is the normal form that NormalPath gave, not the raw path: decoding it twice would make one path of
+// two. Without a listener for the host both results are nil, without a rule for the path only the route is: 404 each.
+// A host longer than 255 bytes matches no name and no pattern. Match allocates nothing.
+func (a *Address) Match(host, path []byte) (*Route, *Listener) {
+	var buf [maxHost]byte
+	name, named := fold(&buf, host)
+	s := a.sites.rest
+	if named {
+		s = bestSite(&a.sites, name)
+	}
+	if s == nil {
+		return nil, nil
+	}
+	var c choice
+	if named {
+		c.named(&s.cells, name, path)
+	}
+	c.consider(s.cells.rest, rankAnyHost, path)
+	return c.entry.route, s.listener
+}
+
+// bestSite is the listener of a host: by exact name, then by the most specific pattern, then the one without names.
+func bestSite(h *hosts[*site], name []byte) *site {
+	if s := h.exact[string(name)]; s != nil {
+		return s
+	}
+	best, rank := h.rest, uint64(rankAnyHost)
+	for suffix := h.nextSuffix(name); suffix != nil; suffix = h.nextSuffix(suffix) {
+		if s := h.suffixes[string(suffix)]; s != nil {
+			best, rank = s, suffixRank(len(suffix))
+			break
+		}
+	}
+	for i := range h.patterns {
+		p := &h.patterns[i]
+		if p.rank > rank {
+			break
+		}
+		if p.rank == rank && best.listener.Name <= p.value.listener.Name {
+			continue
+		}
+		if p.match(name) {
+			best, rank = p.value, p.rank
+		}
+	}
+	return best
+}
+
+// A choice is the best entry found so far.
+type choice struct{ entry entry }
+
+// named considers the cells of every host condition that takes the name, but not the cell without one.
+func (c *choice) named(h *hosts[*cell], name, path []byte) {
+	if cell := h.exact[string(name)]; cell != nil {
+		c.consider(cell, rankExactHost, path)
+	}
+	for suffix := h.nextSuffix(name); suffix != nil; suffix = h.nextSuffix(suffix) {
+		if cell := h.suffixes[string(suffix)]; cell != nil {
+			c.consider(cell, suffixRank(len(suffix)), path)
+		}
+	}
+	for i := range h.patterns {
+		if p := &h.patterns[i]; p.match(name) {
+			c.consider(p.value, p.rank, path)
+		}
+	}
+}
+
+func (c *choice) consider(cell *cell, host uint64, path []byte) {
+	if cell != nil {
+		c.take(cell.find(path), host)
+	}
+}
+
+// take keeps the better of the entry, found under a host condition of a rank, and what was found before.
+func (c *choice) take(e entry, host uint64) {
+	e.rank |= host << pathBits
+	if e.before(c.entry) {
+		c.entry = e
+	}
+}

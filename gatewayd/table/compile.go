@@ -1,0 +1,267 @@
+package table
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// Compile makes the table of a set. It never fails: what is wrong with an object is a warning on it, and the rest
+// serves. Warnings come by kind and name.
+func Compile(set *spec.Set, living Living) (*Table, []Warning) {
+	c := compiler{
+		set:      set,
+		living:   living,
+		table:    &Table{revision: set.Revision(), addresses: map[Place]*Address{}},
+		drafts:   map[string]*draft{},
+		groups:   map[groupKey]*balance.Group{},
+		settings: map[*spec.Entry]*Setting{},
+		tied:     map[*Route][]*Route{},
+	}
+	c.listeners()
+	c.rules()
+	for _, d := range c.ordered {
+		d.index(&c)
+	}
+	for _, d := range c.ordered {
+		d.shadows(&c)
+	}
+	slices.SortStableFunc(c.warnings, func(a, b Warning) int {
+		return cmp.Or(cmp.Compare(order(a.Kind), order(b.Kind)), cmp.Compare(a.Name, b.Name))
+	})
+	return c.table, c.warnings
+}
+
+func order(k *spec.Kind) int { return slices.Index(spec.Kinds(), k) }
+
+// A compiler is one run of Compile.
+type compiler struct {
+	set      *spec.Set
+	living   Living
+	table    *Table
+	warnings []Warning
+
+	drafts   map[string]*draft // by the listener's name
+	ordered  []*draft          // by the listener's name
+	groups   map[groupKey]*balance.Group
+	settings map[*spec.Entry]*Setting
+	tied     map[*Route][]*Route // rules that a rule was told to be tied with
+}
+
+type groupKey struct{ pool, setting *spec.Entry }
+
+// A draft is a listener whose rules are being collected.
+type draft struct {
+	site    *site
+	address *Address
+	rules   []*member
+}
+
+// A member is a rule of a listener.
+type member struct {
+	route    *Route
+	priority uint64   // smaller first
+	hosts    []string // lower case; one "" where the rule names none
+	paths    []string // normal form, perhaps with a star; one "" where the rule names none
+}
+
+// The priority stands above the host in a rank, the host above the path. A rule without a priority comes behind all
+// that have one.
+const (
+	priorityShift = hostBits + pathBits
+	noPriority    = 1 << 32
+)
+
+func (c *compiler) warn(kind *spec.Kind, name, path, format string, args ...any) {
+	var ps spec.Problems
+	ps.Add(path, format, args...)
+	c.warnings = append(c.warnings, Warning{Kind: kind, Name: name, Problem: ps[0]})
+}
+
+// listeners makes the addresses, and says which listener serves each host there. Listeners come by name, so of two with
+// one host the first to come has the smaller name.
+func (c *compiler) listeners() {
+	for _, e := range c.set.All(spec.Listeners) {
+		o := e.Object.(*spec.Listener)
+		l := newListener(e.ID, o)
+		d := &draft{site: &site{listener: l}, address: c.address(placeOf(o))}
+		c.drafts[o.Name] = d
+		c.ordered = append(c.ordered, d)
+		d.address.Listeners = append(d.address.Listeners, l)
+		hostnames := o.Hostnames
+		if len(hostnames) == 0 {
+			hostnames = []string{""}
+		}
+		for _, h := range hostnames {
+			c.serve(d, lower(h))
+		}
+	}
+	for _, a := range c.table.addresses {
+		a.sites.sort()
+		a.setLimits()
+		c.table.places = append(c.table.places, a.Place)
+	}
+	slices.SortFunc(c.table.places, func(a, b Place) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
+	})
+}
+
+func (c *compiler) address(p Place) *Address {
+	a := c.table.addresses[p]
+	if a == nil {
+		a = &Address{Place: p}
+		c.table.addresses[p] = a
+	}
+	return a
+}
+
+// serve gives a host condition to a listener unless another has it.
+func (c *compiler) serve(d *draft, host string) {
+	l := d.site.listener
+	holder := d.address.sites.get(host)
+	switch {
+	case holder == nil:
+		d.address.sites.put(host, d.site)
+	case holder == d.site:
+	case host == "":
+		c.warn(spec.Listeners, l.Name, "hostnames", "is empty like that of listener %q on the same address and port; "+
+			"listener %q serves the hosts that no other listener names, because its name comes first", holder.listener.Name, holder.listener.Name)
+	default:
+		c.warn(spec.Listeners, l.Name, "hostnames", "holds %q like that of listener %q on the same address and port; "+
+			"listener %q serves it, because its name comes first", host, holder.listener.Name, holder.listener.Name)
+	}
+}
+
+// placeOf is where a listener's socket is. An address that is none, which only a set made by an older gateway can hold,
+// stays as it is written: binding it fails and says so.
+func placeOf(o *spec.Listener) Place {
+	p := Place{Address: o.Address, Port: o.Port}
+	if a, err := netip.ParseAddr(o.Address); err == nil {
+		p.Address = a.Unmap().String()
+	}
+	return p
+}
+
+func newListener(id string, o *spec.Listener) *Listener {
+	return &Listener{
+		ID: id, Name: o.Name,
+		HeaderTimeout:    o.HeaderTimeout.Value(),
+		KeepAliveTimeout: o.KeepAliveTimeout.Value(),
+		DrainTimeout:     o.DrainTimeout.Value(),
+		MaxHeaderBytes:   o.MaxHeaderBytes,
+	}
+}
+
+func (a *Address) setLimits() {
+	limits := a.Listeners
+	if basic := a.sites.rest; basic != nil {
+		limits = []*Listener{basic.listener}
+	}
+	for _, l := range limits {
+		a.HeaderTimeout = max(a.HeaderTimeout, l.HeaderTimeout)
+		a.KeepAliveTimeout = max(a.KeepAliveTimeout, l.KeepAliveTimeout)
+		a.MaxHeaderBytes = max(a.MaxHeaderBytes, l.MaxHeaderBytes)
+	}
+}
+
+// rules gives each rule to its listener, by name.
+func (c *compiler) rules() {
+	all := c.set.All(spec.Rules)
+	c.table.routes = make([]*Route, 0, len(all))
+	for _, e := range all {
+		o := e.Object.(*spec.Rule)
+		d := c.drafts[o.Listener]
+		if d == nil {
+			c.warn(spec.Rules, o.Name, "listener", "names listener %q, which does not exist; the rule takes no requests until it does", o.Listener)
+			continue
+		}
+		m := &member{route: c.route(e, o, d.site.listener), priority: noPriority, hosts: everything, paths: everything}
+		if o.Priority != nil {
+			m.priority = uint64(min(max(*o.Priority, 0), noPriority-1))
+		}
+		if o.Match != nil && len(o.Match.Hostnames) > 0 {
+			m.hosts = lowered(o.Match.Hostnames)
+		}
+		if o.Match != nil && len(o.Match.Paths) > 0 {
+			m.paths = lowered(o.Match.Paths)
+		}
+		d.rules = append(d.rules, m)
+		c.table.routes = append(c.table.routes, m.route)
+	}
+}
+
+// everything is the one condition of a rule that names no hosts, or no paths.
+var everything = []string{""}
+
+// lowered is the list in lower case and each of it once; the list itself where it is so already.
+func lowered(list []string) []string {
+	if len(list) == 1 {
+		if l := lower(list[0]); l != list[0] {
+			return []string{l}
+		}
+		return list
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = lower(s)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) *Route {
+	r := &Route{Listener: l, RuleID: e.ID, RuleName: o.Name, PoolName: o.Pool}
+	pool, setting := c.set.Get(spec.Pools, o.Pool), c.set.Get(spec.Settings, o.Setting)
+	if pool == nil {
+		c.warn(spec.Rules, o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool)
+	} else {
+		r.PoolID = pool.ID
+	}
+	if setting == nil {
+		c.warn(spec.Rules, o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting)
+	}
+	r.Setting = c.setting(setting)
+	if pool != nil && setting != nil {
+		r.Group = c.group(groupKey{pool, setting})
+	}
+	return r
+}
+
+func (c *compiler) group(k groupKey) *balance.Group {
+	g, ok := c.groups[k]
+	if !ok {
+		g = c.living.Group(k.pool, k.setting)
+		c.groups[k] = g
+	}
+	return g
+}
+
+// setting is that of an entry, once for all rules that name it. A missing one has the defaults and no identity.
+func (c *compiler) setting(e *spec.Entry) *Setting {
+	if s := c.settings[e]; s != nil {
+		return s
+	}
+	o, id := spec.Settings.New().(*spec.Setting), ""
+	if e != nil {
+		o, id = e.Object.(*spec.Setting), e.ID
+	}
+	s := &Setting{
+		ID: id, Name: o.Name,
+		ConnectTimeout:    o.ConnectTimeout.Value(),
+		RequestTimeout:    o.RequestTimeout.Value(),
+		StreamIdleTimeout: o.StreamIdleTimeout.Value(),
+		DrainTimeout:      o.DrainTimeout.Value(),
+		Retries:           o.Retries,
+		HostFromTarget:    o.HostFromTarget,
+		KeepAliveIdle:     o.KeepAlive.IdleTimeout.Value(),
+		MaxIdle:           o.KeepAlive.MaxIdle,
+	}
+	if o.Host != nil {
+		s.Host = *o.Host
+	}
+	c.settings[e] = s
+	return s
+}

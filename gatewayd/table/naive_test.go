@@ -1,0 +1,115 @@
+package table
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// naive answers which listener and rule serve a request straight from the rule of choice: it lists everything that
+// matches, sorts it, and takes the first. It shares no code with the table. Empty names mean none.
+func naive(set *spec.Set, place Place, host, path string) (listener, rule string) {
+	host = strings.TrimSuffix(host, ".")
+	type option struct {
+		name string
+		keys []int
+	}
+	first := func(options []option) string {
+		slices.SortFunc(options, func(a, b option) int {
+			return cmp.Or(slices.Compare(a.keys, b.keys), cmp.Compare(a.name, b.name))
+		})
+		if len(options) == 0 {
+			return ""
+		}
+		return options[0].name
+	}
+
+	var listeners []option
+	for _, e := range set.All(spec.Listeners) {
+		l := e.Object.(*spec.Listener)
+		if l.Address != place.Address || l.Port != place.Port {
+			continue
+		}
+		for _, pattern := range orNone(l.Hostnames) {
+			if keys, ok := naiveHost(pattern, host); ok {
+				listeners = append(listeners, option{l.Name, keys})
+			}
+		}
+	}
+	listener = first(listeners)
+
+	var rules []option
+	for _, e := range set.All(spec.Rules) {
+		r := e.Object.(*spec.Rule)
+		if listener == "" || r.Listener != listener {
+			continue
+		}
+		priority := []int{1, 0}
+		if r.Priority != nil {
+			priority = []int{0, *r.Priority}
+		}
+		var m spec.Match
+		if r.Match != nil {
+			m = *r.Match
+		}
+		for _, hostname := range orNone(m.Hostnames) {
+			for _, pattern := range orNone(m.Paths) {
+				h, hostMatches := naiveHost(hostname, host)
+				p, pathMatches := naivePath(pattern, path)
+				if hostMatches && pathMatches {
+					rules = append(rules, option{r.Name, slices.Concat(priority, h, p)})
+				}
+			}
+		}
+	}
+	return listener, first(rules)
+}
+
+func orNone(list []string) []string {
+	if len(list) == 0 {
+		return []string{""}
+	}
+	return list
+}
+
+// naiveHost: exact, then wildcards with more literal characters, then with fewer wildcards, then none.
+func naiveHost(pattern, host string) (keys []int, ok bool) {
+	if pattern == "" {
+		return []int{2, 0, 0}, true
+	}
+	if len(host) > 255 {
+		return nil, false
+	}
+	expression := regexp.QuoteMeta(pattern)
+	expression = strings.ReplaceAll(expression, `\*`, `.*`)
+	expression = strings.ReplaceAll(expression, `\?`, `.`)
+	if !regexp.MustCompile(`(?is)\A` + expression + `\z`).MatchString(host) {
+		return nil, false
+	}
+	wildcards := strings.Count(pattern, "*") + strings.Count(pattern, "?")
+	if wildcards == 0 {
+		return []int{0, 0, 0}, true
+	}
+	return []int{1, -(len(pattern) - wildcards), wildcards}, true
+}
+
+// naivePath: exact, then the longest prefix, then none. path is in its normal form.
+func naivePath(pattern, path string) (keys []int, ok bool) {
+	folded := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, pattern)
+	prefix, isPrefix := strings.CutSuffix(folded, "*")
+	switch {
+	case pattern == "":
+		return []int{2, 0}, true
+	case isPrefix:
+		return []int{1, -len(prefix)}, strings.HasPrefix(path, prefix)
+	}
+	return []int{0, 0}, path == folded
+}
