@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+func (a *admin) health(w http.ResponseWriter, _ *http.Request) error {
+	health := a.Views.Health()
+	if health.Pools == nil {
+		health.Pools = map[string]api.PoolHealth{}
+	}
+	return writeJSON(w, http.StatusOK, health)
+}
+
+func (a *admin) status(w http.ResponseWriter, _ *http.Request) error {
+	set, started := a.Control.Set(), a.Started.UTC().Format(time.RFC3339)
+	status := api.Status{
+		Version: a.Version, Revision: set.Revision(), Started: started,
+		Nodes:    []api.Node{{Name: a.Node, Version: a.Version, Revision: set.Revision(), Started: started}},
+		Activity: a.Views.Activity(), Objects: map[string]int{},
+		Conditions: []api.Condition{}, Retired: []api.Retired{},
+	}
+	for _, kind := range spec.Kinds() {
+		status.Objects[kind.Collection] = 0
+		for _, e := range set.All(kind) {
+			if !e.Retired {
+				status.Objects[kind.Collection]++
+				continue
+			}
+			status.Retired = append(status.Retired, api.Retired{
+				Kind: kind.Name, Name: e.Name(), ID: e.ID, Holders: holders(set.Holders(kind, e.Name())),
+			})
+		}
+	}
+	for _, c := range a.Control.Conditions() {
+		status.Conditions = append(status.Conditions, api.Condition{Kind: c.Kind.Name, Name: c.Name, Path: c.Path, Message: c.Message})
+	}
+	return writeJSON(w, http.StatusOK, status)
+}
+
+// live answers as long as the process serves.
+func (a *admin) live(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "ok\n") // The client may be gone; nobody is left to tell.
+	return nil
+}
+
+// ready fails once the gateway is on its way out, so that whoever spreads connections over gateways leaves it out.
+func (a *admin) ready(w http.ResponseWriter, r *http.Request) error {
+	if a.Views.Stopping() {
+		return api.NewError(api.Unavailable, "The gateway is shutting down.")
+	}
+	return a.live(w, r)
+}
+
+func (a *admin) document(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", api.MediaJSON)
+	w.Write(a.openAPI) // The client may be gone; nobody is left to tell.
+	return nil
+}
