@@ -1,0 +1,4 @@
+resource "gatewayd_listener" "public" {
+  name = "public"
+  port = var.port
+}

@@ -1,0 +1,4 @@
+resource "gatewayd_probe" "web" {
+  name = "web"
+  path = "/health"
+}

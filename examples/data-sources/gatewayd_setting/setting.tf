@@ -1,0 +1,3 @@
+resource "gatewayd_setting" "web" {
+  name = "web"
+}

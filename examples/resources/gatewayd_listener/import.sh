@@ -1,0 +1,2 @@
+# By name:
+terraform import gatewayd_listener.public public

@@ -1,0 +1,15 @@
+# Serves every host on every address of the machine. WebSocket needs no switch: it works on every listener.
+resource "gatewayd_listener" "public" {
+  name = "public"
+  port = var.port
+}
+
+# On the same port, for some hosts only: their rules hang on this one.
+resource "gatewayd_listener" "shop" {
+  name      = "shop"
+  port      = var.port
+  hostnames = ["shop.example.com", "*.shop.example.com"]
+
+  keep_alive_timeout = "5m"
+  drain_timeout      = "2m"
+}

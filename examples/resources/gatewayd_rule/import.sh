@@ -1,0 +1,2 @@
+# By name:
+terraform import gatewayd_rule.chat chat

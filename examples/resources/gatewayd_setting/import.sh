@@ -1,0 +1,2 @@
+# By name:
+terraform import gatewayd_setting.web web
