@@ -237,6 +237,9 @@ func TestTrailer(t *testing.T) {
 	if got := AppendLastChunk(nil, nil); string(got) != "0\r\n\r\n" {
 		t.Errorf("without trailer: %q", got)
 	}
+	if end, _, err := TrailerEnd([]byte("\r\nGET"), 0); end != 2 || err != nil {
+		t.Errorf("empty section: end %d, %v", end, err)
+	}
 	if got := reasonOf(trailer.Parse([]byte(section), Limits{HeadBytes: 10})); got != ReasonHeadTooLarge {
 		t.Errorf("bytes: %v", got)
 	}

@@ -43,6 +43,9 @@ func FuzzRequest(f *testing.F) {
 	for _, s := range requestSeeds {
 		f.Add([]byte(s), uint16(len(s)/2))
 	}
+	for _, s := range refusedRequests() {
+		f.Add([]byte(s.head+"\r\n"), uint16(len(s.head)))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte, at uint16) {
 		end, err := headEndByOctet(raw)
 		for _, cut := range []int{len(raw), min(int(at), len(raw))} {

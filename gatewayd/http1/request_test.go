@@ -19,16 +19,20 @@ func parse(r *Request, raw string, lim Limits) *Error {
 	return r.Parse([]byte(raw)[:end], lim)
 }
 
-func TestRequestRefused(t *testing.T) {
+// refusal is a head without its empty line and how it is refused.
+type refusal struct {
+	name, head string
+	want       Reason
+	status     int
+}
+
+// refusedRequests has a row for each rule, named after the section or the bug class of other gateways.
+func refusedRequests() []refusal {
 	const get, host = "GET / HTTP/1.1\r\n", "Host: a.test\r\n"
 	const post = "POST / HTTP/1.1\r\n" + host
 	const handshake = get + host + "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 	const key, version = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "Sec-WebSocket-Version: 13\r\n"
-	tests := []struct {
-		name, head string
-		want       Reason
-		status     int
-	}{
+	return []refusal{
 		{"9112 2.2 bare LF ends a line", "GET / HTTP/1.1\n" + host, ReasonBareLF, 400},
 		{"9112 2.2 bare LF ends the head", get + host + "\n", ReasonBareLF, 400},
 		{"9112 2.2 bare LF in a value", get + host + "A: b\nc", ReasonBareLF, 400},
@@ -95,6 +99,9 @@ func TestRequestRefused(t *testing.T) {
 
 		{"9112 3.2 no Host", get, ReasonMissingHost, 400},
 		{"9112 3.2 no Host in absolute-form", "GET http://a.test/ HTTP/1.1\r\n", ReasonMissingHost, 400},
+		{"class 26 host with a port of letters", get + "Host: g:w.test\r\n", ReasonBadHost, 400},
+		{"class 26 Host empty", get + "Host:\r\n", ReasonBadHost, 400},
+		{"class 26 Host list", get + "Host: a.test, b.test\r\n", ReasonBadHost, 400},
 		{"9112 3.2 two Hosts", get + host + "host: b.test\r\n", ReasonDuplicateHost, 400},
 		{"9112 3.2 two equal Hosts", get + host + host, ReasonDuplicateHost, 400},
 		{"9112 3.2.2 absolute-form differs", "GET http://b.test/ HTTP/1.1\r\n" + host, ReasonHostMismatch, 400},
@@ -138,6 +145,7 @@ func TestRequestRefused(t *testing.T) {
 		{"9110 10.1.1 other expectation", post + "Content-Length: 1\r\nExpect: 200-ok\r\n", ReasonBadExpect, 417},
 		{"9110 10.1.1 expectation twice", post + "Content-Length: 1\r\nExpect: 100-continue\r\nExpect: 100-continue\r\n", ReasonBadExpect, 417},
 
+		{"9110 7.8 Upgrade malformed behind the slash", get + host + "Upgrade: a/b/c\r\n", ReasonBadUpgrade, 400},
 		{"9110 7.8 Upgrade malformed", get + host + "Upgrade: web socket\r\n", ReasonBadUpgrade, 400},
 		{"class 15 websocket beside h2c", get + host + "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n" + key + version, ReasonUpgradeAmbiguous, 400},
 		{"6455 4.2.1 not a GET", post + "Connection: Upgrade\r\nUpgrade: websocket\r\n" + key + version, ReasonUpgradeMethod, 400},
@@ -153,8 +161,11 @@ func TestRequestRefused(t *testing.T) {
 		{"6455 4.2.2 version twice", handshake + key + version + version, ReasonBadWebSocketVersion, 426},
 		{"6455 4.2.2 version list", handshake + key + "Sec-WebSocket-Version: 13, 8\r\n", ReasonBadWebSocketVersion, 426},
 	}
+}
+
+func TestRequestRefused(t *testing.T) {
 	var r Request
-	for _, tt := range tests {
+	for _, tt := range refusedRequests() {
 		t.Run(tt.name, func(t *testing.T) {
 			err := parse(&r, tt.head+"\r\n", Limits{})
 			if err == nil {

@@ -158,3 +158,20 @@ func TestResponseAccepted(t *testing.T) {
 		})
 	}
 }
+
+func TestResponseLimits(t *testing.T) {
+	var r Response
+	for want, lim := range map[Reason]Limits{
+		0:                   {HeadBytes: len(responseHead), Fields: 7},
+		ReasonHeadTooLarge:  {HeadBytes: len(responseHead) - 1},
+		ReasonTooManyFields: {Fields: 6},
+	} {
+		if err := r.Parse([]byte(responseHead), RequestOrdinary, lim); reasonOf(err) != want || err != nil && err.Status != 502 {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	r.Reset()
+	if r.Status != 0 || len(r.Fields) != 0 || r.Fields[:1][0].Name != nil {
+		t.Errorf("after Reset: %+v", r)
+	}
+}
