@@ -1,0 +1,159 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// lockWait is how long Open waits for another process to let go of the file, as one that is just ending does.
+const lockWait = 2 * time.Second
+
+// Open opens the store in a file, with the mode 0600, and makes it where there is none, with its directory, mode 0700. An
+// existing file is read and checked wholly: what is damaged is refused with ErrDamaged and left as it is.
+func Open(path string) (*Store, error) {
+	s, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(path string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := create(path); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a file")
+	case info.Size() == 0:
+		// bbolt would take it for a new one.
+		return nil, fmt.Errorf("it is empty: %w", ErrDamaged)
+	case info.Mode().Perm()&0o077 != 0:
+		if err := os.Chmod(path, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openChecked(path)
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("%s holds its lock; one data directory serves one gatewayd", lockHolder(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db, path: path}, nil
+}
+
+// create makes an empty store under another name and moves it to its place when it is whole, so that an end of the
+// process in between leaves nothing that looks damaged.
+func create(path string) error {
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, ".new-store-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	if err := temporary.Close(); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(temporary.Name(), 0o600, nil)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if _, err := tx.CreateBucket(recordBucket); err != nil {
+			return err
+		}
+		states, err := tx.CreateBucket(stateBucket)
+		if err != nil {
+			return err
+		}
+		return states.Put(stateKey, state{}.encode())
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	// A link, unlike a rename, leaves a file alone that another process made meanwhile.
+	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openChecked opens the file and reads all of it. bbolt panics, or reads beyond the end of the mapped file, where a page
+// says nonsense; both come out as ErrDamaged here.
+func openChecked(path string) (db *bbolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	var file *os.File
+	defer func() {
+		if r := recover(); r != nil {
+			// The mapping is lost with the panic; the lock must not be.
+			db, err = nil, fmt.Errorf("reading it failed (%v): %w", r, ErrDamaged)
+			if file != nil {
+				file.Close()
+			}
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockWait,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			var err error
+			file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
+			return file, err
+		},
+	})
+	if errno := syscall.Errno(0); errors.Is(err, bbolt.ErrTimeout) || errors.As(err, &errno) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it does not begin as it should (%w): %w", err, ErrDamaged)
+	}
+	if err := db.View(func(tx *bbolt.Tx) error { return verify(tx, file) }); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// verify reads everything that the transaction can reach.
+func verify(tx *bbolt.Tx, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("it has %d bytes of at least %d: %w", info.Size(), tx.Size(), ErrDamaged)
+	}
+	// First the records, since a fault while Check runs in its goroutine could not be caught.
+	if _, _, err := load(tx); err != nil {
+		return err
+	}
+	var first error
+	for err := range tx.Check() {
+		if first == nil {
+			first = fmt.Errorf("its pages contradict each other (%w): %w", err, ErrDamaged)
+		}
+	}
+	return first
+}

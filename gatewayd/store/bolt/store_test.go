@@ -1,0 +1,180 @@
+package bolt_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/bolt"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, storetest.Maker{Durable: true, Open: func(t *testing.T, dir string) store.Store {
+		return open(t, filepath.Join(dir, "data", "gatewayd.db"))
+	}})
+}
+
+func open(t *testing.T, path string) *bolt.Store {
+	t.Helper()
+	s, err := bolt.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func closed(t *testing.T, s *bolt.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// filled makes a closed store of many records, some of them rewritten.
+func filled(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "gatewayd.db")
+	s := open(t, path)
+	for i := range uint64(6) {
+		var puts []store.Record
+		for n := range 30 {
+			name := fmt.Sprintf("r%d", (n*7+int(i)*31)%170)
+			puts = append(puts, store.Record{Kind: "rule", Name: name, ID: name, Revision: i + 1, Body: bytes.Repeat([]byte(name), 20)})
+		}
+		if err := s.Commit(t.Context(), i, i+1, puts, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, s)
+	return path
+}
+
+func TestPermissions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data", "gatewayd.db")
+	closed(t, open(t, path))
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, open(t, path))
+	for name, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700 | os.ModeDir} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want {
+			t.Errorf("%s has mode %s, want %s", name, info.Mode(), want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestLockedFileNamesItsHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatewayd.db")
+	open(t, path)
+	_, err := bolt.Open(path)
+	if err == nil || !strings.Contains(err.Error(), "holds its lock; one data directory serves one gatewayd") || !strings.Contains(err.Error(), path) {
+		t.Errorf("Open: %v, want an error that names the lock", err)
+	}
+}
+
+// TestDamagedFileIsRefused damages a file in every way that one can think of. Each is refused with ErrDamaged, or the file
+// holds all that was committed; nothing in between, and the file is not touched.
+func TestDamagedFileIsRefused(t *testing.T) {
+	path := filled(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	revision, records, err := s.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+
+	type damage struct {
+		name string
+		data []byte
+		must bool // be refused
+	}
+	damages := []damage{
+		{"nothing left", nil, true},
+		{"one byte", whole[:1], true},
+		{"one page", whole[:4096], true},
+		{"half", whole[:len(whole)/2], false},
+		{"not a database", bytes.Repeat([]byte("a log file\n"), 5000), true},
+		{"zeroes", make([]byte, len(whole)), true},
+	}
+	for at := 0; at < len(whole); at += 4096 {
+		page := bytes.Clone(whole)
+		copy(page[at:], bytes.Repeat([]byte{0xa5}, 4096))
+		damages = append(damages, damage{fmt.Sprintf("page %d garbled", at/4096), page, false})
+		cut := whole[:at+100]
+		damages = append(damages, damage{fmt.Sprintf("cut in page %d", at/4096), cut, at == 0})
+		bit := bytes.Clone(whole)
+		bit[at+16+at/4096%4000] ^= 0x10
+		damages = append(damages, damage{fmt.Sprintf("a bit of page %d", at/4096), bit, false})
+		count := bytes.Clone(whole)
+		count[at+10] ^= 0x03 // the number of entries on the page
+		damages = append(damages, damage{fmt.Sprintf("entries of page %d", at/4096), count, false})
+	}
+	refused := 0
+	for i, d := range damages {
+		file := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", i))
+		if err := os.WriteFile(file, d.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := bolt.Open(file)
+		if err != nil {
+			refused++
+			if !errors.Is(err, bolt.ErrDamaged) || !strings.Contains(err.Error(), file) {
+				t.Errorf("%s: Open: %v, want ErrDamaged and the path", d.name, err)
+			}
+			if after, _ := os.ReadFile(file); !bytes.Equal(after, d.data) {
+				t.Errorf("%s: the file was changed", d.name)
+			}
+			continue
+		}
+		got, left, err := s.Load(t.Context())
+		closed(t, s)
+		switch {
+		case d.must:
+			t.Errorf("%s: opened", d.name)
+		case err != nil:
+			t.Errorf("%s: opened, but Load: %v", d.name, err)
+		case got == revision && !cmp.Equal(left, records):
+			t.Errorf("%s: opened with other records", d.name)
+		case got != revision && got != revision-1:
+			// Where the newest of its two heads is gone, a file is what a crash in the last commit leaves.
+			t.Errorf("%s: opened at revision %d, want %d", d.name, got, revision)
+		}
+	}
+	if refused < len(damages)/3 {
+		t.Errorf("only %d of %d damages were refused", refused, len(damages))
+	}
+}
+
+func TestUnusablePlaces(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := bolt.Open(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Open of a directory: %v", err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bolt.Open(filepath.Join(file, "gatewayd.db")); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("Open below a file: %v", err)
+	}
+}
