@@ -1,8 +1,13 @@
 package health
 
 import (
+	"container/heap"
+	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
+	"sync"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -12,19 +17,211 @@ import (
 type Target struct {
 	Health *backend.Health // identity of the target: one Health is probed once
 	Addr   netip.AddrPort  // where the probe connects: the probe's port, else the one requests go to
-	Probe  *spec.Probe     // never nil: the kind's defaults where the setting names none
+	Probe  *spec.Probe     // never nil: the kind's defaults where the setting names none; never changed afterwards
 	Host   string          // Host header where Probe.Host is null; "" means 127.0.0.1
 }
 
-// A Prober probes targets until it is closed.
-type Prober struct{ log *slog.Logger }
+// Probes in flight are bounded in two lanes. A target whose last probe ran out of time waits in the slow one, so that a
+// thousand hosts behind a broken switch cannot keep the probes of all others from being sent.
+const (
+	laneWidth = 256
+	lanes     = 2
+)
+
+// maxJitter bounds how long the first probe of a target is put off, so that the targets of one change do not all get
+// theirs at once.
+const maxJitter = time.Second
+
+// A Prober probes targets until it is closed: each at once and then again and again at its interval, never twice at the
+// same time. One goroutine keeps the times, and each probe in flight has one.
+type Prober struct {
+	log    *slog.Logger
+	run    func(context.Context, *Target) outcome // set once in New; a clock-driven test replaces it
+	ctx    context.Context
+	cancel context.CancelFunc
+	wake   chan struct{} // holds one; the timekeeper has something new to look at
+	work   sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	watches map[*backend.Health]*watch
+	due     schedule
+	ready   [lanes][]*watch // due and waiting for a slot, oldest first
+	running [lanes]int
+}
 
 // New starts a prober without targets. Close ends it.
-func New(log *slog.Logger) *Prober { return &Prober{log: log} }
+func New(log *slog.Logger) *Prober { return newProber(log, ask) }
 
-// Sync makes the targets the ones that are probed. What is probed already and did not change goes on undisturbed. When
-// it returns, no result of a target that left, or of how a target was probed before, will be reported any more.
-func (p *Prober) Sync(targets []Target) {}
+func newProber(log *slog.Logger, run func(context.Context, *Target) outcome) *Prober {
+	p := &Prober{log: log, run: run, wake: make(chan struct{}, 1), watches: map[*backend.Health]*watch{}}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.work.Add(1)
+	go p.keepTime()
+	return p
+}
 
 // Close ends all probes and waits for them. Nothing is reported afterwards.
-func (p *Prober) Close() {}
+func (p *Prober) Close() {
+	p.cancel()
+	p.Sync(nil)
+	p.work.Wait()
+}
+
+// Sync makes the targets the ones that are probed. What is probed already and did not change goes on undisturbed; what
+// changed keeps its verdict and is probed anew at once. When it returns, no result of a target that left, or of the way
+// a target was probed before, is reported any more.
+func (p *Prober) Sync(targets []Target) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wanted := make(map[*backend.Health]bool, len(targets))
+	for _, t := range targets {
+		wanted[t.Health] = true
+		w := p.watches[t.Health]
+		switch {
+		case w == nil:
+			w = &watch{due: soon(t.Probe)}
+			w.aim(t)
+			p.watches[t.Health] = w
+			heap.Push(&p.due, w)
+		case !w.target.equal(t):
+			p.change(w, t)
+		}
+	}
+	for h, w := range p.watches {
+		if !wanted[h] {
+			p.remove(w)
+			delete(p.watches, h)
+		}
+	}
+	p.poke()
+}
+
+// change probes a target in another way from now on.
+func (p *Prober) change(w *watch, t Target) {
+	w.aim(t)
+	w.lane, w.settled = 0, false
+	t.Health.Recount()
+	if w.cancel != nil {
+		w.cancel() // The probe in flight asks what nobody wants to know any more; the next follows when it has ended.
+	}
+	if w.state == waiting {
+		w.due = soon(t.Probe)
+		heap.Fix(&p.due, w.index)
+	}
+}
+
+func (p *Prober) remove(w *watch) {
+	w.aim(Target{})
+	if w.cancel != nil {
+		w.cancel()
+	}
+	if w.state == waiting {
+		heap.Remove(&p.due, w.index)
+	}
+	w.state = gone
+}
+
+// soon is when a target is probed that is new, or is probed in a new way.
+func soon(probe *spec.Probe) time.Time {
+	return time.Now().Add(rand.N(min(maxJitter, interval(probe))))
+}
+
+// interval guards against one that no check would let pass.
+func interval(probe *spec.Probe) time.Duration {
+	return max(probe.Interval.Value(), 10*time.Millisecond)
+}
+
+// poke makes the timekeeper look again.
+func (p *Prober) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keepTime starts each probe when it is due and a slot is free.
+func (p *Prober) keepTime() {
+	defer p.work.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if next := p.dispatch(); next > 0 {
+			timer.Reset(next)
+		}
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-p.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// dispatch starts what is due and says in how long the next one is; 0 where nothing waits for a time.
+func (p *Prober) dispatch() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for len(p.due) > 0 && !p.due[0].due.After(now) {
+		w := heap.Pop(&p.due).(*watch)
+		w.state = ready
+		p.ready[w.lane] = append(p.ready[w.lane], w)
+	}
+	for lane := range lanes {
+		for p.running[lane] < laneWidth && len(p.ready[lane]) > 0 {
+			w := p.ready[lane][0]
+			p.ready[lane] = p.ready[lane][1:]
+			if w.state != gone {
+				p.start(w, lane)
+			}
+		}
+		if len(p.ready[lane]) == 0 {
+			p.ready[lane] = nil // The front that was taken off would be kept in memory otherwise.
+		}
+	}
+	if len(p.due) == 0 {
+		return 0
+	}
+	return max(p.due[0].due.Sub(now), time.Nanosecond)
+}
+
+// start begins a probe. The prober's mu is held.
+func (p *Prober) start(w *watch, lane int) {
+	w.state = running
+	p.running[lane]++
+	p.work.Add(1)
+	target, turn := w.target, w.turn
+	ctx, cancel := context.WithTimeout(p.ctx, target.Probe.Timeout.Value())
+	w.cancel = cancel
+	go func() {
+		defer p.work.Done()
+		result := p.run(ctx, &target)
+		cancel()
+		now := time.Now()
+		w.report(p.log, turn, &target, result, now)
+		p.finish(w, lane, turn, result.late, now)
+	}()
+}
+
+// finish gives the slot back and arranges the next probe.
+func (p *Prober) finish(w *watch, lane int, turn uint64, late bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running[lane]--
+	w.cancel = nil
+	p.poke()
+	switch {
+	case w.state == gone || p.ctx.Err() != nil:
+		return
+	case w.turn != turn:
+		w.due = soon(w.target.Probe)
+	default:
+		w.lane = 0
+		if late {
+			w.lane = 1
+		}
+		w.next(now)
+	}
+	w.state = waiting
+	heap.Push(&p.due, w)
+}
