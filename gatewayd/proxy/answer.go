@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+func (c *client) interim(r *http1.Response) {
+	if c.flags&cMinor0 != 0 {
+		return // HTTP/1.0 knows no interim answers (RFC 9110 15.2)
+	}
+	if r.Status == 100 {
+		c.flags &^= cExpect
+	}
+	out := &c.w.out
+	b := appendHead(out.open(c.stream), r)
+	out.keep(append(b, "\r\n"...))
+}
+
+func (c *client) answer(r *http1.Response) {
+	out := &c.w.out
+	b := appendHead(out.open(c.stream), r)
+	if r.Body == http1.BodyChunked || r.Body == http1.BodyUntilClose {
+		if c.flags&cMinor0 != 0 {
+			c.flags = c.flags&^cKeep | cUntilEnd
+		} else {
+			c.flags |= cChunked
+			b = append(b, "Transfer-Encoding: chunked\r\n"...)
+		}
+	}
+	b = c.appendConnection(b, r.Status == 426)
+	out.keep(append(b, "\r\n"...))
+}
+
+// appendConnection decides whether the connection goes on, and says so. offer is for 426, which must carry Upgrade
+// (RFC 9110 15.5.22).
+func (c *client) appendConnection(b []byte, offer bool) []byte {
+	// A client that was told the answer instead of 100 Continue may send its body or not: nobody can know which.
+	if c.flags&(cBehind|cEOF) != 0 || c.flags&(cBody|cExpect) == cBody|cExpect || c.w.closing || c.door.address() == nil {
+		c.flags &^= cKeep
+	}
+	switch {
+	case c.flags&cKeep == 0 && offer:
+		return append(b, "Connection: close, Upgrade\r\nUpgrade: websocket\r\n"...)
+	case c.flags&cKeep == 0:
+		return append(b, "Connection: close\r\n"...)
+	case offer:
+		return append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	case c.flags&cMinor0 != 0:
+		return append(b, "Connection: keep-alive\r\n"...)
+	}
+	return b
+}
+
+// appendHead appends a status line and the fields that are passed on.
+func appendHead(b []byte, r *http1.Response) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = append(b, byte('0'+r.Status/100), byte('0'+r.Status/10%10), byte('0'+r.Status%10), ' ')
+	b = append(b, r.Reason...)
+	b = append(b, "\r\n"...)
+	for i := range r.Fields {
+		if !r.Drop(i) {
+			b = http1.AppendField(b, r.Fields[i].Name, r.Fields[i].Value)
+		}
+	}
+	return b
+}
+
+func (c *client) content(p []byte) {
+	out := &c.w.out
+	if c.flags&cChunked == 0 {
+		out.write(c.stream, p)
+		return
+	}
+	out.keep(http1.AppendChunkHead(out.open(c.stream), len(p)))
+	out.write(c.stream, p)
+	out.keep(append(out.open(c.stream), http1.ChunkEnd...))
+}
+
+func (c *client) complete(t *http1.Trailer) {
+	if c.flags&cChunked != 0 {
+		c.w.out.keep(http1.AppendLastChunk(c.w.out.open(c.stream), t))
+	}
+	c.x = nil
+	c.answered()
+}
+
+func (c *client) abort() {
+	c.x = nil
+	if c.flags&cUntilEnd == 0 {
+		c.end() // the missing end shows
+		return
+	}
+	// Only a reset tells this answer from a whole one.
+	c.flags |= cEnding
+	c.w.out.flush()
+	c.stream.Reset()
+}
+
+func (c *client) refuse(r refusal) {
+	c.x = nil
+	w := c.w
+	w.stats.Refused[r.reason]++
+	// What is left of the body is read and thrown away where that is little, else the connection is.
+	if c.flags&cBody != 0 && c.body.Left() > discardMost {
+		c.flags &^= cKeep
+	}
+	text, sentence := http1.StatusText(r.status), r.reason.sentence()
+	b := http1.AppendStatusLine(w.out.open(c.stream), r.status)
+	b = http1.AppendField(b, "Date", w.date.At(time.Now()))
+	b = http1.AppendField(b, "Gatewayd-Reason", r.reason.String())
+	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(3+1+len(text)+2+len(sentence)+1), 10)
+	b = append(b, "\r\n"...)
+	switch r.status {
+	case 405:
+		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
+	case 426:
+		b = append(b, "Sec-WebSocket-Version: 13\r\n"...)
+	}
+	b = c.appendConnection(b, r.status == 426)
+	b = append(b, "\r\n"...)
+	if c.flags&cHead == 0 {
+		b = strconv.AppendInt(b, int64(r.status), 10)
+		b = append(b, ' ')
+		b = append(b, text...)
+		b = append(b, ": "...)
+		b = append(b, sentence...)
+		b = append(b, '\n')
+	}
+	w.out.keep(b)
+	c.answered()
+}
+
+// switched passes the 101 and lets go of the stream, whose next handler is the tunnel.
+func (c *client) switched(r *http1.Response) (loop.Stream, bool) {
+	c.x = nil
+	out := &c.w.out
+	b := appendHead(out.open(c.stream), r)
+	out.keep(append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...))
+	out.flush()
+	s, ended := c.stream, c.flags&cEOF != 0
+	c.w.freeClient(c)
+	return s, ended
+}

@@ -1,0 +1,45 @@
+package proxy
+
+import (
+	"net/netip"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+)
+
+// A downstream is the client's side of one exchange: an HTTP/1.1 connection or, later, an HTTP/2 stream. It begins the
+// exchange (exchange.begin) with a request head, then gives it content as far as exchange.room allows, the end
+// (complete) or the news that the client is gone (cancel); it says when its queue was emptied (drained).
+//
+// In the other direction it takes one answer: any number of interim heads, then either answer, content and complete,
+// or refuse, or switched. Each of complete, refuse, abort and switched is the last call: the exchange is over and the
+// downstream must forget it before it returns. None of these methods calls the exchange.
+//
+// A request head is an http1.Request and an answer's an http1.Response, whatever the protocol: they are what these
+// messages mean, and an HTTP/2 stream fills and reads them like any other. They, and every slice given, are valid
+// during the call only.
+type downstream interface {
+	// matched says which listener serves the request.
+	matched(l *table.Listener)
+	// remote is the client's address, for X-Forwarded-For.
+	remote() netip.Addr
+
+	interim(head *http1.Response)
+	answer(head *http1.Response)
+	content(p []byte)
+	complete(t *http1.Trailer) // t is nil without trailers
+
+	// refuse gives a whole answer of the gateway's own. No answer was begun before.
+	refuse(r refusal)
+	// abort ends an answer that was begun and cannot be completed, so that the client notices.
+	abort()
+	// switched passes a verified 101 and gives up the stream behind it; ended says that the client's FIN was seen.
+	switched(head *http1.Response) (s loop.Stream, ended bool)
+
+	// queued is how much of the answer was not taken by the client yet; while it is not 0 the exchange stops its source
+	// until drained is called.
+	queued() int
+	// resume says that exchange.room may be more than 0 again.
+	resume()
+}

@@ -1,0 +1,535 @@
+package proxy
+
+import (
+	"math"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+)
+
+const (
+	// holdMost is up to where the bytes of a request are held for another attempt.
+	holdMost = 16 << 10
+	// maxInterims is how many 1xx heads one answer may have.
+	maxInterims = 16
+)
+
+// An exchange is one request and its answer. It belongs to a listener, a rule and a backend from its beginning to its
+// end, by the route that was matched then.
+type exchange struct {
+	w          *Worker
+	down       downstream
+	up         *upstream // nil between two attempts
+	route      *table.Route
+	backend    *backend.Backend   // counted in its Open while it stands here
+	tried      []*backend.Backend // every backend of an attempt
+	prev, next *exchange          // the worker's open ones
+
+	// hold is what was sent, or is to be sent once the connection stands. nil says that it is not here any more.
+	hold            *loop.Buffer
+	hostAt, hostEnd int32 // the value of Host in hold, which names the backend with host_from_target
+
+	timer loop.Timer
+	fire  func()
+	moved loop.Time // when the last byte went in the direction that is waited for
+	cut   loop.Time // the end of a drain; 0 without one
+
+	accept   [28]byte // what a backend must answer to the handshake
+	kind     http1.RequestKind
+	flags    uint16
+	interims uint8
+	retries  uint8 // used up
+}
+
+const (
+	xOpen       uint16 = 1 << iota // the exchange is in use
+	xIdempotent                    // the method may be repeated
+	xChunked                       // the request goes to the backend in chunks
+	xComplete                      // the request is complete
+	xExpect                        // a 100 Continue is waited for
+	xReached                       // the present attempt has sent bytes
+	xHead                          // the answer's head was passed on
+	xLinked
+)
+
+func (w *Worker) newExchange(down downstream) *exchange {
+	var x *exchange
+	if n := len(w.freeExchanges); n > 0 {
+		x, w.freeExchanges = w.freeExchanges[n-1], w.freeExchanges[:n-1]
+	} else {
+		x = &exchange{w: w}
+		x.fire = x.expired
+	}
+	x.down, x.flags, x.cut = down, xOpen|xLinked, w.shutdown
+	x.next = w.first
+	if w.first != nil {
+		w.first.prev = x
+	}
+	w.first = x
+	w.stats.Open++
+	return x
+}
+
+// begin finds the request's route and makes the first attempt. size is that of the head as it was sent.
+func (x *exchange) begin(d *door, req *http1.Request, size int) {
+	w := x.w
+	addr := d.address()
+	if addr == nil {
+		x.refuse(refuse(ReasonNoListener))
+		return
+	}
+	path, resolved, ok := w.paths(req.Path)
+	if !ok {
+		x.refuse(refuse(ReasonBadPath))
+		return
+	}
+	route, listener := addr.Match(req.Host, path)
+	if listener == nil {
+		x.refuse(refuse(ReasonNoListener))
+		return
+	}
+	x.down.matched(listener)
+	switch {
+	case size > listener.MaxHeaderBytes:
+		x.refuse(refuse(Reason(http1.ReasonHeadTooLarge)))
+		return
+	case route == nil:
+		x.refuse(refuse(ReasonNoRule))
+		return
+	case route.Group == nil:
+		x.refuse(refuse(ReasonNoPool))
+		return
+	}
+	x.route = route
+	x.kind = req.Kind()
+	if req.Idempotent() {
+		x.flags |= xIdempotent
+	}
+	switch req.Body {
+	case http1.BodyNone:
+		x.flags |= xComplete
+	case http1.BodyChunked:
+		x.flags |= xChunked
+	}
+	if req.Expect100 {
+		x.flags |= xExpect
+	}
+	if req.Upgrade {
+		x.accept = http1.AcceptKey(req.Key)
+	}
+	b := x.route.Group.Pick(w.l.Index(), nil)
+	if b == nil {
+		x.refuse(refuse(ReasonNoBackend))
+		return
+	}
+	x.first(b, d, req, resolved)
+}
+
+// paths are the normal form of a request's path, for the rules, and the path to send.
+func (w *Worker) paths(raw []byte) (normal, send []byte, ok bool) {
+	if len(raw) == 1 && raw[0] == '*' { // OPTIONS of the whole server is a rule's of the root
+		return slash, raw, true
+	}
+	if normal, ok = table.NormalPath(w.path, raw); !ok {
+		return nil, nil, false
+	}
+	w.path = normal
+	if send = table.ResolveDots(w.resolved, raw); len(send) != len(raw) {
+		w.resolved = send
+	}
+	return normal, send, true
+}
+
+var slash = []byte("/")
+
+// first makes the first attempt: the head is put together once and, where it may be needed again, held.
+func (x *exchange) first(b *backend.Backend, d *door, req *http1.Request, path []byte) {
+	w := x.w
+	x.take(b)
+	u := w.fromIdle(b, x.route.Setting.ID)
+	w.out.flush()
+	buf := w.l.Scratch()
+	if u != nil {
+		buf = w.out.open(u.stream)
+	}
+	buf = x.appendRequest(buf, d, req, path)
+	if u == nil || x.flags&xIdempotent != 0 {
+		x.hold = w.l.Buffer(len(buf))
+		if !x.hold.Append(buf) {
+			w.out.drop()
+			if u != nil {
+				u.discard()
+			}
+			x.refuse(refuse(Reason(http1.ReasonHeadTooLarge)))
+			return
+		}
+	}
+	if u == nil {
+		x.dial()
+		return
+	}
+	w.out.keep(buf)
+	x.reuse(u)
+}
+
+// take counts the exchange at a backend.
+func (x *exchange) take(b *backend.Backend) {
+	x.backend = b
+	b.Open.Add(1)
+	x.tried = append(x.tried, b)
+}
+
+// leave takes the exchange off its backend, once.
+func (x *exchange) leave() {
+	if b := x.backend; b != nil {
+		x.backend = nil
+		b.Open.Add(-1)
+	}
+}
+
+// reuse makes the attempt over a connection that was idle. The caller sends what there is of the request.
+func (x *exchange) reuse(u *upstream) {
+	x.up, u.x = u, x
+	u.state, u.flags = uHead, uReused
+	u.stream.SetDeadline(0)
+	x.reached()
+}
+
+// dial makes the attempt over a connection of its own; the request waits in hold for it.
+func (x *exchange) dial() {
+	w := x.w
+	u := w.newUpstream()
+	x.up, u.x = u, x
+	x.flags &^= xReached
+	u.stream = w.l.Dial(x.backend.Key.Addr, u)
+	x.moved = w.l.Now()
+	x.arm()
+}
+
+// connected sends what waited for the connection.
+func (x *exchange) connected() {
+	x.send(x.up.stream)
+	x.reached()
+	if x.flags&xIdempotent == 0 {
+		x.drop()
+	}
+	if x.flags&xComplete == 0 {
+		x.down.resume()
+	}
+}
+
+// send writes everything held, with the present backend's name where the Host field carries it.
+func (x *exchange) send(s loop.Stream) {
+	out, b := &x.w.out, x.hold.Bytes()
+	if !x.route.Setting.HostFromTarget {
+		out.write(s, b)
+		return
+	}
+	o := append(out.open(s), b[:x.hostAt]...)
+	o = appendHost(o, x.backend.Key.Addr)
+	out.keep(append(o, b[x.hostEnd:]...))
+}
+
+// reached notes that bytes of the request are on their way.
+func (x *exchange) reached() {
+	x.flags |= xReached
+	x.moved = x.w.l.Now()
+	x.arm()
+}
+
+// room is how many bytes of content are welcome now: as much as comes while the backend takes it, and what can be held
+// while its connection is not there yet.
+func (x *exchange) room() int {
+	switch u := x.up; {
+	case u == nil || x.flags&xReached == 0:
+		if x.hold == nil {
+			return 0
+		}
+		// Our chunk head may be longer than the client's.
+		return max(0, holdMost-x.hold.Len()-32)
+	case u.stream.Queued() > 0:
+		return 0
+	}
+	return math.MaxInt
+}
+
+// content forwards a piece of the request's body.
+func (x *exchange) content(p []byte) {
+	if x.flags&xChunked == 0 {
+		x.forward(p)
+		return
+	}
+	x.forward(http1.AppendChunkHead(x.w.small[:0], len(p)))
+	x.forward(p)
+	x.forward(chunkEnd)
+}
+
+var chunkEnd = []byte(http1.ChunkEnd)
+
+// complete ends the request's body.
+func (x *exchange) complete(t *http1.Trailer) {
+	x.flags |= xComplete
+	if x.flags&xChunked != 0 {
+		x.forward(http1.AppendLastChunk(x.w.small[:0], t))
+	}
+	x.moved = x.w.l.Now()
+	x.arm()
+}
+
+// forward sends bytes of the request, or puts them with those that wait, and holds them for another attempt as long as
+// that is possible.
+func (x *exchange) forward(p []byte) {
+	x.moved = x.w.l.Now()
+	if x.hold != nil {
+		full := x.flags&xReached != 0 && x.hold.Len()+len(p) > holdMost
+		if full || !x.hold.Append(p) {
+			x.drop()
+		}
+	}
+	if x.flags&xReached != 0 && x.up != nil {
+		x.w.out.write(x.up.stream, p)
+	}
+}
+
+// drop lets go of what was held. There is no further attempt then.
+func (x *exchange) drop() {
+	x.hold.Release()
+	x.hold = nil
+}
+
+// drained says that the client took what it was sent.
+func (x *exchange) drained() {
+	if x.up != nil {
+		x.up.stream.Resume()
+	}
+}
+
+// cancel ends an exchange whose client is gone.
+func (x *exchange) cancel() {
+	x.down = nil
+	x.end()
+}
+
+// refuse ends the exchange with an answer of our own, or cuts the one that was begun.
+func (x *exchange) refuse(r refusal) {
+	down := x.down
+	begun := x.flags&xHead != 0
+	x.down = nil
+	x.end()
+	if down == nil {
+		return
+	}
+	if begun {
+		x.w.stats.Aborted++
+		down.abort()
+		return
+	}
+	down.refuse(r)
+}
+
+// end gives back whatever the exchange holds. It may be called at any moment, and does everything once.
+func (x *exchange) end() {
+	if x.flags&xOpen == 0 {
+		return
+	}
+	x.abandon()
+	w := x.w
+	x.drop()
+	if x.flags&xLinked != 0 {
+		w.unlink(x)
+	}
+	x.flags = 0
+	w.stats.Open--
+	x.down, x.route, x.cut = nil, nil, 0
+	x.interims, x.retries, x.kind = 0, 0, 0
+	clear(x.tried)
+	x.tried = x.tried[:0]
+	if len(w.freeExchanges) < keepFree {
+		// The timer may stay set: when it fires for nobody, nothing happens, and the next exchange moves it.
+		w.freeExchanges = append(w.freeExchanges, x)
+		return
+	}
+	w.l.StopTimer(&x.timer)
+}
+
+func (w *Worker) unlink(x *exchange) {
+	if w.cursor == x {
+		w.cursor = x.next
+	}
+	if x.prev != nil {
+		x.prev.next = x.next
+	} else {
+		w.first = x.next
+	}
+	if x.next != nil {
+		x.next.prev = x.prev
+	}
+	x.prev, x.next = nil, nil
+}
+
+// abandon ends the present attempt. A connection that is still there cannot be used for anything else.
+func (x *exchange) abandon() {
+	if u := x.up; u != nil {
+		x.up, u.x = nil, nil
+		u.state = uDead
+		if u.stream != nil {
+			u.stream.Reset()
+		}
+	}
+	x.leave()
+}
+
+// failed ends an attempt without an answer, and makes another one where that is allowed.
+func (x *exchange) failed(why refusal) {
+	w := x.w
+	a := attempt{
+		reached:    x.flags&xReached != 0,
+		idempotent: x.flags&xIdempotent != 0,
+		held:       x.hold != nil,
+		retries:    x.route.Setting.Retries - int(x.retries),
+	}
+	if u := x.up; u != nil {
+		a.answered, a.reused = u.flags&uAnswered != 0, u.flags&uReused != 0
+	}
+	b := x.backend
+	next := a.next()
+	if next == other {
+		if b = x.route.Group.Pick(w.l.Index(), x.tried); b == nil {
+			next = giveUp
+		}
+	}
+	x.abandon()
+	switch next {
+	case giveUp:
+		x.refuse(why)
+		return
+	case again:
+		w.stats.Renewed++
+		x.take(b)
+		x.tried = x.tried[:len(x.tried)-1]
+		x.dial()
+		return
+	}
+	w.stats.Retries++
+	x.retries++
+	x.take(b)
+	if u := w.fromIdle(b, x.route.Setting.ID); u != nil {
+		x.send(u.stream)
+		x.reuse(u)
+		if x.flags&xComplete == 0 {
+			x.down.resume()
+		}
+		return
+	}
+	x.dial()
+}
+
+// answer takes the final head of the backend's answer.
+func (x *exchange) answer(r *http1.Response) {
+	x.flags |= xHead
+	x.drop()
+	x.moved = x.w.l.Now()
+	x.arm()
+	x.down.answer(r)
+}
+
+// answerContent takes a piece of the answer's body.
+func (x *exchange) answerContent(p []byte) {
+	x.moved = x.w.l.Now()
+	x.down.content(p)
+}
+
+// finish ends the exchange behind a whole answer. clean says that the backend's connection stands right behind it and
+// may serve another request.
+func (x *exchange) finish(t *http1.Trailer, clean bool) {
+	u, down := x.up, x.down
+	if clean && x.flags&xComplete != 0 && u.stream.Queued() == 0 {
+		x.up, u.x = nil, nil
+		u.state = uIdle
+		if !x.w.keepIdle(u, x.backend, x.route.Setting) {
+			u.close()
+		}
+	} else if x.flags&xComplete != 0 {
+		x.up, u.x = nil, nil
+		u.close()
+	}
+	x.down = nil
+	x.end()
+	down.complete(t)
+}
+
+// tunnel ends the exchange and starts the tunnel behind a verified 101.
+func (x *exchange) tunnel(r *http1.Response) {
+	w, u, b := x.w, x.up, x.backend
+	terms := tunnel.Terms{
+		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Backend: b,
+		DrainTimeout: x.route.Setting.DrainTimeout,
+	}
+	down, back := x.down, u.stream
+	x.down, x.up, u.x = nil, nil, nil
+	x.backend = nil // the count is the tunnel's from here on
+	x.end()
+	w.freeUpstream(u)
+	front, ended := down.switched(r)
+	terms.ClientEnded = ended
+	w.tunnels.Start(front, back, terms)
+}
+
+// due is when the exchange has waited long enough for what it waits for, and why it ends then. 0 means never.
+func (x *exchange) due() (at loop.Time, why Reason) {
+	s := x.route.Setting
+	switch {
+	case x.flags&xReached == 0:
+		at, why = x.moved+loop.Time(s.ConnectTimeout), ReasonConnectTimeout
+	case x.flags&xHead != 0:
+		at, why = x.idle(s.StreamIdleTimeout), ReasonSlowBody
+	case x.flags&(xComplete|xExpect) == 0 && x.up != nil && x.up.stream.Queued() == 0:
+		at, why = x.idle(s.StreamIdleTimeout), ReasonSlowBody // it is the client that is slow
+	default:
+		at, why = x.moved+loop.Time(s.RequestTimeout), ReasonRequestTimeout
+	}
+	if x.cut != 0 && (at == 0 || x.cut <= at) {
+		return x.cut, ReasonDrained
+	}
+	return at, why
+}
+
+func (x *exchange) idle(timeout time.Duration) loop.Time {
+	if timeout <= 0 {
+		return 0
+	}
+	return x.moved + loop.Time(timeout)
+}
+
+// arm sets the timer for what is waited for now. While bytes move only the stamp changes, and the timer finds it.
+func (x *exchange) arm() {
+	if at, _ := x.due(); at != 0 {
+		x.w.l.SetTimer(&x.timer, at, x.fire)
+	}
+}
+
+func (x *exchange) expired() {
+	if x.flags&xOpen == 0 || x.route == nil {
+		return
+	}
+	at, why := x.due()
+	if at == 0 {
+		return
+	}
+	w := x.w
+	if at > w.l.Now() {
+		w.l.SetTimer(&x.timer, at, x.fire)
+		return
+	}
+	w.enter()
+	if why == ReasonConnectTimeout {
+		x.failed(refuse(why))
+	} else {
+		x.refuse(refuse(why))
+	}
+	w.leave()
+}

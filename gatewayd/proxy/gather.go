@@ -1,0 +1,53 @@
+package proxy
+
+import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+
+// A gather collects in the loop's scratch memory what one turn of a handler sends to one stream, so that a head and
+// the body bytes at hand leave in one write. It is empty between two handlers.
+type gather struct {
+	l   *loop.Loop
+	to  loop.Stream // nil while it is empty
+	buf []byte
+}
+
+// copyMost is up to where copying body bytes behind others costs less than a write of their own.
+const copyMost = 64 << 10
+
+// open returns what is collected for s, having sent what was collected for another stream. Whoever appends to it
+// stores the result with keep.
+func (g *gather) open(s loop.Stream) []byte {
+	if g.to != s {
+		g.flush()
+		g.to, g.buf = s, g.l.Scratch()
+	}
+	return g.buf
+}
+
+func (g *gather) keep(b []byte) { g.buf = b }
+
+// write sends p to s behind what is collected for it.
+func (g *gather) write(s loop.Stream, p []byte) {
+	if g.to == nil && len(p) >= 4<<10 {
+		s.Write(p)
+		return
+	}
+	b := g.open(s)
+	if len(p) > copyMost || len(b)+len(p) > cap(b) {
+		g.flush()
+		s.Write(p)
+		return
+	}
+	g.buf = append(b, p...)
+}
+
+func (g *gather) flush() {
+	if s := g.to; s != nil {
+		g.to = nil
+		if len(g.buf) > 0 {
+			s.Write(g.buf)
+		}
+	}
+}
+
+// drop forgets what a handler that panicked had collected.
+func (g *gather) drop() { g.to = nil }

@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+)
+
+// A stock is the idle connections of this loop to one backend. Connections of different settings are kept apart: a
+// setting may say how a connection is made.
+type stock struct {
+	backend *backend.Backend
+	shelves []*shelf // by setting; nearly always one
+}
+
+// A shelf is the idle connections of one backend and setting, the one used last in front: it is the least likely to
+// have been closed meanwhile.
+type shelf struct {
+	stock   *stock
+	setting string // hidden id
+	first   *upstream
+	n       int
+}
+
+// shelf finds or makes the shelf of a backend and setting.
+func (w *Worker) shelf(b *backend.Backend, setting string) *shelf {
+	s := w.stocks[b]
+	if s == nil {
+		s = &stock{backend: b}
+		w.stocks[b] = s
+	}
+	for _, h := range s.shelves {
+		if h.setting == setting {
+			return h
+		}
+	}
+	h := &shelf{stock: s, setting: setting}
+	s.shelves = append(s.shelves, h)
+	return h
+}
+
+// fromIdle takes an idle connection, or nil.
+func (w *Worker) fromIdle(b *backend.Backend, setting string) *upstream {
+	s := w.stocks[b]
+	if s == nil {
+		return nil
+	}
+	for _, h := range s.shelves {
+		if h.setting == setting && h.first != nil {
+			u := h.first
+			u.unshelve()
+			return u
+		}
+	}
+	return nil
+}
+
+// keepIdle puts a connection that can serve another request aside, or reports false.
+func (w *Worker) keepIdle(u *upstream, b *backend.Backend, s *table.Setting) bool {
+	if w.closing || s.KeepAliveIdle <= 0 || s.MaxIdle <= 0 {
+		return false
+	}
+	h := w.shelf(b, s.ID)
+	// The limit is one over all loops; each has an equal share of it, rounded up.
+	if h.n >= (s.MaxIdle+w.cfg.Loops-1)/w.cfg.Loops {
+		return false
+	}
+	u.shelf, u.next, u.prev = h, h.first, nil
+	if h.first != nil {
+		h.first.prev = u
+	}
+	h.first = u
+	h.n++
+	w.stats.Idle++
+	u.stream.SetDeadline(w.l.Now() + loop.Time(s.KeepAliveIdle))
+	return true
+}
+
+// unshelve takes a connection off its shelf, if it is on one.
+func (u *upstream) unshelve() {
+	h := u.shelf
+	if h == nil {
+		return
+	}
+	if u.prev != nil {
+		u.prev.next = u.next
+	} else {
+		h.first = u.next
+	}
+	if u.next != nil {
+		u.next.prev = u.prev
+	}
+	u.shelf, u.next, u.prev = nil, nil, nil
+	h.n--
+	u.w.stats.Idle--
+}
+
+// forget drops an empty shelf, and the stock with its last one. It is called when a connection was idle for too long,
+// and so never while requests come.
+func (w *Worker) forget(h *shelf) {
+	if h.n > 0 {
+		return
+	}
+	s := h.stock
+	for i := range s.shelves {
+		if s.shelves[i] == h {
+			s.shelves = append(s.shelves[:i], s.shelves[i+1:]...)
+			break
+		}
+	}
+	if len(s.shelves) == 0 && w.stocks[s.backend] == s {
+		delete(w.stocks, s.backend)
+	}
+}
+
+// closeIdle closes the idle connections to a backend that is gone.
+func (w *Worker) closeIdle(b *backend.Backend) {
+	s := w.stocks[b]
+	if s == nil {
+		return
+	}
+	delete(w.stocks, b)
+	for _, h := range s.shelves {
+		for h.first != nil {
+			h.first.close()
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package proxy
+
+import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+
+// A Reason says why the gateway answered itself. The first values are those of http1.Reason; the words that String
+// returns are stable and appear in the answer's field Gatewayd-Reason, in metrics and logs.
+type Reason uint8
+
+// The reasons that the exchange itself has.
+const (
+	ReasonNoListener Reason = Reason(http1.Reasons) + iota
+	ReasonNoRule
+	ReasonBadPath
+	ReasonSlowRequest
+	ReasonSlowBody
+	ReasonNoPool
+	ReasonNoBackend
+	ReasonConnectFailed
+	ReasonConnectTimeout
+	ReasonBackendClosed
+	ReasonBadAccept
+	ReasonTooManyInterims
+	ReasonRequestTimeout
+	ReasonDrained
+	ReasonInternal
+
+	reasonEnd
+)
+
+// Reasons is the length of an array indexed by [Reason].
+const Reasons = int(reasonEnd)
+
+var reasons = [...]struct {
+	status         int
+	word, sentence string
+}{
+	{404, "no_listener", "no listener serves this host here"},
+	{404, "no_rule", "no rule serves this path"},
+	{400, "bad_path", "the path can be read in more than one way"},
+	{408, "slow_request", "the request head did not arrive in time"},
+	{408, "slow_body", "the request body stood still for too long"},
+	{502, "no_pool", "the rule's pool or setting is gone"},
+	{502, "no_backend", "the pool has no healthy target"},
+	{502, "connect_failed", "the target cannot be reached"},
+	{502, "connect_timeout", "the target did not accept the connection in time"},
+	{502, "backend_closed", "the target closed the connection without a whole answer"},
+	{502, "bad_accept", "the target's WebSocket handshake does not belong to the request"},
+	{502, "too_many_interims", "the target sent too many interim answers"},
+	{504, "request_timeout", "the target did not answer in time"},
+	{504, "drained", "what serves this request was removed"},
+	{500, "internal", "the gateway failed"},
+}
+
+// Status is what to answer for this reason; what http1 refused in a backend's answer is 502 instead.
+func (r Reason) Status() int {
+	if int(r) < http1.Reasons {
+		return http1.Refusal(http1.Reason(r)).Status
+	}
+	return reasons[int(r)-http1.Reasons].status
+}
+
+// String is the word of the reason, in lower case with underscores.
+func (r Reason) String() string {
+	if int(r) < http1.Reasons {
+		return http1.Reason(r).String()
+	}
+	return reasons[int(r)-http1.Reasons].word
+}
+
+// sentence is for people; it holds no bytes of the request.
+func (r Reason) sentence() string {
+	if int(r) < http1.Reasons {
+		return http1.Refusal(http1.Reason(r)).Error()
+	}
+	return reasons[int(r)-http1.Reasons].sentence
+}
+
+// A refusal is an answer of our own.
+type refusal struct {
+	status int
+	reason Reason
+}
+
+func refuse(r Reason) refusal { return refusal{r.Status(), r} }
+
+func refuseBy(err *http1.Error) refusal { return refusal{err.Status, Reason(err.Reason)} }

@@ -1,0 +1,38 @@
+package proxy
+
+// An attempt is one try of a request on one backend that ended without an answer.
+type attempt struct {
+	reached    bool // some bytes of the request were handed to an established connection
+	answered   bool // some bytes of an answer came
+	reused     bool // the connection had served another request before
+	idempotent bool // the method may be repeated (RFC 9110 9.2.2)
+	held       bool // everything that was sent is still here
+	retries    int  // how many other backends may still be tried
+}
+
+// A verdict says what to do after an attempt that failed.
+type verdict uint8
+
+const (
+	giveUp verdict = iota
+	// again is the same backend over a fresh connection: a kept connection may die at any moment, which says nothing
+	// about the backend (RFC 9112 9.3.1). It costs no retry.
+	again
+	// other is another backend.
+	other
+)
+
+// next is the one place that decides about retries.
+func (a attempt) next() verdict {
+	switch {
+	case a.answered || !a.held:
+		return giveUp
+	case a.reached && !a.idempotent:
+		return giveUp
+	case a.reached && a.reused:
+		return again
+	case a.retries > 0:
+		return other
+	}
+	return giveUp
+}

@@ -1,0 +1,65 @@
+package proxy
+
+import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+
+// Stats are the figures of one worker. Counters begin with the worker and never fall.
+type Stats struct {
+	Clients int // client connections, those that are ending included; without those of tunnels
+	Open    int // requests in flight
+	Idle    int // idle connections to backends
+
+	Requests uint64          // heads read, refused ones included
+	Retries  uint64          // attempts on another backend
+	Renewed  uint64          // attempts on the same backend because a kept connection had died
+	Refused  [Reasons]uint64 // answers of our own, by reason
+	Aborted  uint64          // answers that were begun and could not be completed
+
+	Tunnels tunnel.Stats
+}
+
+// Stats is a copy of the worker's figures, taken on the loop.
+func (w *Worker) Stats() Stats {
+	s := w.stats
+	s.Tunnels = w.tunnels.Stats()
+	return s
+}
+
+// Add adds another worker's figures.
+func (s *Stats) Add(o Stats) {
+	s.Clients += o.Clients
+	s.Open += o.Open
+	s.Idle += o.Idle
+	s.Requests += o.Requests
+	s.Retries += o.Retries
+	s.Renewed += o.Renewed
+	s.Aborted += o.Aborted
+	for i, n := range o.Refused {
+		s.Refused[i] += n
+	}
+	s.Tunnels.Add(o.Tunnels)
+}
+
+// Tunnels is how many open tunnels of this worker belong to a listener, rule, pool or backend.
+func (w *Worker) Tunnels(of tunnel.Subject) int { return w.tunnels.Count(of) }
+
+// Usage is how many requests and tunnels of this worker use something now.
+type Usage struct{ Requests, Tunnels int }
+
+// Usage counts what uses a listener, rule, pool or backend. It walks over all requests in flight.
+func (w *Worker) Usage(of tunnel.Subject) Usage {
+	u := Usage{Tunnels: w.tunnels.Count(of)}
+	for x := w.first; x != nil; x = x.next {
+		r, b := x.route, x.backend
+		if r == nil {
+			continue
+		}
+		switch {
+		case of.Listener != "" && of.Listener == r.Listener.ID,
+			of.Rule != "" && of.Rule == r.RuleID,
+			of.Pool != "" && of.Pool == r.PoolID,
+			of.Backend != nil && of.Backend == b:
+			u.Requests++
+		}
+	}
+	return u
+}

@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+)
+
+// Config is what a worker needs.
+type Config struct {
+	// Table is the routes of the published configuration; it is loaded once a request. It must hold one before the
+	// first connection is accepted.
+	Table *atomic.Pointer[table.Table]
+	// Loops is the number of workers of the gateway, at least 1, for limits that they share.
+	Loops int
+	// Log gets what nobody can be answered with; nil discards.
+	Log *slog.Logger
+}
+
+// keepFree bounds how many objects of each kind wait for their next use.
+const keepFree = 1024
+
+// A Worker is the proxy of one loop: its client connections, exchanges, idle upstream connections and tunnels. All
+// methods are called on the loop.
+type Worker struct {
+	l       *loop.Loop
+	cfg     Config
+	log     *slog.Logger
+	doors   map[table.Place]*door
+	stocks  map[*backend.Backend]*stock
+	tunnels *tunnel.Set
+	stats   Stats
+
+	// Open exchanges, the newest first, and the drains that may cut them.
+	first    *exchange
+	drains   map[tunnel.Subject]active
+	cursor   *exchange // the next to be planned anew
+	planning bool
+
+	closing  bool // Shutdown was called
+	shutdown loop.Time
+
+	// Memory that one handler uses at a time, for it would be kilobytes in every connection.
+	out      gather
+	request  http1.Request
+	response http1.Response
+	trailer  http1.Trailer
+	path     []byte    // normal form
+	resolved []byte    // path without dot-segments
+	small    [512]byte // framing
+	date     http1.Date
+	random   *rand.ChaCha8 // request ids
+
+	freeClients   []*client
+	freeExchanges []*exchange
+	freeUpstreams []*upstream
+}
+
+// NewWorker makes the worker of a loop.
+func NewWorker(l *loop.Loop, cfg Config) *Worker {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Loops = max(cfg.Loops, 1)
+	var seed [32]byte
+	crand.Read(seed[:])
+	return &Worker{
+		l: l, cfg: cfg, log: cfg.Log,
+		doors:   map[table.Place]*door{},
+		stocks:  map[*backend.Backend]*stock{},
+		drains:  map[tunnel.Subject]active{},
+		tunnels: tunnel.NewSet(l),
+		out:     gather{l: l},
+		random:  rand.NewChaCha8(seed),
+	}
+}
+
+// Accept serves a client connection that was accepted on an address and port, which are spelled as in table.Place.
+func (w *Worker) Accept(c *loop.Conn, address string, port int) {
+	w.serve(c, table.Place{Address: address, Port: port})
+}
+
+func (w *Worker) serve(s loop.Stream, at table.Place) {
+	d := w.doors[at]
+	if d == nil {
+		d = &door{w: w, place: at}
+		w.doors[at] = d
+	}
+	var c *client
+	if n := len(w.freeClients); n > 0 {
+		c, w.freeClients = w.freeClients[n-1], w.freeClients[:n-1]
+	} else {
+		c = new(client)
+	}
+	*c = client{w: w, stream: s, keepAlive: 75 * time.Second}
+	if a := d.address(); a != nil {
+		c.keepAlive = a.KeepAliveTimeout
+	}
+	d.push(c)
+	w.stats.Clients++
+	s.SetHandler(c)
+	s.SetDeadline(w.l.Now() + loop.Time(c.keepAlive))
+}
+
+// enter begins every call of the loop. What is still collected then was left by a handler that panicked.
+func (w *Worker) enter() {
+	if w.out.to != nil {
+		w.out.drop()
+	}
+}
+
+// leave ends every call of the loop.
+func (w *Worker) leave() { w.out.flush() }
+
+// appendID appends 128 random bits in hex.
+func (w *Worker) appendID(b []byte) []byte {
+	var id [16]byte
+	binary.LittleEndian.PutUint64(id[:8], w.random.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], w.random.Uint64())
+	return hex.AppendEncode(b, id[:])
+}

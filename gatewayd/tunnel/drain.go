@@ -1,0 +1,136 @@
+package tunnel
+
+import (
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+// Drain ends the tunnels of a subject that is gone, and those that begin later though they were routed before. Each is
+// left alone until the last [Drain.Spread] of its time, then gets a Close. A second Drain of the subject replaces the
+// first for tunnels that are still left alone.
+func (s *Set) Drain(of Subject, d Drain) {
+	if of.Pool != "" {
+		for subject, l := range s.lists {
+			if subject.Backend != nil && subject.Backend.Key.Pool == of.Pool {
+				s.begin(l, d)
+			}
+		}
+		return
+	}
+	s.begin(s.list(of, slotOf(of)), d)
+}
+
+// Keep cancels the drain of a subject that is back. Tunnels that got their Close already end all the same.
+func (s *Set) Keep(of Subject) {
+	if of.Pool != "" {
+		for subject, l := range s.lists {
+			if subject.Backend != nil && subject.Backend.Key.Pool == of.Pool {
+				s.cancel(l)
+			}
+		}
+		return
+	}
+	if l := s.lists[of]; l != nil {
+		s.cancel(l)
+	}
+}
+
+// Shutdown drains every tunnel, open and to come, because the process ends: their Closes say 1012, service restart.
+func (s *Set) Shutdown(d Drain) {
+	s.closing, s.shutdown, s.since = true, d, s.l.Now()
+	for subject, l := range s.lists {
+		if subject.Listener == "" {
+			continue
+		}
+		if l.draining && l.drain.Timeout >= 0 &&
+			l.start+loop.Time(l.drain.Timeout) <= s.since+loop.Time(d.Timeout) {
+			continue // they end earlier as it is
+		}
+		s.begin(l, d)
+	}
+}
+
+func slotOf(of Subject) int {
+	switch {
+	case of.Listener != "":
+		return ofListener
+	case of.Rule != "":
+		return ofRule
+	}
+	return ofBackend
+}
+
+func (s *Set) begin(l *list, d Drain) {
+	l.draining, l.drain, l.start = true, d, s.l.Now()
+	s.l.SetTimer(&l.forget, s.l.Now()+loop.Time(forgetTime), func() {
+		l.draining = false
+		s.tidy(l)
+	})
+	s.walk(l)
+}
+
+func (s *Set) cancel(l *list) {
+	if !l.draining || s.closing && l.slot == ofListener {
+		return
+	}
+	l.draining = false
+	s.l.StopTimer(&l.forget)
+	s.walk(l)
+	s.tidy(l)
+}
+
+// walk visits every tunnel of the list that is in it now, and plans its end anew.
+func (s *Set) walk(l *list) {
+	l.cursor, l.visited, l.of = l.first, 0, l.n
+	if !l.walking {
+		s.step(l)
+	}
+}
+
+// step is a turn's share of a walk. Later shares are posted, so that the loop's connections have their turns between.
+func (s *Set) step(l *list) {
+	l.walking = false
+	for n := 0; l.cursor != nil; n++ {
+		if n == walkStep {
+			l.walking = s.l.Post(func() { s.step(l) })
+			return
+		}
+		t := l.cursor
+		l.cursor = t.links[l.slot].next
+		t.plan(float64(l.visited) / float64(l.of))
+		l.visited++
+	}
+}
+
+// plan works out when the tunnel has to end and arranges its Close; place, from 0 to below 1, is where in the spread.
+// The end that comes first counts.
+func (t *Tunnel) plan(place float64) {
+	if t.flags&(closeWanted|ended) != 0 {
+		return
+	}
+	var at loop.Time
+	t.deadline = 0
+	for i := range t.links {
+		l := t.links[i].list
+		if !l.draining {
+			continue
+		}
+		timeout := l.drain.Timeout
+		if timeout < 0 {
+			timeout = t.grant
+		}
+		deadline := l.start + loop.Time(timeout)
+		if t.deadline != 0 && t.deadline <= deadline {
+			continue
+		}
+		// The last eighth is left for the answers to the last Closes.
+		spread := l.drain.spread(timeout)
+		t.deadline = max(deadline, 1)
+		at = max(deadline-loop.Time(spread)+loop.Time(place*float64(spread)*7/8), 1)
+	}
+	t.client.SetDeadline(at)
+}
+
+// politeTime is how long a client may be silent behind a Close of ours, and a backend behind its own.
+const politeTime = 5 * time.Second

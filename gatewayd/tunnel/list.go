@@ -1,0 +1,63 @@
+package tunnel
+
+import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+
+// A list holds the tunnels of one subject on one loop, so that a drain costs what its tunnels are and not what the
+// loop's are. It exists while it has tunnels or is draining.
+type list struct {
+	subject Subject
+	slot    int // which link of its tunnels is the list's
+	first   *Tunnel
+	n       int
+
+	draining bool
+	drain    Drain
+	start    loop.Time // when the drain began
+	forget   loop.Timer
+
+	// A walk over the tunnels, a bounded number a turn.
+	walking bool
+	cursor  *Tunnel // the next to be visited
+	visited int
+	of      int
+}
+
+// A link is a tunnel's place in one list.
+type link struct {
+	list       *list
+	prev, next *Tunnel
+}
+
+// The lists that every tunnel is in.
+const (
+	ofListener = iota
+	ofRule
+	ofBackend
+	linkCount
+)
+
+func (l *list) push(t *Tunnel) {
+	t.links[l.slot] = link{list: l, next: l.first}
+	if l.first != nil {
+		l.first.links[l.slot].prev = t
+	}
+	l.first = t
+	l.n++
+}
+
+func (l *list) remove(t *Tunnel) {
+	k := &t.links[l.slot]
+	if l.cursor == t {
+		l.cursor = k.next
+	}
+	if k.prev != nil {
+		k.prev.links[l.slot].next = k.next
+	} else {
+		l.first = k.next
+	}
+	if k.next != nil {
+		k.next.links[l.slot].prev = k.prev
+	}
+	*k = link{}
+	l.n--
+}

@@ -1,0 +1,80 @@
+package tunnel
+
+import (
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
+)
+
+// spliceLeast is the rest of a frame from which on splicing is worth its system calls.
+const spliceLeast = loop.MaxBuffer
+
+// pass forwards b but for the beginning of a frame header at its end, which is held back. It takes all of b.
+func (t *Tunnel) pass(d *direction, src, dst loop.Stream, b []byte) {
+	if d.drop {
+		return
+	}
+	full := len(b) >= loop.MaxBuffer
+	if d.n > 0 {
+		s := append(t.set.l.Scratch(), d.part[:d.n]...)
+		b = append(s, b...)
+		d.n = 0
+	}
+	n := 0
+	for n < len(b) {
+		k, _, ev := d.follower.NextAll(b[n:])
+		n += k
+		if ev == ws.NeedHeader {
+			d.n = uint8(copy(d.part[:], b[n:]))
+			break
+		}
+	}
+	if n > 0 {
+		dst.Write(b[:n])
+	}
+	t.pace(d, src, dst, full)
+}
+
+// pace stops the source while the other end does not take what it gets, and moves long payloads inside the kernel.
+func (t *Tunnel) pace(d *direction, src, dst loop.Stream, full bool) {
+	if !full {
+		d.full = 0
+	} else if d.full < 2 {
+		d.full++
+	}
+	if left := d.follower.Left(); d.full == 2 && left >= spliceLeast && left <= 1<<62 {
+		if s, ok := src.(loop.Splicer); ok && s.SpliceTo(dst, int64(left)) {
+			return
+		}
+	}
+	if dst.Queued() > 0 {
+		src.Pause()
+	}
+}
+
+// spliced accounts what went past inside the kernel.
+func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
+	if moved > 0 {
+		d.follower.Skip(uint64(moved))
+	}
+	if moved < loop.MaxBuffer {
+		d.full = 0
+	}
+	if dst.Queued() > 0 {
+		src.Pause()
+	}
+}
+
+// eof passes a FIN on, behind what was held back, and ends the tunnel behind the second one.
+func (t *Tunnel) eof(d *direction, dst loop.Stream) {
+	d.eof = true
+	if d.n > 0 && !d.drop {
+		dst.Write(d.part[:d.n])
+		d.n = 0
+	}
+	dst.CloseWrite()
+	if t.fromClient.eof && t.fromBackend.eof {
+		t.flags |= ended
+		t.client.Close()
+		t.backend.Close()
+	}
+}

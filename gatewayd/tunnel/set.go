@@ -1,0 +1,140 @@
+package tunnel
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"math/rand/v2"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+const (
+	// walkStep is how many tunnels are visited in one turn of the loop.
+	walkStep = 1000
+	// keepFree bounds the tunnels that wait for their next use.
+	keepFree = 1024
+	// forgetTime is how long a drained subject is remembered: no drain is longer.
+	forgetTime = 2 * time.Hour
+)
+
+// A Set is the open tunnels of one loop, in lists by what they belong to. Everything in it is called on the loop.
+type Set struct {
+	l     *loop.Loop
+	lists map[Subject]*list
+	free  *Tunnel // by links[0].next
+	freed int
+	rand  *rand.ChaCha8 // masks: unpredictable for whoever wrote the payload (RFC 6455 5.3)
+	stats Stats
+
+	closing  bool // the process ends
+	shutdown Drain
+	since    loop.Time
+}
+
+// NewSet makes the empty set of a loop.
+func NewSet(l *loop.Loop) *Set {
+	var seed [32]byte
+	crand.Read(seed[:])
+	return &Set{l: l, lists: map[Subject]*list{}, rand: rand.NewChaCha8(seed)}
+}
+
+// Stats are the set's figures.
+func (s *Set) Stats() Stats { return s.stats }
+
+// Count is the number of open tunnels that belong to the subject.
+func (s *Set) Count(of Subject) int {
+	if of.Pool == "" {
+		if l := s.lists[of]; l != nil {
+			return l.n
+		}
+		return 0
+	}
+	n := 0
+	for subject, l := range s.lists {
+		if subject.Backend != nil && subject.Backend.Key.Pool == of.Pool {
+			n += l.n
+		}
+	}
+	return n
+}
+
+// Start relays between two streams whose handshakes are finished, from the next byte of each on. It takes both over;
+// bytes that they hold back are delivered to the tunnel.
+func (s *Set) Start(client, backend loop.Stream, terms Terms) {
+	t := s.take()
+	t.client, t.backend, t.grant = client, backend, terms.DrainTimeout
+	s.list(Subject{Listener: terms.Listener}, ofListener).push(t)
+	s.list(Subject{Rule: terms.Rule}, ofRule).push(t)
+	s.list(Subject{Backend: terms.Backend}, ofBackend).push(t)
+	s.stats.Open++
+	s.stats.Opened++
+	client.SetHandler((*clientEnd)(t))
+	backend.SetHandler((*backendEnd)(t))
+	client.SetDeadline(0)
+	backend.SetDeadline(0)
+	t.plan(s.fraction())
+	client.Resume()
+	backend.Resume()
+	if terms.ClientEnded {
+		t.eof(&t.fromClient, backend)
+	}
+}
+
+func (s *Set) take() *Tunnel {
+	t := s.free
+	if t == nil {
+		return &Tunnel{set: s}
+	}
+	s.free = t.links[0].next
+	s.freed--
+	*t = Tunnel{set: s}
+	return t
+}
+
+// release forgets a tunnel whose streams are both gone, once.
+func (s *Set) release(t *Tunnel) {
+	b := t.links[ofBackend].list.subject.Backend
+	for i := range t.links {
+		l := t.links[i].list
+		l.remove(t)
+		s.tidy(l)
+	}
+	s.stats.Open--
+	*t = Tunnel{}
+	if s.freed < keepFree {
+		t.links[0].next = s.free
+		s.free = t
+		s.freed++
+	}
+	if b != nil {
+		b.Open.Add(-1)
+	}
+}
+
+// list finds or makes the list of a subject.
+func (s *Set) list(of Subject, slot int) *list {
+	l := s.lists[of]
+	if l == nil {
+		l = &list{subject: of, slot: slot}
+		s.lists[of] = l
+		if s.closing && slot == ofListener {
+			l.draining, l.drain, l.start = true, s.shutdown, s.since
+		}
+	}
+	return l
+}
+
+func (s *Set) tidy(l *list) {
+	if l.n == 0 && !l.draining {
+		delete(s.lists, l.subject)
+	}
+}
+
+// fraction is a number from 0 to below 1, for places among others.
+func (s *Set) fraction() float64 { return float64(s.rand.Uint64()>>11) / (1 << 53) }
+
+func (s *Set) mask() (m [4]byte) {
+	binary.LittleEndian.PutUint32(m[:], uint32(s.rand.Uint64()))
+	return m
+}

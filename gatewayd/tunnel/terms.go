@@ -1,0 +1,62 @@
+package tunnel
+
+import (
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+)
+
+// A Subject is something that requests and tunnels belong to: exactly one field is set. Ids are the hidden ones.
+type Subject struct {
+	Listener string
+	Rule     string
+	Pool     string
+	Backend  *backend.Backend
+}
+
+// Terms say what a tunnel belongs to and what it was granted. They are those of its beginning: later changes of
+// settings do not reach an open tunnel.
+type Terms struct {
+	Listener string // hidden ids
+	Rule     string
+	// Backend was counted in its Open by the caller; the tunnel takes the count over and gives it back once.
+	Backend *backend.Backend
+	// DrainTimeout is how long the tunnel may go on once its rule, pool or backend is gone.
+	DrainTimeout time.Duration
+	// ClientEnded says that the client's FIN was seen before the tunnel began.
+	ClientEnded bool
+}
+
+// A Drain says how long those that belong to a gone subject may go on.
+type Drain struct {
+	// Timeout counts from now. Negative means each one's own [Terms.DrainTimeout].
+	Timeout time.Duration
+	// Spread is the last part of the timeout, over which Closes are spread evenly. 0 means the smaller of 10 seconds
+	// and half of the timeout.
+	Spread time.Duration
+}
+
+// spread is the part of timeout over which Closes are sent.
+func (d Drain) spread(timeout time.Duration) time.Duration {
+	s := d.Spread
+	if s <= 0 {
+		s = min(10*time.Second, timeout/2)
+	}
+	return min(s, timeout)
+}
+
+// Stats are counters of one loop's tunnels since its start, and how many are open.
+type Stats struct {
+	Open   int
+	Opened uint64
+	Closed uint64 // ended by a Close of ours
+	Cut    uint64 // reset at the end of their time, because no frame boundary came or the peers did not close
+}
+
+// Add adds another loop's figures.
+func (s *Stats) Add(o Stats) {
+	s.Open += o.Open
+	s.Opened += o.Opened
+	s.Closed += o.Closed
+	s.Cut += o.Cut
+}

@@ -1,0 +1,150 @@
+package tunnel
+
+import (
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
+)
+
+const (
+	clientGone  uint8 = 1 << iota // Closed was heard
+	backendGone                   // the same
+	closeWanted                   // the time for a Close to the client has come
+	closeSent                     // and it was sent
+	ended                         // both streams were told to end
+)
+
+// A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer unless it is draining, and no
+// goroutine: it is what an idle connection costs beside its two streams, so mind its size.
+type Tunnel struct {
+	set             *Set
+	client, backend loop.Stream
+	links           [linkCount]link
+	fromClient      direction
+	fromBackend     direction
+	deadline        loop.Time     // of the drain; 0 without one
+	grant           time.Duration // Terms.DrainTimeout
+	flags           uint8
+}
+
+// A direction is one way through a tunnel.
+type direction struct {
+	follower ws.Follower
+	// part is the beginning of a frame header that is held back, so that a Close may still be placed before it.
+	part [ws.MaxHeader - 1]byte
+	n    uint8 // bytes in part
+	full uint8 // reads in a row that filled the buffer
+	eof  bool  // FIN was read
+	drop bool  // what comes is thrown away
+}
+
+// The two ends of a tunnel are handlers of their own and the same memory.
+type (
+	clientEnd  Tunnel
+	backendEnd Tunnel
+)
+
+var (
+	_ loop.SpliceHandler = (*clientEnd)(nil)
+	_ loop.SpliceHandler = (*backendEnd)(nil)
+)
+
+// Connected implements loop.Handler.
+func (e *clientEnd) Connected() {}
+
+// Data implements loop.Handler.
+func (e *clientEnd) Data(b []byte) int {
+	t := (*Tunnel)(e)
+	if t.flags&closeSent != 0 {
+		t.client.SetDeadline(min(t.set.l.Now()+loop.Time(politeTime), t.deadline))
+	}
+	t.pass(&t.fromClient, t.client, t.backend, b)
+	t.clientPassed()
+	return len(b)
+}
+
+// EOF implements loop.Handler.
+func (e *clientEnd) EOF() { (*Tunnel)(e).eof(&e.fromClient, e.backend) }
+
+// Drained implements loop.Handler.
+func (e *clientEnd) Drained() { e.backend.Resume() }
+
+// Timeout implements loop.Handler.
+func (e *clientEnd) Timeout() { (*Tunnel)(e).due() }
+
+// Spliced implements loop.SpliceHandler.
+func (e *clientEnd) Spliced(moved int64) {
+	t := (*Tunnel)(e)
+	t.spliced(&t.fromClient, t.client, t.backend, moved)
+	t.clientPassed()
+}
+
+// Closed implements loop.Handler.
+func (e *clientEnd) Closed(err error) { (*Tunnel)(e).closed(clientGone, err) }
+
+// Connected implements loop.Handler.
+func (e *backendEnd) Connected() {}
+
+// Data implements loop.Handler.
+func (e *backendEnd) Data(b []byte) int {
+	t := (*Tunnel)(e)
+	if t.flags&(closeWanted|closeSent) == closeWanted && t.fromBackend.n == 0 {
+		t.passToBoundary(b)
+		return len(b)
+	}
+	t.pass(&t.fromBackend, t.backend, t.client, b)
+	return len(b)
+}
+
+// EOF implements loop.Handler.
+func (e *backendEnd) EOF() {
+	t := (*Tunnel)(e)
+	t.eof(&t.fromBackend, t.client)
+	if t.fromClient.drop {
+		t.backend.Close()
+	}
+}
+
+// Drained implements loop.Handler.
+func (e *backendEnd) Drained() { e.client.Resume() }
+
+// Timeout implements loop.Handler: the backend did not close behind a Close.
+func (e *backendEnd) Timeout() { e.backend.Close() }
+
+// Spliced implements loop.SpliceHandler.
+func (e *backendEnd) Spliced(moved int64) {
+	t := (*Tunnel)(e)
+	t.spliced(&t.fromBackend, t.backend, t.client, moved)
+	if t.flags&(closeWanted|closeSent) == closeWanted && t.fromBackend.follower.AtBoundary() {
+		t.placeClose()
+	}
+}
+
+// Closed implements loop.Handler.
+func (e *backendEnd) Closed(err error) { (*Tunnel)(e).closed(backendGone, err) }
+
+// closed notes that an end is gone. One that was not ended by this side takes the other with it, as a reset; but a
+// client that was sent our Close gets the time to answer it.
+func (t *Tunnel) closed(end uint8, err error) {
+	t.flags |= end
+	if end == clientGone {
+		t.client = nowhere{}
+	} else {
+		t.backend = nowhere{}
+	}
+	switch {
+	case t.flags&(clientGone|backendGone) == clientGone|backendGone:
+		t.set.release(t)
+	case err == nil:
+	case end == clientGone:
+		t.flags |= ended
+		t.backend.Reset()
+	case t.flags&closeSent != 0:
+		t.fromBackend.eof = true
+		t.client.CloseWrite()
+	default:
+		t.flags |= ended
+		t.client.Reset()
+	}
+}
