@@ -90,7 +90,7 @@ func TestSplicedBytesKeepTheirPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload := pattern(24<<20, 5)
+	payload := pattern(12<<20, 5)
 	go func() {
 		var head [8]byte
 		binary.BigEndian.PutUint64(head[:], uint64(len(payload)))

@@ -1,0 +1,273 @@
+package loop
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+var seeds = flag.Uint64("loop.seeds", 3000, "how many scripts to run the loop through")
+var firstSeed = flag.Uint64("loop.seed", 0, "the first of them")
+
+// scripted is one end of a relay that does whatever a handler may do.
+type scripted struct {
+	k        *script
+	c, to    *Conn
+	back     *scripted
+	left     int // bytes that its peer has still to send, as far as it knows
+	eof      bool
+	closed   int
+	splicing bool
+	wake     Timer
+	errs     []error
+	timeouts int
+}
+
+func (h *scripted) Connected() {}
+
+func (h *scripted) Data(b []byte) int {
+	if h.eof || h.closed > 0 || h.splicing {
+		panic(errors.New("Data at a wrong time"))
+	}
+	r, n := h.k.r, len(b)
+	if need := min(h.left, r.IntN(1<<r.IntN(15))); len(b) < need && r.IntN(2) == 0 {
+		return 0 // a frame's head is incomplete
+	}
+	if r.IntN(4) == 0 { // back-pressure
+		n = r.IntN(n + 1)
+		h.rest()
+	}
+	h.to.Write(b[:n])
+	h.left -= n
+	switch {
+	case h.k.rude && r.IntN(200) == 0:
+		panic("a handler's bug")
+	case h.k.rude && r.IntN(200) == 0:
+		h.c.Reset()
+	case h.k.rude && r.IntN(200) == 0:
+		h.c.Close()
+	case h.to.Queued() > 0:
+		h.c.Pause()
+	case h.left > 0 && r.IntN(3) == 0:
+		h.splicing = h.c.SpliceTo(h.to, int64(1+r.IntN(h.left)))
+	}
+	if r.IntN(8) == 0 {
+		h.c.Resume()
+	}
+	return n
+}
+
+// rest pauses for a while. What is not taken without it would be lost at the end, as it ought to be.
+func (h *scripted) rest() {
+	h.c.Pause()
+	h.c.l.SetTimer(&h.wake, h.c.l.now+Time(h.k.r.Int64N(int64(50*time.Millisecond))), h.c.Resume)
+}
+
+func (h *scripted) Spliced(moved int64) {
+	h.splicing = false
+	h.left -= int(moved)
+}
+
+func (h *scripted) EOF() {
+	if h.eof || h.splicing {
+		panic(errors.New("EOF at a wrong time"))
+	}
+	h.eof = true
+	h.to.CloseWrite()
+	if h.back.eof {
+		h.c.Close()
+		h.to.Close()
+	}
+}
+
+func (h *scripted) Drained() {
+	h.back.c.Resume()
+}
+
+func (h *scripted) Timeout() { h.timeouts++ }
+
+func (h *scripted) Closed(err error) {
+	h.closed++
+	h.c.l.StopTimer(&h.wake)
+	if err != nil {
+		h.errs = append(h.errs, err)
+	}
+	if !h.eof || !h.back.eof || err != nil {
+		h.to.Reset() // the relay broke off
+	}
+}
+
+// answer makes c one that answers after the first bytes and closes, while its peer may send on. What was answered is
+// noted as if it had been sent by another peer.
+func answer(k *script, c *Conn, caller *peer, owner map[*peer]*peer) *scripted {
+	reply := pattern(k.r.IntN(300_000), 9)
+	owner[caller] = &peer{name: "answer", sent: reply, fin: true}
+	h := &scripted{k: k, c: c, to: c}
+	h.back = h
+	var closing Time
+	c.SetHandler(&funcs{
+		data: func(b []byte) int {
+			c.Write(reply)
+			c.Close()
+			closing = c.l.now
+			return k.r.IntN(len(b) + 1)
+		},
+		eof: func() { c.Write(reply); c.Close() },
+		closed: func(err error) {
+			h.closed++
+			if err != nil {
+				h.errs = append(h.errs, err)
+			}
+			if closing != 0 && !k.rude && c.l.now-closing > Time(lingerTime)/2 {
+				h.timeouts++ // the FIN did not go out
+			}
+		},
+	})
+	if len(caller.send) == 0 && len(caller.sent) == 0 {
+		c.Write(reply) // nothing will come
+		c.Close()
+	}
+	return h
+}
+
+// TestScriptedKernel runs the loop on thousands of made-up histories. Each relays a few connections. In the peaceful
+// ones every byte and both FINs must arrive and no peer may see a reset; in the rude ones, with resets, refusals,
+// exhausted descriptors and panics, what arrives must be a beginning of what was sent. In all of them nothing may be
+// left and nobody may wait for ever.
+func TestScriptedKernel(t *testing.T) {
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 300)
+	}
+	var spliced uint64
+	for seed := *firstSeed; seed < *firstSeed+n; seed++ {
+		spliced += runScript(t, seed)
+		if t.Failed() {
+			t.Fatalf("run it alone with -loop.seed=%d -loop.seeds=1", seed)
+		}
+	}
+	t.Logf("%d scripts, %d bytes spliced", n, spliced)
+}
+
+func runScript(t *testing.T, seed uint64) uint64 {
+	k := newScript(seed, seed%2 == 1)
+	l, err := New(Config{Kernel: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	relays := 1 + k.r.IntN(5)
+	var handlers []*scripted
+	newPeer := func(name string) *peer {
+		return &peer{
+			name: name, send: pattern(k.r.IntN(1<<(4+k.r.IntN(15))), uint32(seed)+uint32(len(name))),
+			slow: 1 + k.r.IntN(6), resets: k.rude && k.chance(4),
+		}
+	}
+	for range relays { // those that are dialled have their index as port
+		k.peers = append(k.peers, newPeer("dialled"))
+	}
+	accepted := 0 // relays so far
+	callers := make([]*peer, relays)
+	for i := range callers {
+		callers[i] = newPeer("caller")
+		callers[i].polite = k.chance(3)
+	}
+	k.coming = append([]*peer(nil), callers...)
+	if k.rude && k.chance(3) {
+		k.limit = 3 + k.r.IntN(2*relays)
+	}
+	owner := map[*peer]*peer{}
+	accept := func(c *Conn) {
+		if caller := k.socket(int(c.fd)).peer; caller.polite {
+			handlers = append(handlers, answer(k, c, caller, owner))
+			return
+		}
+		target := k.peers[accepted]
+		caller := k.socket(int(c.fd)).peer
+		owner[caller] = target
+		a := &scripted{k: k, c: c, left: len(caller.send) + len(caller.sent)}
+		b := &scripted{k: k, to: c, left: len(target.send)}
+		c.SetHandler(a)
+		b.c = l.Dial(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(accepted)), b)
+		a.to, a.back, b.back = b.c, b, a
+		accepted++
+		handlers = append(handlers, a, b)
+	}
+	var door *Acceptor
+	l.Post(func() { door = l.Accept(0, accept) })
+	stalled := false
+	for steps := 0; ; steps++ {
+		l.step()
+		if k.limit < 1<<20 && k.chance(10) {
+			k.limit = 1 << 20 // others closed theirs
+		}
+		if len(k.coming)+len(k.door.queue) == 0 && l.slab.used == 0 && door != nil {
+			break
+		}
+		if k.stuck || steps > 200_000 || k.calls > 3_000_000 {
+			stalled = true
+			break
+		}
+	}
+	if stalled {
+		t.Errorf("seed %d: the loop stands still with %d connections", seed, l.slab.used)
+		for _, h := range handlers {
+			if h.closed == 0 {
+				t.Logf("flags %b queued %d left %d splice %v", h.c.flags, h.c.queued, h.left, h.c.splice)
+			}
+		}
+		return 0
+	}
+	for range 1000 { // the kernel delivers what is left in its buffers
+		for _, p := range k.peers {
+			k.act(p)
+		}
+	}
+	s := l.Stats()
+	l.Stop()
+	checkEmpty(t, l)
+	if len(k.open) != 0 {
+		t.Errorf("seed %d: %d descriptors are left open", seed, len(k.open))
+	}
+	for _, h := range handlers {
+		if h.closed != 1 || h.timeouts != 0 {
+			t.Errorf("seed %d: Closed was called %d times, Timeout %d times", seed, h.closed, h.timeouts)
+		}
+		if !k.rude && len(h.errs) > 0 {
+			t.Errorf("seed %d: a peaceful connection ended with %v", seed, h.errs)
+		}
+	}
+	for _, caller := range callers {
+		target := owner[caller]
+		if target == nil {
+			if !caller.gotRst {
+				t.Errorf("seed %d: a caller was neither served nor turned away", seed)
+			}
+			continue
+		}
+		if !caller.polite {
+			checkPeer(t, seed, k.rude, caller, target)
+		}
+		checkPeer(t, seed, k.rude, target, caller)
+	}
+	return s.Spliced
+}
+
+// checkPeer compares what to got with what from sent.
+func checkPeer(t *testing.T, seed uint64, rude bool, from, to *peer) {
+	t.Helper()
+	if !bytes.HasPrefix(from.sent, to.got) {
+		t.Errorf("seed %d: %s got %d bytes that %s did not send so (%d sent, equal up to %d)", seed, to.name,
+			len(to.got), from.name, len(from.sent), common(to.got, from.sent))
+	}
+	if !rude && (to.gotRst || !to.gotFin || len(to.got) != len(from.sent) || len(from.send) > 0) {
+		t.Errorf("seed %d: %s got %d of %d bytes (%d unsent), FIN %t, reset %t", seed, to.name, len(to.got),
+			len(from.sent), len(from.send), to.gotFin, to.gotRst)
+	}
+	if to.gotFin && !to.gotRst && !from.gotRst && from.fin && !from.resets && len(to.got) != len(from.sent) {
+		t.Errorf("seed %d: %s was told the end after %d of %d bytes", seed, to.name, len(to.got), len(from.sent))
+	}
+}
