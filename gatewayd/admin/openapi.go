@@ -91,23 +91,23 @@ func (d *description) kind(paths map[string]*huma.PathItem, kind *spec.Kind) {
 	id := query(api.ParamID, text(), "Hidden id of the object. A read finds a renamed object by it; a write is refused where the object has another.")
 	retired := query(api.ParamRetired, boolean(), "Turn to objects that were deleted and still serve those that name them.")
 	paths[api.CollectionPath(kind)] = &huma.PathItem{
-		Get: d.operation("list-"+kind.Collection, "List the "+kind.Collection, answer(http.StatusOK, "A page, in the order of names.", refTo(page)),
+		Get: d.operation("list-"+kind.Collection, "List the "+kind.Collection, responses(http.StatusOK, "A page, in the order of names.", refTo(page)),
 			query(api.ParamLimit, between(1, api.MaxPage), fmt.Sprintf("Size of the page; %d where it is not given.", api.DefaultPage)),
 			query(api.ParamNext, text(), "What the page before gave as next."), retired),
 	}
 	put := d.operation("put-"+kind.Name, "Create, update, rename or revive a "+kind.Name,
-		answer(http.StatusOK, "The object, updated or equal to what it was; of a dry run, what would be done.",
+		responses(http.StatusOK, "The object, updated or equal to what it was; of a dry run, what would be done.",
 			&huma.Schema{OneOf: []*huma.Schema{refTo(kindName(kind)), schemaOf[api.ChangesAnswer](d)}}),
 		name, id, dryRun(), header("If-None-Match", "*, to create."), header("If-Match", "The ETag that the object was read with, or *, to update."), idempotencyKey())
-	put.Responses["201"] = answer(http.StatusCreated, "The object, created or revived.", refTo(kindName(kind)))["201"]
+	put.Responses["201"] = responses(http.StatusCreated, "The object, created or revived.", refTo(kindName(kind)))["201"]
 	put.RequestBody = body(refTo(kindName(kind)))
 	remove := d.operation("delete-"+kind.Name, "Delete a "+kind.Name,
-		answer(http.StatusOK, "The object is retired and serves its holders, or it was dropped and left them without it; of a dry run, what would be done.",
+		responses(http.StatusOK, "The object is retired and serves its holders, or it was dropped and left them without it; of a dry run, what would be done.",
 			&huma.Schema{OneOf: []*huma.Schema{schemaOf[api.Deleted](d), schemaOf[api.ChangesAnswer](d)}}),
 		name, id, dryRun(), retired, header("If-Match", "The ETag that the object was read with, or * for any."), idempotencyKey())
 	remove.Responses["204"] = &huma.Response{Description: "The object is gone."}
 	paths[api.CollectionPath(kind)+"/{name}"] = &huma.PathItem{
-		Get: d.operation("get-"+kind.Name, "Read a "+kind.Name, answer(http.StatusOK, "The object, as a PUT takes it. Its revision is in ETag, its id in "+api.HeaderID+".", refTo(kindName(kind))),
+		Get: d.operation("get-"+kind.Name, "Read a "+kind.Name, responses(http.StatusOK, "The object, as a PUT takes it. Its revision is in ETag, its id in "+api.HeaderID+".", refTo(kindName(kind))),
 			name, id, retired),
 		Put: put, Delete: remove,
 	}
@@ -115,7 +115,7 @@ func (d *description) kind(paths map[string]*huma.PathItem, kind *spec.Kind) {
 
 // documents describes writes of several objects.
 func (d *description) documents(paths map[string]*huma.PathItem) {
-	done := answer(http.StatusOK, "What was done; of a dry run, what would be.", schemaOf[api.ChangesAnswer](d))
+	done := responses(http.StatusOK, "What was done; of a dry run, what would be.", schemaOf[api.ChangesAnswer](d))
 	changes := d.operation("post-changes", "Make several changes in one commit", done, dryRun(), idempotencyKey())
 	d.schemas.kinds["changes"] = changesSchema()
 	changes.RequestBody = body(refTo("changes"))
@@ -130,7 +130,7 @@ func (d *description) documents(paths map[string]*huma.PathItem) {
 		header("If-Match", "The ETag of the configuration that is replaced, or * for any."), idempotencyKey())
 	replace.RequestBody = body(refTo("config"))
 	paths[api.PathConfig] = &huma.PathItem{
-		Get: d.operation("get-config", "Read the whole configuration", answer(http.StatusOK, "Every object that is not retired.", refTo("config"))),
+		Get: d.operation("get-config", "Read the whole configuration", responses(http.StatusOK, "Every object that is not retired.", refTo("config"))),
 		Put: replace,
 	}
 }
@@ -139,9 +139,9 @@ func (d *description) documents(paths map[string]*huma.PathItem) {
 func (d *description) views(paths map[string]*huma.PathItem) {
 	plain := &huma.Response{Description: "ok", Content: map[string]*huma.MediaType{"text/plain": {Schema: text()}}}
 	for path, get := range map[string]*huma.Operation{
-		api.PathHealth:  d.operation("get-health", "Read the health of every target", answer(http.StatusOK, "By pool, setting and target.", schemaOf[api.Health](d))),
-		api.PathStatus:  d.operation("get-status", "Read the state of the gateway", answer(http.StatusOK, "Version, revision, conditions, retired objects.", schemaOf[api.Status](d))),
-		api.PathOpenAPI: d.operation("get-openapi", "Read this document", answer(http.StatusOK, "OpenAPI 3.1.", &huma.Schema{Type: huma.TypeObject})),
+		api.PathHealth:  d.operation("get-health", "Read the health of every target", responses(http.StatusOK, "By pool, setting and target.", schemaOf[api.Health](d))),
+		api.PathStatus:  d.operation("get-status", "Read the state of the gateway", responses(http.StatusOK, "Version, revision, conditions, retired objects.", schemaOf[api.Status](d))),
+		api.PathOpenAPI: d.operation("get-openapi", "Read this document", responses(http.StatusOK, "OpenAPI 3.1.", &huma.Schema{Type: huma.TypeObject})),
 		api.PathLive:    d.operation("get-live", "Ask whether the process serves", map[string]*huma.Response{"200": plain}),
 		api.PathReady:   d.operation("get-ready", "Ask whether the gateway should get connections", map[string]*huma.Response{"200": plain}),
 	} {
@@ -162,7 +162,7 @@ func (d *description) operation(id, summary string, responses map[string]*huma.R
 	return &huma.Operation{OperationID: id, Summary: summary, Parameters: params, Responses: all}
 }
 
-func answer(status int, doc string, schema *huma.Schema) map[string]*huma.Response {
+func responses(status int, doc string, schema *huma.Schema) map[string]*huma.Response {
 	return map[string]*huma.Response{fmt.Sprint(status): {
 		Description: doc, Content: map[string]*huma.MediaType{api.MediaJSON: {Schema: schema}},
 	}}
