@@ -2,11 +2,10 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"log"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/provider/plugin"
 )
@@ -17,8 +16,11 @@ var version = "dev"
 func main() {
 	debug := flag.Bool("debug", false, "serve for a debugger, and print the TF_REATTACH_PROVIDERS that Terraform needs")
 	flag.Parse()
-	err := providerserver.Serve(context.Background(), plugin.New(version), providerserver.ServeOpts{Address: plugin.Address, Debug: *debug})
-	if err != nil {
+	var options []tf6server.ServeOpt
+	if *debug {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+	if err := tf6server.Serve(plugin.Address, plugin.Server(version), options...); err != nil {
 		log.Fatal(err)
 	}
 }

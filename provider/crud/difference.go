@@ -12,10 +12,13 @@ import (
 
 // differences lists field by field how the object on the gateway differs from the one in the state.
 func differences(k *spec.Kind, state, gateway spec.Object) []string {
-	var lines []string
-	compare(&lines, "", k.Fields(), members(spec.Encode(state)), members(spec.Encode(gateway)))
-	return lines
+	var c comparison
+	c.fields("", k.Fields(), members(spec.Encode(state)), members(spec.Encode(gateway)))
+	return c.lines
 }
+
+// A comparison is of two encoded objects: a is the state's, b the gateway's.
+type comparison struct{ lines []string }
 
 func members(text []byte) map[string]json.RawMessage {
 	var m map[string]json.RawMessage
@@ -23,25 +26,25 @@ func members(text []byte) map[string]json.RawMessage {
 	return m
 }
 
-func compare(lines *[]string, path string, fields []spec.Field, a, b map[string]json.RawMessage) {
+func (c *comparison) fields(path string, fields []spec.Field, a, b map[string]json.RawMessage) {
 	for i := range fields {
 		f := &fields[i]
 		at, x, y := below(path, f.Name), a[f.Name], b[f.Name]
 		switch {
 		case same(f, x, y):
 		case isNull(x) || isNull(y):
-			note(lines, at, x, y)
+			c.note(at, x, y)
 		case f.Type == spec.ObjectOf:
-			compare(lines, at, f.Fields, members(x), members(y))
+			c.fields(at, f.Fields, members(x), members(y))
 		case f.Type == spec.Map:
-			compareMap(lines, at, f, members(x), members(y))
+			c.elements(at, f, members(x), members(y))
 		default:
-			note(lines, at, x, y)
+			c.note(at, x, y)
 		}
 	}
 }
 
-func compareMap(lines *[]string, path string, f *spec.Field, a, b map[string]json.RawMessage) {
+func (c *comparison) elements(path string, f *spec.Field, a, b map[string]json.RawMessage) {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
@@ -50,17 +53,17 @@ func compareMap(lines *[]string, path string, f *spec.Field, a, b map[string]jso
 		y, onGateway := b[key]
 		switch {
 		case !inState:
-			*lines = append(*lines, fmt.Sprintf("%s: only on the gateway", at))
+			c.lines = append(c.lines, fmt.Sprintf("%s: only on the gateway", at))
 		case !onGateway:
-			*lines = append(*lines, fmt.Sprintf("%s: only in the state", at))
+			c.lines = append(c.lines, fmt.Sprintf("%s: only in the state", at))
 		default:
-			compare(lines, at, f.Fields, members(x), members(y))
+			c.fields(at, f.Fields, members(x), members(y))
 		}
 	}
 }
 
-func note(lines *[]string, path string, state, gateway json.RawMessage) {
-	*lines = append(*lines, fmt.Sprintf("%s: %s in the state, %s on the gateway", path, state, gateway))
+func (c *comparison) note(path string, state, gateway json.RawMessage) {
+	c.lines = append(c.lines, fmt.Sprintf("%s: %s in the state, %s on the gateway", path, state, gateway))
 }
 
 // same compares two encoded values; the order of a set means nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -14,6 +15,9 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
+
+// patience bounds a dry run: a plan does not wait for a gateway that is down as long as an apply does.
+const patience = 5 * time.Second
 
 // ValidateConfig checks what is known of the configuration, without a gateway.
 func (r *Resource) ValidateConfig(_ context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
@@ -69,7 +73,9 @@ func (g *Gateway) foresee(ctx context.Context, k *spec.Kind, o spec.Object, chan
 	if !g.sees() || !complete {
 		return
 	}
-	answer, err := g.client.Changes(ctx, append(supports, change), true)
+	inTime, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer, err := g.client.Changes(inTime, append(supports, change), true)
 	if err == nil {
 		if last := len(answer.Results) - 1; last >= 0 {
 			warn(k, o.Key(), answer.Results[last].Warnings, diags)

@@ -36,8 +36,7 @@ func newStatus() datasource.DataSource {
 					"tunnels":     number("Open WebSockets."),
 				}},
 				"objects":    schema.MapAttribute{ElementType: types.Int64Type, Computed: true, MarkdownDescription: "How many objects there are, by collection."},
-				"conditions": listOf("Objects that are configured and cannot be served as they are.", condition),
-				"warnings":   listOf("Objects that are served otherwise than one may think: ties and shadowed rules.", condition),
+				"conditions": listOf("Objects that are not served as they are written: a listener whose port is taken, one of two rules that tie, a rule that another one shadows.", condition),
 				"retired": listOf("Objects that were deleted and still serve those that name them.", map[string]schema.Attribute{
 					"kind": kind, "name": name,
 					"id":      text("The gateway's own id of the object."),

@@ -10,14 +10,13 @@ import (
 	"log"
 	"os"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/provider/plugin"
 )
 
 func main() {
-	document, err := document(context.Background(), providerserver.NewProtocol6(plugin.New("dev")())())
+	document, err := document(context.Background(), plugin.Server("dev")())
 	if err == nil {
 		e := json.NewEncoder(os.Stdout)
 		e.SetEscapeHTML(false)

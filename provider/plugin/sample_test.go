@@ -1,0 +1,164 @@
+package plugin_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// Samples are configurations made from the fields of a kind. n makes them differ.
+
+// minimal has the required fields alone.
+func minimal(fields []spec.Field, n int) object {
+	o := object{}
+	for i := range fields {
+		if fields[i].Required {
+			o[fields[i].Name] = sample(&fields[i], n)
+		}
+	}
+	return o
+}
+
+// full has every field.
+func full(fields []spec.Field, n int) object {
+	o := object{}
+	for i := range fields {
+		o[fields[i].Name] = sample(&fields[i], n)
+	}
+	return o
+}
+
+// sample is a value that the field may have and that is not its default.
+func sample(f *spec.Field, n int) any {
+	switch f.Type {
+	case spec.Bool:
+		return f.Default != true
+	case spec.Int:
+		return int(f.Range.Min) + n + 1
+	case spec.DurationOf:
+		return (time.Duration(f.Range.Min) + time.Duration(n)*time.Second).String()
+	case spec.String:
+		return word(f, n)
+	case spec.List, spec.SetOf:
+		return list{word(f, n), word(f, n+1)}
+	case spec.Map:
+		return object{"a": full(f.Fields, n), "b.2": minimal(f.Fields, n+1)}
+	case spec.ObjectOf:
+		return full(f.Fields, n)
+	}
+	panic("no sample of a " + string(f.Type))
+}
+
+func word(f *spec.Field, n int) string {
+	if f.Ref != "" {
+		return "there"
+	}
+	switch f.Format {
+	case "ip":
+		return fmt.Sprintf("10.0.0.%d", n)
+	case "hostname":
+		return fmt.Sprintf("*.h%d.example", n)
+	case "authority":
+		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
+	case "request_path":
+		return fmt.Sprintf("/p%d?q=%%20", n)
+	case "path_pattern":
+		return fmt.Sprintf("/p%d/*", n)
+	case "statuses":
+		return fmt.Sprintf("2%02d-399", n)
+	case "name", "":
+		return fmt.Sprintf("x%d", n)
+	}
+	panic("no sample of format " + f.Format)
+}
+
+// settled takes out of a configuration what excludes something else in it, as a host and host_from_target.
+func settled(t *testing.T, k *spec.Kind, config object) object {
+	t.Helper()
+	for range 10 {
+		o, ps := spec.Decode(k, encode(t, config))
+		if o != nil {
+			ps = spec.Check(o)
+		}
+		if len(ps) == 0 {
+			return config
+		}
+		delete(config, strings.SplitN(ps[0].Path, ".", 2)[0])
+	}
+	t.Fatalf("%s: no legal sample of %v", k, config)
+	return nil
+}
+
+// variants are configurations of every shape of every field: absent, empty, full, and each field by itself.
+func variants(t *testing.T, k *spec.Kind) map[string]object {
+	t.Helper()
+	all := map[string]object{
+		"minimal": minimal(k.Fields(), 1),
+		"full":    settled(t, k, full(k.Fields(), 2)),
+	}
+	empty := minimal(k.Fields(), 3)
+	for i := range k.Fields() {
+		f := &k.Fields()[i]
+		alone := minimal(k.Fields(), 4)
+		alone[f.Name] = sample(f, 5)
+		all["with "+f.Name] = alone
+		if !f.Required && !f.Nullable && f.Default != nil && f.Type != spec.ObjectOf {
+			given := minimal(k.Fields(), 4)
+			given[f.Name] = f.Default
+			if words, ok := f.Default.([]string); ok {
+				given[f.Name] = listOf(words)
+			}
+			all["with the default of "+f.Name] = given
+		}
+		switch {
+		case f.Type == spec.ObjectOf:
+			part := minimal(k.Fields(), 4)
+			part[f.Name] = object{}
+			all["with empty "+f.Name] = part
+			for j := range f.Fields {
+				inner := minimal(k.Fields(), 6)
+				inner[f.Name] = object{f.Fields[j].Name: sample(&f.Fields[j], 7)}
+				all["with "+f.Name+"."+f.Fields[j].Name] = inner
+				if f.Fields[j].Nullable && f.Fields[j].Elem != "" {
+					hollow := minimal(k.Fields(), 6)
+					hollow[f.Name] = object{f.Fields[j].Name: list{}}
+					all["with empty "+f.Name+"."+f.Fields[j].Name] = hollow
+				}
+			}
+		case f.Nullable && f.Type == spec.Map:
+			empty[f.Name] = object{}
+		case f.Nullable && f.Elem != "":
+			empty[f.Name] = list{}
+		}
+	}
+	all["with empty collections"] = empty
+	for name := range all {
+		all[name] = settled(t, k, all[name])
+	}
+	return all
+}
+
+func listOf(words []string) list {
+	l := make(list, len(words))
+	for i, w := range words {
+		l[i] = w
+	}
+	return l
+}
+
+// furnish puts an object of every kind on the gateway, named "there", for references to lead to.
+func (g *gateway) furnish(t *testing.T) {
+	t.Helper()
+	for _, k := range spec.Kinds() {
+		config := minimal(k.Fields(), 9)
+		config["name"] = "there"
+		o, ps := spec.Decode(k, encode(t, config))
+		if ps != nil {
+			t.Fatal(ps)
+		}
+		g.write(t, o, "there")
+	}
+}
