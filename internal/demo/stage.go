@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/terraform"
+)
+
+// patience bounds each wait for something to happen.
+const patience = 30 * time.Second
+
+// A stage is everything that the demo runs: two backends in this process, a gatewayd and Terraform in their own.
+type stage struct {
+	bin, examples string
+	keep          bool
+
+	dir       string // temporary; holds the gateway's data, the copied example and Terraform's files
+	backends  map[string]*gatewaytest.Echo
+	addresses map[string]string // of the backends, by name; they stay when a backend is stopped
+	terraform string            // path of the binary
+	admin     string            // host:port of the admin API
+	port      int               // of the listener
+	gateway   *exec.Cmd
+	gone      chan struct{} // closed when the gateway's process has ended
+	client    *client.Client
+}
+
+// set starts the backends and the gateway, and prepares a directory for Terraform.
+func (s *stage) set(ctx context.Context) (err error) {
+	if s.bin, err = filepath.Abs(s.bin); err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp("", "gatewayd-demo-"); err != nil {
+		return err
+	}
+	if s.terraform, err = terraform.Find(ctx); err != nil {
+		return err
+	}
+	step("Start two WebSocket servers and an empty gateway")
+	s.backends, s.addresses = map[string]*gatewaytest.Echo{}, map[string]string{"one": "127.0.0.1:0", "two": "127.0.0.1:0"}
+	for _, name := range names {
+		if err := s.startBackend(name); err != nil {
+			return err
+		}
+		say("backend %s   ws://%s/", name, s.addresses[name])
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	s.admin, s.port = fmt.Sprintf("127.0.0.1:%d", ports[0]), ports[1]
+	if err := s.startGateway(ctx); err != nil {
+		return err
+	}
+	say("gatewayd      admin API at http://%s, process %d", s.admin, s.gateway.Process.Pid)
+	if err := s.prepareTerraform(); err != nil {
+		return err
+	}
+	s.client, err = client.New(client.Config{Endpoints: []string{"http://" + s.admin}, TokenFile: s.tokenFile()})
+	return err
+}
+
+// names are those of the backends, and the keys of the targets in the example.
+var names = []string{"one", "two"}
+
+// startBackend starts a backend at its address; the first time it takes a free port.
+func (s *stage) startBackend(name string) error {
+	b, err := gatewaytest.NewEcho(name, s.addresses[name])
+	if err != nil {
+		return err
+	}
+	s.backends[name], s.addresses[name] = b, b.Addr().String()
+	return nil
+}
+
+func (s *stage) stopBackend(name string) {
+	if b := s.backends[name]; b != nil {
+		b.Close()
+		delete(s.backends, name)
+	}
+}
+
+func (s *stage) tokenFile() string { return filepath.Join(s.dir, "data", "admin.token") }
+
+func (s *stage) startGateway(ctx context.Context) error {
+	log, err := os.Create(filepath.Join(s.dir, "gatewayd.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.gateway = exec.Command(filepath.Join(s.bin, "gatewayd"), "serve", "--data-dir", filepath.Join(s.dir, "data"),
+		"--admin", s.admin, "--shutdown-delay", "0s", "--shutdown-timeout", "5s")
+	s.gateway.Stdout, s.gateway.Stderr, s.gateway.Env = log, log, terraform.Environment("")
+	// An interrupt is for the demo, which then stops the gateway as it should be stopped.
+	s.gateway.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.gateway.Start(); err != nil {
+		return fmt.Errorf("start gatewayd: %w", err)
+	}
+	s.gone = make(chan struct{})
+	go func() {
+		defer close(s.gone)
+		// Its exit code is read in clear; here only the end counts.
+		_ = s.gateway.Wait()
+	}()
+	return s.until(ctx, "the gateway is ready", func() (bool, error) {
+		select {
+		case <-s.gone:
+			return false, errors.New("gatewayd ended at once")
+		default:
+		}
+		answer, err := http.Get("http://" + s.admin + "/readyz")
+		if err != nil {
+			return false, nil
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode == http.StatusOK, nil
+	})
+}
+
+// prepareTerraform copies the example and names the provider that was just built, so that no registry is asked and
+// nothing needs an init.
+func (s *stage) prepareTerraform() error {
+	if err := os.CopyFS(s.workDir(), os.DirFS(filepath.Join(s.examples, "websocket"))); err != nil {
+		return fmt.Errorf("copy the example: %w", err)
+	}
+	cli := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"gatewayd/gatewayd\" = %q\n  }\n  direct {}\n}\n", s.bin)
+	if err := os.WriteFile(s.cliConfig(), []byte(cli), 0o600); err != nil {
+		return err
+	}
+	return s.writeVariables(names)
+}
+
+func (s *stage) workDir() string   { return filepath.Join(s.dir, "websocket") }
+func (s *stage) cliConfig() string { return filepath.Join(s.dir, "terraform.rc") }
+
+// writeVariables sets the example's variables: the port and the targets of these names.
+func (s *stage) writeVariables(targets []string) error {
+	type target struct {
+		Address string `json:"address"`
+		Port    int    `json:"port"`
+	}
+	all := map[string]target{}
+	for _, name := range targets {
+		address, err := net.ResolveTCPAddr("tcp", s.addresses[name])
+		if err != nil {
+			return err
+		}
+		all[name] = target{address.IP.String(), address.Port}
+	}
+	text, err := json.MarshalIndent(map[string]any{"port": s.port, "targets": all}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.workDir(), "terraform.tfvars.json"), append(text, '\n'), 0o600)
+}
+
+// run runs Terraform in the example and prints what it says, without what dev_overrides makes it say every time.
+func (s *stage) run(ctx context.Context, args ...string) (string, error) {
+	say("$ terraform %s", strings.Join(args, " "))
+	c := exec.CommandContext(ctx, s.terraform, append([]string{"-chdir=" + s.workDir()}, append(args, "-no-color")...)...)
+	c.Env = append(terraform.Environment(s.cliConfig()), "GATEWAYD_ENDPOINTS=http://"+s.admin, "GATEWAYD_TOKEN_FILE="+s.tokenFile())
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run()
+	for _, line := range interesting(out.String(), err != nil) {
+		say("  %s", line)
+	}
+	if err != nil {
+		return out.String(), fmt.Errorf("terraform %s: %w", args[0], err)
+	}
+	return out.String(), nil
+}
+
+// interesting are the lines of Terraform's output that tell the story; all of them where it failed.
+func interesting(out string, failed bool) []string {
+	var lines []string
+	outputs := false
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		trimmed := strings.TrimSpace(line)
+		outputs = outputs || strings.HasPrefix(line, "Outputs:")
+		switch {
+		case failed, outputs && trimmed != "":
+		case strings.HasPrefix(trimmed, "# ") && strings.Contains(trimmed, " will be "), strings.HasPrefix(trimmed, "Plan:"),
+			strings.HasPrefix(trimmed, "+ ") && strings.Contains(line, `"three"`), strings.HasPrefix(trimmed, "Apply complete!"),
+			strings.HasPrefix(trimmed, "Destroy complete!"), strings.HasPrefix(trimmed, "No changes."), strings.HasPrefix(trimmed, "Error"):
+		default:
+			continue
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// until waits for something to become true.
+func (s *stage) until(ctx context.Context, what string, is func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		done, err := is()
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s in vain until %s", patience, what)
+		}
+	}
+}
+
+// explain prints the end of the gateway's log, for whom the demo failed.
+func (s *stage) explain() {
+	log, err := os.ReadFile(filepath.Join(s.dir, "gatewayd.log"))
+	if err != nil || len(log) == 0 {
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	say("\nThe last that gatewayd logged:")
+	for _, line := range lines[max(0, len(lines)-20):] {
+		say("  %s", line)
+	}
+}
+
+// clear ends the gateway and the backends and removes the directory.
+func (s *stage) clear() {
+	if s.gateway != nil && s.gateway.Process != nil {
+		// It may have ended already; then there is nothing to signal.
+		_ = s.gateway.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-s.gone:
+		case <-time.After(patience):
+			_ = s.gateway.Process.Kill()
+			<-s.gone
+		}
+	}
+	for _, name := range names {
+		s.stopBackend(name)
+	}
+	if s.dir != "" {
+		if err := os.RemoveAll(s.dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+}
+
+// freePorts finds ports of 127.0.0.1 that nobody listens on now.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+var steps int
+
+// step begins the next part of the transcript.
+func step(title string) {
+	steps++
+	fmt.Printf("\n%d. %s\n\n", steps, title)
+}
+
+// say prints a line of the transcript.
+func say(format string, args ...any) {
+	fmt.Printf("   "+format+"\n", args...)
+}

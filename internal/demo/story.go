@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
+)
+
+// story is what the demo shows. Each part fails where what it shows is not so.
+func (s *stage) story(ctx context.Context) error {
+	for _, part := range []struct {
+		title string
+		play  func(context.Context) error
+	}{
+		{"Terraform configures it: a listener, a pool, a probe, a setting and a rule", s.configure},
+		{"The probe finds both servers healthy", func(ctx context.Context) error { return s.waitHealth(ctx, "healthy", "healthy") }},
+		{"WebSockets pass through the gateway, to one server and the other", s.shareSockets},
+		{"The second plan is empty", s.planEmpty},
+		{"Server one stops: it leaves the pool, and new sockets go to the other", s.loseOne},
+		{"Server one is back: it serves again after its first good probe", s.regainOne},
+		{"The pool changes while somebody talks: the conversation goes on", s.changeUnderTalk},
+	} {
+		step(part.title)
+		if err := part.play(ctx); err != nil {
+			return fmt.Errorf("step %d: %w", steps, err)
+		}
+	}
+	if s.keep {
+		return nil
+	}
+	step("Terraform takes it all away")
+	_, err := s.run(ctx, "destroy", "-auto-approve")
+	return err
+}
+
+func (s *stage) url() string { return fmt.Sprintf("ws://127.0.0.1:%d/", s.port) }
+
+func (s *stage) configure(ctx context.Context) error {
+	out, err := s.run(ctx, "apply", "-auto-approve")
+	if err == nil && !strings.Contains(out, "Resources: 5 added, 0 changed, 0 destroyed") {
+		err = errors.New("terraform did not add five resources")
+	}
+	return err
+}
+
+// waitHealth waits until the servers one and two are in these states, and prints what the gateway knows of them.
+func (s *stage) waitHealth(ctx context.Context, states ...string) error {
+	var seen map[string]api.TargetHealth
+	err := s.until(ctx, "the targets are "+strings.Join(states, " and "), func() (bool, error) {
+		health, err := s.client.Health(ctx)
+		if err != nil {
+			return false, err
+		}
+		seen = health.Pools["chat"].Settings["chat"].Targets
+		for i, name := range names {
+			if seen[name].State != states[i] {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		t := seen[name]
+		say("%s", strings.TrimRight(fmt.Sprintf("%-5s 127.0.0.1:%-6d %-10s %s", name, t.Port, t.State, t.Reason), " "))
+	}
+	return err
+}
+
+// openSockets opens n sockets, has a word on each, and counts by server. The sockets are closed again.
+func (s *stage) openSockets(ctx context.Context, n int) (map[string]int, error) {
+	counts := map[string]int{}
+	for i := range n {
+		socket, err := gatewaytest.Dial(ctx, s.url(), nil)
+		if err != nil {
+			return nil, err
+		}
+		defer socket.Close()
+		counts[socket.Backend]++
+		if err := exchange(socket, fmt.Sprintf("hello, this is socket %d", i+1)); err != nil {
+			return nil, err
+		}
+		if _, err := socket.Bye(); err != nil {
+			return nil, fmt.Errorf("say goodbye: %w", err)
+		}
+	}
+	return counts, nil
+}
+
+// exchange says something and prints the answer, which must be the same.
+func exchange(socket *gatewaytest.Socket, text string) error {
+	answer, err := socket.Say(text)
+	if err != nil {
+		return fmt.Errorf("talk to %s: %w", socket.Backend, err)
+	}
+	say("> %-28s < %s says %q", text, socket.Backend, answer)
+	if answer != text {
+		return fmt.Errorf("%s sent back %q", socket.Backend, answer)
+	}
+	return nil
+}
+
+func (s *stage) shareSockets(ctx context.Context) error {
+	say("%s", s.url())
+	counts, err := s.openSockets(ctx, 4)
+	if err == nil && (counts["one"] == 0 || counts["two"] == 0) {
+		err = fmt.Errorf("want both servers to be used, got %v", counts)
+	}
+	return err
+}
+
+func (s *stage) planEmpty(ctx context.Context) error {
+	out, err := s.run(ctx, "plan", "-detailed-exitcode")
+	if err == nil && !strings.Contains(out, "No changes.") {
+		err = errors.New("the plan is not empty")
+	}
+	return err
+}
+
+func (s *stage) loseOne(ctx context.Context) error {
+	talk, err := s.openTo(ctx, "two")
+	if err != nil {
+		return err
+	}
+	defer talk.Close()
+	if err := exchange(talk, "before server one stops"); err != nil {
+		return err
+	}
+	s.stopBackend("one")
+	if err := s.waitHealth(ctx, "unhealthy", "healthy"); err != nil {
+		return err
+	}
+	counts, err := s.openSockets(ctx, 4)
+	if err == nil && counts["two"] != 4 {
+		err = fmt.Errorf("want every socket to go to two, got %v", counts)
+	}
+	if err != nil {
+		return err
+	}
+	return exchange(talk, "and the old one still talks")
+}
+
+func (s *stage) regainOne(ctx context.Context) error {
+	if err := s.startBackend("one"); err != nil {
+		return err
+	}
+	if err := s.waitHealth(ctx, "healthy", "healthy"); err != nil {
+		return err
+	}
+	counts, err := s.openSockets(ctx, 4)
+	if err == nil && (counts["one"] == 0 || counts["two"] == 0) {
+		err = fmt.Errorf("want both servers to be used, got %v", counts)
+	}
+	return err
+}
+
+// changeUnderTalk adds a target while a socket is open, and then takes it out again.
+func (s *stage) changeUnderTalk(ctx context.Context) error {
+	talk, err := s.openTo(ctx, "one")
+	if err != nil {
+		return err
+	}
+	defer talk.Close()
+	extra, err := gatewaytest.NewEcho("three", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer extra.Close()
+	s.addresses["three"] = extra.Addr().String()
+	for _, targets := range [][]string{{"one", "two", "three"}, {"one", "two"}} {
+		if err := s.writeVariables(targets); err != nil {
+			return err
+		}
+		out, err := s.run(ctx, "apply", "-auto-approve")
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(out, "0 added, 1 changed, 0 destroyed") {
+			return errors.New("terraform did not change the pool alone")
+		}
+		if err := exchange(talk, fmt.Sprintf("with %d targets", len(targets))); err != nil {
+			return err
+		}
+	}
+	_, err = talk.Bye()
+	return err
+}
+
+// openTo opens sockets until one reaches the named server.
+func (s *stage) openTo(ctx context.Context, backend string) (*gatewaytest.Socket, error) {
+	for range 20 {
+		socket, err := gatewaytest.Dial(ctx, s.url(), nil)
+		if err != nil {
+			return nil, err
+		}
+		if socket.Backend == backend {
+			return socket, nil
+		}
+		socket.Close()
+	}
+	return nil, fmt.Errorf("20 sockets, and none reached server %s", backend)
+}
+
+// invite prints how to play with what is left running.
+func (s *stage) invite() {
+	fmt.Printf(`
+Everything is left running until you press Ctrl-C here. In another terminal:
+
+  export GATEWAYD_ENDPOINTS=http://%[1]s GATEWAYD_TOKEN_FILE=%[2]s
+  export TF_CLI_CONFIG_FILE=%[3]s
+  cd %[4]s
+
+  terraform plan                     # no init: the provider is the one just built
+  $EDITOR main.tf && terraform apply # change something
+  %[5]s/gatewayd status
+  %[5]s/gatewayd health
+  curl -H "Authorization: Bearer $(cat $GATEWAYD_TOKEN_FILE)" http://%[1]s/v1/config
+  curl http://127.0.0.1:%[6]d/headers
+
+From the repository, a conversation: go run ./internal/demo -talk %[7]s
+`, s.admin, s.tokenFile(), s.cliConfig(), s.workDir(), s.bin, s.port, s.url())
+}
