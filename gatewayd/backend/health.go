@@ -33,11 +33,17 @@ type Health struct {
 	Backend *Backend // set once by the Registry
 	Setting string   // hidden id of the setting; set once by the Registry
 
-	status atomic.Int32           // a Status; written under mu, read by anybody
-	notify atomic.Pointer[func()] // nil means that nobody wants to hear of changes
+	status atomic.Int32 // a Status; written under mu, read by anybody
 
-	mu   sync.Mutex // guards what follows
-	view View
+	mu       sync.Mutex // guards what follows
+	view     View
+	follower Follower // nil means that nobody wants to hear of changes
+}
+
+// A Follower wants to know of changes of a status. Its type must be comparable.
+type Follower interface {
+	// Refresh is called after each change, without a lock held, by the goroutine that reported it.
+	Refresh()
 }
 
 // A Result is the outcome of one probe, with the thresholds of the probe that it is judged by.
@@ -74,25 +80,31 @@ func (h *Health) View() View {
 	return h.view
 }
 
-// Notify names the function to call after each change of the status, or nil for none. It replaces the one before, for
-// a health belongs to one pool and one setting, and so to one group. f is called without a lock held, by the goroutine
-// that reported; it may still be running, or run once more, when Notify returns with another.
-func (h *Health) Notify(f func()) {
-	if f == nil {
-		h.notify.Store(nil)
-		return
+// Follow makes f the one to hear of changes, in place of the one before: a health belongs to one pool and one setting,
+// and so to one group.
+func (h *Health) Follow(f Follower) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.follower = f
+}
+
+// Unfollow ends what Follow began, unless another follows by now. f may hear of one more change that has begun.
+func (h *Health) Unfollow(f Follower) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.follower == f {
+		h.follower = nil
 	}
-	h.notify.Store(&f)
 }
 
 // Report counts the outcome of a probe and changes the status when a threshold is reached. It returns after those who
 // wait for the change were told, so that what is picked afterwards respects it.
 func (h *Health) Report(r Result) {
-	if !h.count(r) {
-		return
-	}
-	if f := h.notify.Load(); f != nil {
-		(*f)()
+	h.mu.Lock()
+	changed, follower := h.count(r), h.follower
+	h.mu.Unlock()
+	if changed && follower != nil {
+		follower.Refresh()
 	}
 }
 
@@ -104,10 +116,8 @@ func (h *Health) Recount() {
 	h.view.Successes, h.view.Failures = 0, 0
 }
 
-// count says whether the status changed.
+// count says whether the status changed. mu is held.
 func (h *Health) count(r Result) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	v := &h.view
 	v.LastProbe = r.At
 	next := v.Status

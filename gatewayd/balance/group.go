@@ -54,11 +54,10 @@ func (g *Group) SetMembers(members []Member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range g.members {
-		m.Health.Notify(nil)
+		m.Health.Unfollow(g)
 	}
-	refresh := g.Refresh
 	for _, m := range members {
-		m.Health.Notify(refresh)
+		m.Health.Follow(g)
 	}
 	g.members = members
 	g.rebuild(want)

@@ -55,33 +55,70 @@ func gcd(a, b int) int {
 	return a
 }
 
-// spread lays out the shares: of a member with w slots of n, the k-th is due at n(2k+1)/2w, the middle of its k-th w-th
-// of the turn. Members due in the same slot follow each other in their order, so equal weights simply alternate.
+// spread lays out the shares: a member with w of n slots gets its k-th within the k-th w-th of the turn. So after any
+// number of picks no member is a whole pick ahead of or behind its share, and equal weights are a plain rotation.
+// Of the members whose time has begun, the one whose time ends first takes the slot: earliest deadline first, which
+// keeps every deadline that can be kept.
 func spread(shares []int) []uint32 {
 	total := 0
 	for _, w := range shares {
 		total += w
 	}
-	// A counting sort by due slot: it costs the number of slots, where picking the next member each time would cost
-	// slots times members.
-	start := make([]uint32, total+1)
-	for _, w := range shares {
-		for k := range w {
-			start[total*(2*k+1)/(2*w)+1]++
-		}
-	}
-	for i := range total {
-		start[i+1] += start[i]
+	// begins lists the members by the slot at which their next time begins, chained by after; 0 ends a chain, so members
+	// are counted from 1.
+	begins, after := make([]uint32, total+1), make([]uint32, len(shares)+1)
+	taken := make([]int, len(shares))
+	for i := len(shares); i > 0; i-- {
+		after[i], begins[0] = begins[0], uint32(i)
 	}
 	slots := make([]uint32, total)
-	for i, w := range shares {
-		for k := range w {
-			due := total * (2*k + 1) / (2 * w)
-			slots[start[due]] = uint32(i)
-			start[due]++
+	var open deadlines
+	for slot := range slots {
+		for i := begins[slot]; i != 0; i = after[i] {
+			w, k := shares[i-1], taken[i-1]
+			open.push(uint64(((k+1)*total+w-1)/w)<<32 | uint64(i))
 		}
+		i := uint32(open.pop())
+		slots[slot] = i - 1
+		taken[i-1]++
+		// Behind its last slot a member's next time would begin with the next turn.
+		next := taken[i-1] * total / shares[i-1]
+		next = max(next, slot+1)
+		after[i], begins[next] = begins[next], i
 	}
 	return slots
+}
+
+// A deadlines is a heap of members by deadline, the deadline in the upper half of each number and the member below it.
+type deadlines []uint64
+
+func (d *deadlines) push(v uint64) {
+	*d = append(*d, v)
+	h := *d
+	for i := len(h) - 1; i > 0 && h[i] < h[(i-1)/2]; i = (i - 1) / 2 {
+		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
+	}
+}
+
+func (d *deadlines) pop() uint64 {
+	h := *d
+	first, last := h[0], len(h)-1
+	h[0] = h[last]
+	h = h[:last]
+	*d = h
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+			if h[child] < h[least] {
+				least = child
+			}
+		}
+		if least == i {
+			return first
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
 }
 
 // pick takes the next slot. What stands in avoid is passed over: first along the slots, which keeps to the weights, then

@@ -62,8 +62,8 @@ func newProber(log *slog.Logger, run func(context.Context, *Target) outcome) *Pr
 
 // Close ends all probes and waits for them. Nothing is reported afterwards.
 func (p *Prober) Close() {
+	p.Sync(nil) // So that no probe that is cut short is reported.
 	p.cancel()
-	p.Sync(nil)
 	p.work.Wait()
 }
 

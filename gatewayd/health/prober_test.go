@@ -76,6 +76,13 @@ func (o *oracle) total() int {
 	return n
 }
 
+// marks are the most probes in flight at once, the probes sent beside another to one target, and the probes in flight.
+func (o *oracle) marks() (most, overlaps, flying int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.most, o.overlaps, o.flying
+}
+
 func targets(r *backend.Registry, n int, probe *spec.Probe) []Target {
 	list := make([]Target, n)
 	for i := range list {
@@ -264,8 +271,8 @@ func TestStaleResultsAreNotReported(t *testing.T) {
 		if v := list[1].Health.View(); v.Status != backend.Unknown || !v.LastProbe.IsZero() {
 			t.Errorf("a target that left while its probe was in flight is %+v, want unknown", v)
 		}
-		if o.overlaps > 0 {
-			t.Errorf("%d probes were sent to a target that had one in flight", o.overlaps)
+		if _, overlaps, _ := o.marks(); overlaps > 0 {
+			t.Errorf("%d probes were sent to a target that had one in flight", overlaps)
 		}
 	})
 }
@@ -283,11 +290,11 @@ func TestManyTargetsEverySecond(t *testing.T) {
 		if n := o.total() - before; n < 49000 {
 			t.Errorf("%d probes in 5s, want 50000", n)
 		}
-		if o.most > laneWidth {
-			t.Errorf("%d probes were in flight at once, want at most %d", o.most, laneWidth)
+		if most, _, _ := o.marks(); most > laneWidth {
+			t.Errorf("%d probes were in flight at once, want at most %d", most, laneWidth)
 		}
-		if o.overlaps > 0 {
-			t.Errorf("%d probes were sent to a target that had one in flight", o.overlaps)
+		if _, overlaps, _ := o.marks(); overlaps > 0 {
+			t.Errorf("%d probes were sent to a target that had one in flight", overlaps)
 		}
 	})
 }
@@ -311,8 +318,8 @@ func TestSlowTargetsDoNotHoldUpOthers(t *testing.T) {
 		if n := quick.total() - before; n < 9500 {
 			t.Errorf("976 good targets beside 1024 black holes were probed %d times in 10s, want 9760", n)
 		}
-		if slow.most > lanes*laneWidth {
-			t.Errorf("%d probes were in flight at once, want at most %d", slow.most, lanes*laneWidth)
+		if most, _, _ := slow.marks(); most > lanes*laneWidth {
+			t.Errorf("%d probes were in flight at once, want at most %d", most, lanes*laneWidth)
 		}
 	})
 }
@@ -326,8 +333,8 @@ func TestCloseEndsProbes(t *testing.T) {
 		p.Sync(list)
 		time.Sleep(2 * time.Second)
 		p.Close()
-		if o.flying != 0 {
-			t.Errorf("%d probes are in flight after Close", o.flying)
+		if _, _, flying := o.marks(); flying != 0 {
+			t.Errorf("%d probes are in flight after Close", flying)
 		}
 		for _, target := range list {
 			if v := target.Health.View(); !v.LastProbe.IsZero() {
@@ -351,6 +358,15 @@ func TestDescriptorsAreOurFault(t *testing.T) {
 	})
 }
 
+// A statuses passes on each status that it hears of.
+type statuses struct {
+	health *backend.Health
+	heard  chan backend.Status
+}
+
+// Refresh is backend.Follower's.
+func (s statuses) Refresh() { s.heard <- s.health.Status() }
+
 // TestRealTargets probes servers over TCP: one leaves its pool and comes back.
 func TestRealTargets(t *testing.T) {
 	var down atomic.Bool
@@ -361,13 +377,13 @@ func TestRealTargets(t *testing.T) {
 	})
 	r := &backend.Registry{}
 	h := r.Health(backend.Key{Pool: "p", Addr: addr}, "s")
-	changes := make(chan backend.Status, 10)
-	h.Notify(func() { changes <- h.Status() })
+	changes := statuses{h, make(chan backend.Status, 10)}
+	h.Follow(changes)
 	p := New(quiet())
 	defer p.Close()
 	p.Sync([]Target{{Health: h, Addr: addr, Probe: newProbe(func(p *spec.Probe) { p.Interval = "100ms" })}})
 	for i, want := range []backend.Status{backend.Healthy, backend.Unhealthy, backend.Healthy} {
-		if got := <-changes; got != want {
+		if got := <-changes.heard; got != want {
 			t.Fatalf("change %d is to %s, want %s", i, got, want)
 		}
 		if v := h.View(); want == backend.Unhealthy && v.Reason != "the answer has status 503, expected 200-399" {

@@ -1,0 +1,301 @@
+package balance
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"pgregory.net/rapid"
+)
+
+// members makes unknown members of the given weights.
+func members(weights ...int) []Member {
+	var r backend.Registry
+	list := make([]Member, len(weights))
+	for i, w := range weights {
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
+		list[i] = Member{Health: r.Health(backend.Key{Pool: "p", Addr: a}, "s"), Weight: w}
+	}
+	return list
+}
+
+func judge(m Member, healthy bool) {
+	m.Health.Report(backend.Result{At: time.Unix(1, 0), OK: healthy, Reason: "bad", UnhealthyThreshold: 1, HealthyThreshold: 1})
+}
+
+func grouped(loops int, list []Member) *Group {
+	g := NewGroup(loops)
+	g.SetMembers(list)
+	return g
+}
+
+// count picks n times and says how often each member came.
+func count(g *Group, loop, n int, list []Member) []int {
+	index := map[*backend.Backend]int{}
+	for i, m := range list {
+		index[m.Health.Backend] = i
+	}
+	counts := make([]int, len(list))
+	for range n {
+		if b := g.Pick(loop, nil); b != nil {
+			counts[index[b]]++
+		}
+	}
+	return counts
+}
+
+func TestAvailable(t *testing.T) {
+	const unknown, up, down = 0, 1, 2
+	tests := []struct {
+		name    string
+		weights []int
+		states  []int
+		want    []bool // which members get something
+	}{
+		{"no member", nil, nil, nil},
+		{"no verdict yet", []int{1, 1}, []int{unknown, unknown}, []bool{true, true}},
+		{"a new member waits for its first success", []int{1, 1}, []int{up, unknown}, []bool{true, false}},
+		{"one is down", []int{1, 1, 1}, []int{up, down, up}, []bool{true, false, true}},
+		{"all are down", []int{1, 1}, []int{down, down}, []bool{false, false}},
+		{"a verdict, and a bad one", []int{1, 1}, []int{down, unknown}, []bool{false, false}},
+		{"weight 0 gets nothing", []int{1, 0}, []int{up, up}, []bool{true, false}},
+		{"all of weight 0", []int{0, 0}, []int{up, up}, []bool{false, false}},
+		{"the verdict on a member of weight 0 does not count", []int{1, 0}, []int{unknown, down}, []bool{true, false}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list := members(tt.weights...)
+			g := grouped(1, list)
+			for i, s := range tt.states {
+				if s != unknown {
+					judge(list[i], s == up)
+				}
+			}
+			for i, n := range count(g, 0, 100, list) {
+				if (n > 0) != tt.want[i] {
+					t.Errorf("member %d was picked %d times of 100", i, n)
+				}
+			}
+		})
+	}
+}
+
+// TestShares holds over several loops: each is a rotation of its own, and together they keep to the weights.
+func TestShares(t *testing.T) {
+	for _, weights := range [][]int{{1, 1}, {1, 2, 3}, {5, 1, 1}, {1000, 1}, {10, 20, 30, 40}, {1}, {100, 100, 100}, {7, 0, 3}} {
+		t.Run(fmt.Sprint(weights), func(t *testing.T) {
+			const loops = 4
+			list := members(weights...)
+			g := grouped(loops, list)
+			total := 0
+			for _, w := range weights {
+				total += w
+			}
+			sums := make([]int, len(weights))
+			for loop := range loops {
+				for i, n := range count(g, loop, 10*total, list) {
+					sums[i] += n
+				}
+			}
+			for i, w := range weights {
+				if want := loops * 10 * w; sums[i] != want {
+					t.Errorf("member %d of weight %d was picked %d times, want %d", i, w, sums[i], want)
+				}
+			}
+		})
+	}
+}
+
+// TestSmooth holds the rotation to what makes it smooth: over any stretch of picks a member gets its share, give or take
+// two.
+func TestSmooth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		weights := rapid.SliceOfN(rapid.IntRange(1, 50), 1, 12).Draw(t, "weights")
+		slots := spread(shares(members(weights...)))
+		total := 0
+		for _, w := range weights {
+			total += w
+		}
+		for member, w := range weights {
+			from := rapid.IntRange(0, len(slots)-1).Draw(t, "from")
+			got := 0
+			for n := 1; n <= len(slots); n++ {
+				if int(slots[(from+n-1)%len(slots)]) == member {
+					got++
+				}
+				if want := float64(n) * float64(w) / float64(total); float64(got) < want-2 || float64(got) > want+2 {
+					t.Fatalf("of %d picks from slot %d on, member %d of weight %d in %d got %d, want about %.1f", n, from, member, w, total, got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestEqualWeightsAlternate(t *testing.T) {
+	g := grouped(1, members(3, 3))
+	last := g.Pick(0, nil)
+	for range 10 {
+		b := g.Pick(0, nil)
+		if b == last {
+			t.Fatal("two members of equal weight do not alternate")
+		}
+		last = b
+	}
+}
+
+func TestSchedulesAreBounded(t *testing.T) {
+	weights := make([]int, 10000)
+	for i := range weights {
+		weights[i] = 1 + i%1000
+	}
+	slots := spread(shares(members(weights...)))
+	// Rounding to at least one slot may add to the bound, by less than one a member.
+	if n := len(slots); n > maxSlots+len(weights) {
+		t.Errorf("a schedule has %d slots, want at most %d", n, maxSlots+len(weights))
+	}
+	got := map[uint32]int{}
+	for _, s := range slots {
+		got[s]++
+	}
+	if len(got) != len(weights) {
+		t.Errorf("%d of %d members have a slot", len(got), len(weights))
+	}
+	if heavy, light := got[999], got[99]; heavy < 8*light || heavy > 14*light {
+		t.Errorf("weights 1000 and 100 have %d and %d slots", heavy, light)
+	}
+}
+
+func TestLoopsStartApart(t *testing.T) {
+	weights := make([]int, 1000)
+	for i := range weights {
+		weights[i] = 1
+	}
+	g := grouped(64, members(weights...))
+	first := map[*backend.Backend]bool{}
+	for loop := range 64 {
+		first[g.Pick(loop, nil)] = true
+	}
+	if len(first) < 32 {
+		t.Errorf("64 loops send their first requests to %d of 1000 members", len(first))
+	}
+}
+
+func TestAvoid(t *testing.T) {
+	for _, weights := range [][]int{{1, 1, 1}, {1000, 1, 1}, {1, 1000, 1}} {
+		list := members(weights...)
+		g := grouped(1, list)
+		for range 3000 {
+			var tried []*backend.Backend
+			for range list {
+				b := g.Pick(0, tried)
+				if b == nil {
+					t.Fatalf("weights %v: no member is left after %d of %d", weights, len(tried), len(list))
+				}
+				for _, before := range tried {
+					if b == before {
+						t.Fatalf("weights %v: a member was picked that should be avoided", weights)
+					}
+				}
+				tried = append(tried, b)
+			}
+			if b := g.Pick(0, tried); b != nil {
+				t.Fatalf("weights %v: %s was picked although all were tried", weights, b)
+			}
+		}
+	}
+}
+
+func TestMembersFollowTheConfiguration(t *testing.T) {
+	list := members(1, 1, 1)
+	g := grouped(1, list[:2])
+	g.SetMembers([]Member{{list[1].Health, 3}, {list[2].Health, 1}})
+	if got := fmt.Sprint(count(g, 0, 8, list)); got != "[0 6 2]" {
+		t.Errorf("after a change the members got %s of 8, want [0 6 2]", got)
+	}
+	judge(list[0], true) // It is no member any more, so nothing may change.
+	judge(list[2], true)
+	if got := fmt.Sprint(count(g, 0, 8, list)); got != "[0 0 8]" {
+		t.Errorf("after a verdict the members got %s of 8, want [0 0 8]", got)
+	}
+	g.SetMembers(nil)
+	if b := g.Pick(0, nil); b != nil {
+		t.Errorf("a group without members picked %s", b)
+	}
+}
+
+// TestHealthChangesBesidePicks is for the race detector, and holds that a pick after a report respects it.
+func TestHealthChangesBesidePicks(t *testing.T) {
+	const loops = 4
+	list := members(1, 2, 3, 4, 5)
+	g := grouped(loops, list)
+	judge(list[0], true) // Always there, so that there is always one to pick.
+	stop := make(chan struct{})
+	var picking, changing sync.WaitGroup
+	for loop := range loops {
+		picking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if g.Pick(loop, nil) == nil {
+					t.Error("nothing was picked while a member was healthy")
+					return
+				}
+			}
+		})
+	}
+	for _, m := range list[1:] {
+		changing.Go(func() {
+			for i := range 500 {
+				judge(m, i%2 == 0)
+			}
+			judge(m, false)
+		})
+	}
+	changing.Go(func() {
+		for range 200 {
+			g.SetMembers(list)
+		}
+	})
+	changing.Wait()
+	close(stop)
+	picking.Wait()
+	if got := count(g, 0, 10, list); got[0] != 10 {
+		t.Errorf("with one healthy member the counts are %v", got)
+	}
+}
+
+func BenchmarkPick(b *testing.B) {
+	for _, n := range []int{2, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			weights := make([]int, n)
+			for i := range weights {
+				weights[i] = 1 + i%3
+			}
+			g := grouped(1, members(weights...))
+			b.ReportAllocs()
+			for b.Loop() {
+				if g.Pick(0, nil) == nil {
+					b.Fatal("nothing to pick")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkRefresh(b *testing.B) {
+	weights := make([]int, 10000)
+	for i := range weights {
+		weights[i] = 1 + i%3
+	}
+	g := grouped(1, members(weights...))
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Refresh()
+	}
+}
