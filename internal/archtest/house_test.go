@@ -25,7 +25,9 @@ const (
 
 // long lists what may be longer than the limits, and why. An entry that is not needed any more fails.
 var long = map[string]string{
-	"internal/spec/decode.go": "one decoder: a strict parser and the binding of its nodes are read together",
+	"internal/spec/decode.go":          "one decoder: a strict parser and the binding of its nodes are read together",
+	"internal/spec/kind.go newKind":    "the table of kinds has a line for each, and these are its columns",
+	"internal/client/object.go Update": "kind, name, object, revision and key are one conditional write, and no two of them belong together",
 }
 
 var source = func() func(*testing.T) *tree {
@@ -213,7 +215,7 @@ func TestEveryKindHasExamples(t *testing.T) {
 
 var (
 	mdLink    = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
-	makeHelp  = regexp.MustCompile(`(?m)^([a-z-]+):[^=]*## `)
+	makeHelp  = regexp.MustCompile(`(?m)^([a-z-]+):[^=\n]*## `)
 	makePhony = regexp.MustCompile(`(?m)^\.PHONY: (.+)$`)
 )
 

@@ -40,6 +40,7 @@ const (
 	storesDiffer  = "stores are held together by their conformance suite, not by each other"
 	tableIsPure   = "a table is a value: compiled anywhere, without anything running"
 	vocabularyIs  = "the vocabulary is below everything"
+	cliIsThin     = "commands talk to a running gateway through its API; serving one is the daemon's"
 	genericNoKind = "the lifecycle is generic; what is special about a kind stands above it"
 )
 
@@ -57,11 +58,12 @@ var rooms = map[string]room{
 	"internal/gatewaytest":   {never: map[string]string{"provider/...": "it is for tests of the gateway too, which never knows Terraform"}},
 
 	"gatewayd": {never: map[string]string{"provider/...": noTerraform, terraform: noTerraform}},
-	"gatewayd/cli": {never: map[string]string{"provider/...": noTerraform, "gatewayd/loop": "commands talk to a running gateway; serving one is the daemon's"},
-		users: []string{"gatewayd"}},
+	"gatewayd/cli": {never: map[string]string{"provider/...": noTerraform, terraform: noTerraform},
+		itself: map[string]string{"gatewayd/loop": cliIsThin, "gatewayd/plane": cliIsThin, "gatewayd/control": cliIsThin, "gatewayd/store/...": cliIsThin},
+		users:  []string{"gatewayd"}},
 	"gatewayd/daemon": {never: map[string]string{"provider/...": noTerraform, "internal/client": "a gateway does not call itself"},
 		users: []string{"gatewayd/cli", "gatewayd", "internal/gatewaytest"}},
-	"gatewayd/plane": {never: map[string]string{"gatewayd/admin": wiringOnTop, "gatewayd/daemon": wiringOnTop, "internal/api": noControl, "internal/client": noControl},
+	"gatewayd/plane": {never: map[string]string{"gatewayd/admin": wiringOnTop, "gatewayd/daemon": wiringOnTop, "internal/client": noControl},
 		itself: map[string]string{"gatewayd/store/...": oneWriter},
 		users:  []string{"gatewayd/daemon"}},
 	"gatewayd/admin": {never: map[string]string{"gatewayd/loop": noStoreBelow, "gatewayd/proxy": noStoreBelow, "gatewayd/plane": noStoreBelow, "gatewayd/daemon": wiringOnTop},
