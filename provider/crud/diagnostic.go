@@ -68,11 +68,11 @@ func (g *Gateway) Failed(k *spec.Kind, summary string, err error) diag.Diagnosti
 	}
 	var all diag.Diagnostics
 	if k == nil || len(refusal.Problems) == 0 {
-		all.AddError(summary, paragraphs(reason(refusal), problemLines(refusal.Problems), advice(refusal), g.origin(refusal)))
+		all.AddError(summary, paragraphs(reason(refusal), problemLines(refusal.Problems), advice(refusal)))
 		return all
 	}
 	for _, p := range refusal.Problems {
-		all.Append(onAttribute(k, p, diag.NewErrorDiagnostic(summary, paragraphs(sentence(k, p), advice(refusal), g.origin(refusal)))))
+		all.Append(onAttribute(k, p, diag.NewErrorDiagnostic(summary, paragraphs(sentence(k, p), g.origin(k, p, refusal)))))
 	}
 	return all
 }
@@ -105,13 +105,31 @@ func advice(e *api.Error) string {
 	return ""
 }
 
-// origin names both versions where they differ and the gateway refuses what the provider let pass: the one may know a
-// rule that the other does not.
-func (g *Gateway) origin(e *api.Error) string {
-	if e.Reason() != api.Invalid || e.Version == "" || e.Version == g.version {
+// origin names both versions where they differ and the gateway refuses a value that the provider let pass: the one may
+// know a rule that the other does not. What a reference leads to is no matter of versions.
+func (g *Gateway) origin(k *spec.Kind, p spec.Problem, e *api.Error) string {
+	if e.Reason() != api.Invalid || e.Version == "" || e.Version == g.version || isReference(k.Fields(), p.Path) {
 		return ""
 	}
 	return fmt.Sprintf("The gateway runs gatewayd %s, the provider is of version %s.", e.Version, g.version)
+}
+
+// isReference says whether the path leads to the name of another object.
+func isReference(fields []spec.Field, path string) bool {
+	steps, err := spec.Steps(path)
+	if err != nil {
+		return false
+	}
+	var last *spec.Field
+	for _, s := range steps {
+		if name, ok := s.(string); ok {
+			if last = fieldNamed(fields, name); last == nil {
+				return false
+			}
+			fields = last.Fields
+		}
+	}
+	return last != nil && last.Ref != ""
 }
 
 // capital makes an error the sentence of a diagnostic.

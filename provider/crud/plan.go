@@ -114,7 +114,7 @@ func (g *Gateway) forecast(k *spec.Kind, o spec.Object, e *api.Error, change int
 	}
 	for _, p := range e.ProblemsOf(change) {
 		text := "The gateway as it is now refuses it: " + strings.TrimSuffix(sentence(k, p), ".") + "."
-		all.Append(onAttribute(k, p, diag.NewWarningDiagnostic(summary, paragraphs(text, hint(k, o, p), g.origin(e)))))
+		all.Append(onAttribute(k, p, diag.NewWarningDiagnostic(summary, paragraphs(text, hint(k, o, p), g.origin(k, p, e)))))
 	}
 	return all
 }
