@@ -174,8 +174,8 @@ func together(faults []*Error) *Error {
 func (d *draft) checkRefs(j *job, start int) *Error {
 	before := map[life]*spec.Entry{}
 	for _, s := range d.log[start:] {
-		if s.before == nil {
-			continue
+		if s.before == nil || s.before.Revision == j.revision {
+			continue // A first write in the job allows its second one nothing.
 		}
 		if l := (life{s.kind, s.before.ID}); before[l] == nil {
 			before[l] = s.before
@@ -183,9 +183,13 @@ func (d *draft) checkRefs(j *job, start int) *Error {
 	}
 	var faults []*Error
 	for i, r := range j.results {
-		e := r.Entry
-		if j.changes[i].Put == nil || r.Revision != j.revision || d.Get(e.Kind, e.Name()) != e {
-			continue // Not written by this job, or written once more by a later change of it.
+		// The entry may have followed the rename of another object since it was written.
+		e := d.Get(r.Entry.Kind, r.Entry.Name())
+		if j.changes[i].Put == nil || r.Revision != j.revision || e == nil || e.ID != r.Entry.ID || e.Revision != j.revision {
+			continue // Not written by this job, or deleted or renamed by a later change of it.
+		}
+		if !e.Retired {
+			r.Entry = e
 		}
 		if problems := d.CheckRefs(e, before[life{e.Kind, e.ID}]); len(problems) > 0 {
 			faults = append(faults, &Error{

@@ -262,6 +262,11 @@ func setting(name, probe string) *spec.Setting {
 	return s
 }
 
+func patient(s *spec.Setting) *spec.Setting {
+	s.RequestTimeout = "1h"
+	return s
+}
+
 func rule(name, listener, pool, setting string) *spec.Rule {
 	return &spec.Rule{Name: name, Listener: listener, Pool: pool, Setting: setting}
 }
