@@ -15,7 +15,8 @@ const (
 // The states of a connection. They are bits because most are independent of each other.
 const (
 	fOpen       uint32 = 1 << iota // has a descriptor
-	fReady                         // on the ready list or on the list for the next turn
+	fReady                         // on the ready list
+	fAgain                         // on the list for the next turn
 	fAccepted                      // not dialled
 	fConnecting                    // connect has not ended
 	fReadable                      // the kernel has, or may have, bytes or a FIN
@@ -126,7 +127,8 @@ func (c *Conn) CloseWrite() {
 	c.sendFin()
 }
 
-// Close implements Stream. What is queued has a minute to leave, then the peer has two seconds and 1 MiB to end.
+// Close implements Stream. What is queued has a minute to leave, then the peer has two seconds and 1 MiB to end. While
+// the connect still runs there is nobody to be polite to: it is given up, and what was written is lost.
 func (c *Conn) Close() {
 	if !c.alive() {
 		return
@@ -200,16 +202,16 @@ func (l *Loop) bury(c *Conn) {
 	if c.flags&fOpen != 0 {
 		l.kernel.Close(int(c.fd), c.flags&fReset != 0)
 	}
-	c.flags = c.flags&^(fOpen|fReady) | fDead
-	err := c.op.error(syscall.Errno(c.errno))
-	if c.flags&fClosing != 0 && c.op != opStop && c.op != opPanic {
-		err = nil // the handler asked for the end and got it
-	}
+	c.flags = c.flags&^(fOpen|fReady|fAgain) | fDead
 	l.stats.conns.Add(-1)
 	l.stats.closed.Add(1)
 	l.dead = append(l.dead, c)
 	if h := c.h; h != nil {
 		c.h = nil
+		var err error
+		if c.flags&fClosing == 0 || c.op == opStop || c.op == opPanic {
+			err = c.op.error(syscall.Errno(c.errno))
+		} // else the handler asked for the end and got it
 		defer l.survive("closed")
 		h.Closed(err)
 	}

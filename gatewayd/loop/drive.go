@@ -48,7 +48,7 @@ func (l *Loop) drive(c *Conn) {
 				c.h.Connected()
 			}
 		} else if c.flags&fClosing != 0 {
-			c.die(opNone, 0) // nobody is there to be polite to
+			c.die(opNone, 0)
 		}
 	}
 	if c.flags&(fTimeout|fDead) == fTimeout {
@@ -128,8 +128,8 @@ func (c *Conn) input() {
 
 // yield lets the others have their turn.
 func (c *Conn) yield() {
-	if c.flags&fReady == 0 {
-		c.flags |= fReady
+	if c.flags&fAgain == 0 {
+		c.flags |= fAgain
 		c.l.again = append(c.l.again, c)
 	}
 }
@@ -224,8 +224,8 @@ func (c *Conn) finishBroken() {
 		if n, e := c.l.kernel.Peek(int(c.fd)); n > 0 && e == 0 {
 			return
 		}
-	} else if c.flags&fPaused == 0 && c.flags&fReadable != 0 && c.flags&fEOFTold == 0 {
-		return // the budget is used up, or the handler has to make room
+	} else if c.flags&fPaused == 0 && (c.flags&fAgain != 0 || c.splice != nil) {
+		return // the turn's budget is used up, or the target of a SpliceTo has to take what is in the pipe
 	}
 	c.die(c.op, syscall.Errno(c.errno))
 }

@@ -23,10 +23,10 @@ type Event struct {
 }
 
 // A Kernel is the loop's only way to the operating system and to the clock: one poller and the calls on sockets and
-// pipes. A loop owns its Kernel. All methods but Wake are called by the loop alone. Descriptors are non-blocking.
+// pipes. A loop owns its Kernel. All methods but Now and Wake are called by the loop alone. Descriptors are non-blocking.
 // An Errno of 0 means success. Tests put a scripted one in its place.
 type Kernel interface {
-	// Now is the monotonic clock. It never answers 0.
+	// Now is the monotonic clock. It never answers 0. Any goroutine may call it.
 	Now() Time
 
 	// Wait fills events with what is ready: at once when timeout is 0, after at most timeout when it is positive,

@@ -175,12 +175,13 @@ func (l *Loop) step() bool {
 	l.turn++
 	l.stats.turns.Add(1)
 	// What ran out of budget in the last turn comes first in this one, before what its events add.
-	if len(l.ready) == 0 {
-		l.ready, l.again = l.again, l.ready
-	} else {
-		l.ready = append(l.ready, l.again...)
-		l.again = l.again[:0]
+	for _, c := range l.again {
+		if c.flags&fAgain != 0 { // else it is gone, and the entry may be another connection's
+			c.flags &^= fAgain
+			l.schedule(c)
+		}
 	}
+	l.again = l.again[:0]
 	l.wheel.advance(l.now, l.expire)
 	if late > 0 {
 		l.stats.lag.add(late)

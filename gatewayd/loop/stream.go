@@ -12,20 +12,23 @@ type Time int64
 //
 // Every method must be called on the loop that owns the stream. No method calls the stream's Handler before it
 // returns: what has to be told is told later in the same turn of the loop. After Closed was called the methods do
-// nothing.
+// nothing until the end of that turn, and must not be called later.
 type Stream interface {
 	// SetHandler replaces the receiver of the stream's events, for instance when a tunnel takes over from an exchange.
+	// Bytes that the last Data did not take are handed to the new one, also when that Data still runs.
 	SetHandler(h Handler)
 
 	// Write sends b, copying into a pooled queue what the kernel does not take at once. It never blocks and never
 	// fails: a broken connection tells its Handler by Closed. The caller bounds what it queues by looking at Queued and
-	// stopping its source (Pause, or taking less in Data) until Drained.
+	// stopping its source (Pause, or taking less in Data) until Drained. What is written after CloseWrite, or to a broken
+	// connection, is dropped.
 	Write(b []byte)
-	// Queued is the number of bytes written and not yet taken by the kernel.
+	// Queued is the number of bytes written or spliced and not yet taken by the kernel.
 	Queued() int
 
 	// Pause stops calls of Data and EOF; bytes stay in the kernel. Resume starts them again, beginning with what the
-	// last Data did not take. Both are idempotent.
+	// last Data did not take. Both are idempotent, but Resume outside Data always hands over what is held once more, also
+	// when the stream was not paused.
 	Pause()
 	Resume()
 
@@ -65,8 +68,11 @@ type Handler interface {
 	// Timeout says that the deadline passed. The deadline is cleared before the call.
 	Timeout()
 	// Closed is the last call: the stream is gone and its descriptor closed. err is nil after Close and Reset, else it
-	// says what happened (a syscall.Errno wrapped in an *OpError, or ErrPanic). A connection whose peer reset it still
-	// delivers the bytes that had arrived before, as far as the kernel kept them.
+	// says what happened (a syscall.Errno wrapped in an *OpError, ErrPanic or ErrStopped). A connection whose peer reset
+	// it still delivers the bytes that had arrived before, as far as the kernel kept them: a paused handler of a dialled
+	// stream hears Closed only after it resumed and took them. An accepted stream does not wait for that, so that a
+	// client's reset cancels what is done for it. The handler must let go of the stream here: after this turn of the loop
+	// its memory serves another connection.
 	Closed(err error)
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var seeds = flag.Uint64("loop.seeds", 3000, "how many scripts to run the loop through")
+var seeds = flag.Uint64("loop.seeds", defaultSeeds, "how many scripts to run the loop through")
 var firstSeed = flag.Uint64("loop.seed", 0, "the first of them")
 
 // scripted is one end of a relay that does whatever a handler may do.
@@ -142,17 +142,25 @@ func TestScriptedKernel(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 300)
 	}
-	var spliced uint64
+	var sum Stats
 	for seed := *firstSeed; seed < *firstSeed+n; seed++ {
-		spliced += runScript(t, seed)
+		s := runScript(t, seed)
+		sum.Spliced += s.Spliced
+		sum.Parked += s.Parked
+		sum.Shed += s.Shed
+		sum.Panics += s.Panics
 		if t.Failed() {
 			t.Fatalf("run it alone with -loop.seed=%d -loop.seeds=1", seed)
 		}
 	}
-	t.Logf("%d scripts, %d bytes spliced", n, spliced)
+	t.Logf("%d scripts: %d bytes spliced, %d times out of descriptors, %d callers turned away, %d panics", n, sum.Spliced,
+		sum.Parked, sum.Shed, sum.Panics)
+	if n >= 300 && (sum.Spliced == 0 || sum.Parked == 0 || sum.Shed == 0 || sum.Panics == 0) {
+		t.Error("the scripts left something out")
+	}
 }
 
-func runScript(t *testing.T, seed uint64) uint64 {
+func runScript(t *testing.T, seed uint64) Stats {
 	k := newScript(seed, seed%2 == 1)
 	l, err := New(Config{Kernel: k})
 	if err != nil {
@@ -219,7 +227,7 @@ func runScript(t *testing.T, seed uint64) uint64 {
 				t.Logf("flags %b queued %d left %d splice %v", h.c.flags, h.c.queued, h.left, h.c.splice)
 			}
 		}
-		return 0
+		return Stats{}
 	}
 	for range 1000 { // the kernel delivers what is left in its buffers
 		for _, p := range k.peers {
@@ -253,7 +261,7 @@ func runScript(t *testing.T, seed uint64) uint64 {
 		}
 		checkPeer(t, seed, k.rude, target, caller)
 	}
-	return s.Spliced
+	return s
 }
 
 // checkPeer compares what to got with what from sent.

@@ -76,9 +76,14 @@ func (f *funcs) Spliced(moved int64) {
 // running starts a loop and, at the test's end, stops it and counts what it left behind.
 func running(t testing.TB) *Loop {
 	t.Helper()
+	return runningOn(t, nil)
+}
+
+func runningOn(t testing.TB, k Kernel) *Loop {
+	t.Helper()
 	before := descriptors(t)
 	var log lockedBuffer
-	l, err := New(Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	l, err := New(Config{Kernel: k, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
