@@ -88,26 +88,15 @@ func TestLockedFileNamesItsHolder(t *testing.T) {
 	}
 }
 
-// TestDamagedFileIsRefused damages a file in every way that one can think of. Each is refused with ErrDamaged, or the file
-// holds all that was committed; nothing in between, and the file is not touched.
-func TestDamagedFileIsRefused(t *testing.T) {
-	path := filled(t)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, path)
-	revision, records, err := s.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed(t, s)
+// A damage is what somebody did to a file.
+type damage struct {
+	name string
+	data []byte
+	must bool // be refused
+}
 
-	type damage struct {
-		name string
-		data []byte
-		must bool // be refused
-	}
+// damagesOf cuts and garbles a file, as a whole and page by page.
+func damagesOf(whole []byte) []damage {
 	damages := []damage{
 		{"nothing left", nil, true},
 		{"one byte", whole[:1], true},
@@ -129,6 +118,25 @@ func TestDamagedFileIsRefused(t *testing.T) {
 		count[at+10] ^= 0x03 // the number of entries on the page
 		damages = append(damages, damage{fmt.Sprintf("entries of page %d", at/4096), count, false})
 	}
+	return damages
+}
+
+// TestDamagedFileIsRefused damages a file in every way that one can think of. Each is refused with ErrDamaged, or the file
+// holds all that was committed; nothing in between, and the file is not touched.
+func TestDamagedFileIsRefused(t *testing.T) {
+	path := filled(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	revision, records, err := s.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+
+	damages := damagesOf(whole)
 	refused := 0
 	for i, d := range damages {
 		file := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", i))
