@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
+)
+
+// remote are the flags of commands that talk to a running gateway.
+type remote struct {
+	Endpoints []string `default:"http://127.0.0.1:9180" placeholder:"URL" help:"Admin API, ${default} by default: http://, https:// or unix:///path. Several are tried in turn."`
+	Token     string   `placeholder:"TOKEN" help:"Admin token. Better: --token-file, which no process list shows."`
+	TokenFile string   `placeholder:"FILE" help:"File with the admin token. Default: admin.token in the data directory."`
+	DataDir   string   `placeholder:"DIR" help:"Data directory of the gateway, for its token."`
+	JSON      bool     `name:"json" help:"Print the answer of the API as it is."`
+}
+
+// call makes a client and runs f with it until f returns or the user interrupts.
+func (r *remote) call(t *terminal, f func(context.Context, *client.Client) error) error {
+	cfg := client.Config{Endpoints: r.Endpoints, Token: r.Token, TokenFile: r.TokenFile, UserAgent: "gatewayd/" + t.version, RetryMax: -1}
+	if cfg.Token == "" && cfg.TokenFile == "" {
+		dir, err := dataDir(r.DataDir)
+		if err != nil {
+			return err
+		}
+		cfg.TokenFile = filepath.Join(dir, "admin.token")
+		if _, err := os.Stat(cfg.TokenFile); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("no admin token: %s does not exist; name the token's file with --token-file, or the gateway's data directory with --data-dir", cfg.TokenFile)
+		}
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return f(ctx, c)
+}
+
+type status struct{ remote }
+
+// Run prints the state of the gateway as a whole.
+func (s *status) Run(t *terminal) error {
+	return s.call(t, func(ctx context.Context, c *client.Client) error {
+		v, err := c.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if s.JSON {
+			return printJSON(t.out, v)
+		}
+		w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+		fmt.Fprintf(w, "version\t%s\nrevision\t%d\nrunning since\t%s\n", v.Version, v.Revision, v.Started)
+		fmt.Fprintf(w, "loops\t%d\nconnections\t%d\nrequests\t%d\ntunnels\t%d\n",
+			v.Activity.Loops, v.Activity.Connections, v.Activity.Requests, v.Activity.Tunnels)
+		for _, collection := range slices.Sorted(maps.Keys(v.Objects)) {
+			fmt.Fprintf(w, "%s\t%d\n", collection, v.Objects[collection])
+		}
+		for _, r := range v.Retired {
+			fmt.Fprintf(w, "retired\t%s %q, held by %s\n", r.Kind, r.Name, holders(r.Holders))
+		}
+		printConditions(w, v)
+		return w.Flush()
+	})
+}
+
+func holders(list []api.Holder) string {
+	text := ""
+	for i, h := range list {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s %q", h.Kind, h.Name)
+	}
+	return text
+}
+
+type health struct{ remote }
+
+// Run prints a line a target.
+func (h *health) Run(t *terminal) error {
+	return h.call(t, func(ctx context.Context, c *client.Client) error {
+		v, err := c.Health(ctx)
+		if err != nil {
+			return err
+		}
+		if h.JSON {
+			return printJSON(t.out, v)
+		}
+		w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(w, "POOL\tSETTING\tTARGET\tADDRESS\tSTATE\tOPEN\tSINCE\tREASON")
+		for _, pool := range slices.Sorted(maps.Keys(v.Pools)) {
+			settings := v.Pools[pool].Settings
+			for _, setting := range slices.Sorted(maps.Keys(settings)) {
+				targets := settings[setting].Targets
+				for _, key := range slices.Sorted(maps.Keys(targets)) {
+					x := targets[key]
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s port %d\t%s\t%d\t%s\t%s\n",
+						pool, setting, key, x.Address, x.Port, x.State, x.Open, cmp.Or(x.Since, "-"), cmp.Or(x.Reason, "-"))
+				}
+			}
+		}
+		return w.Flush()
+	})
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printConditions prints what is not served as it is written.
+func printConditions(w io.Writer, v *api.Status) {
+	for _, c := range v.Conditions {
+		where := ""
+		if c.Path != "" {
+			where = c.Path + ": "
+		}
+		fmt.Fprintf(w, "condition\t%s %q: %s%s\n", c.Kind, c.Name, where, c.Message)
+	}
+}

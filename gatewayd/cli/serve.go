@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/daemon"
+)
+
+type serve struct {
+	DataDir         string        `placeholder:"DIR" help:"Where configuration and admin token are kept. Default: /var/lib/gatewayd, or gatewayd in the user's state directory."`
+	Admin           string        `default:"127.0.0.1:9180" placeholder:"ADDR" help:"Address of the admin API, ${default} by default: loopback only; empty for none."`
+	AdminSocket     string        `placeholder:"PATH" help:"Unix socket of the admin API. Default: DIR/admin.sock; \"off\" for none."`
+	Config          string        `placeholder:"FILE" help:"Configuration that fills an empty store at the first start, in the form of /v1/config."`
+	Store           string        `default:"bolt" enum:"bolt" help:"Where configuration is stored: bolt, one file in the data directory."`
+	Loops           int           `default:"0" placeholder:"N" help:"Event loops. 0 means one a CPU that the process may use."`
+	LogLevel        slog.Level    `default:"info" placeholder:"L" help:"Least level that is logged: debug, info, warn or error."`
+	AccessLog       string        `default:"off" enum:"off" help:"Access log. This version writes none, so only \"off\" is known."`
+	ShutdownDelay   time.Duration `default:"5s" help:"How long after SIGTERM connections are still accepted, while /readyz fails already."`
+	ShutdownTimeout time.Duration `default:"25s" help:"How long after SIGTERM the process is gone at the latest."`
+}
+
+// Run serves until SIGTERM or SIGINT, then stops politely; a second signal ends it now.
+func (s *serve) Run(t *terminal) error {
+	if s.ShutdownDelay < 0 || s.ShutdownTimeout < s.ShutdownDelay {
+		return fmt.Errorf("--shutdown-timeout (%s) must not be shorter than --shutdown-delay (%s)", s.ShutdownTimeout, s.ShutdownDelay)
+	}
+	if s.Loops < 0 || s.Loops > 1024 {
+		return errors.New("--loops must be 0 to 1024")
+	}
+	dir, err := dataDir(s.DataDir)
+	if err != nil {
+		return err
+	}
+	socket := s.AdminSocket
+	switch socket {
+	case "":
+		socket = filepath.Join(dir, "admin.sock")
+	case "off":
+		socket = ""
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	d, err := daemon.Start(context.Background(), daemon.Config{
+		DataDir:     dir,
+		Admin:       s.Admin,
+		AdminSocket: socket,
+		ConfigFile:  s.Config,
+		Loops:       s.Loops,
+		Version:     t.version,
+		Log:         slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: s.LogLevel})),
+	})
+	if err != nil {
+		return err
+	}
+	<-signals
+	ctx, now := context.WithCancel(context.Background())
+	defer now()
+	go func() {
+		<-signals
+		now()
+	}()
+	return d.Shutdown(ctx, s.ShutdownDelay, s.ShutdownTimeout)
+}
+
+// dataDir is the directory named, or the usual one of the user who runs the process.
+func dataDir(named string) (string, error) {
+	if named != "" {
+		return filepath.Abs(named)
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/gatewayd", nil
+	}
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "gatewayd"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for data: %w; name one with --data-dir", err)
+	}
+	return filepath.Join(home, ".local", "state", "gatewayd"), nil
+}

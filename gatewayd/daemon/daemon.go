@@ -1,0 +1,173 @@
+// Package daemon wires a gateway together: store, data plane, controller, admin API. It decides nothing itself. The
+// command line starts it, and tests that want a whole gateway in their process.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/admin"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/plane"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/bolt"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// A Config is what a gateway is started with.
+type Config struct {
+	// DataDir holds configuration and admin token. It is made, with mode 0700, where it is missing.
+	DataDir string
+	// Admin is the loopback address of the admin API, AdminSocket the path of its Unix socket; either may be empty.
+	Admin, AdminSocket string
+	// ConfigFile, where not empty, names a document of the /v1/config form that fills an empty store.
+	ConfigFile string
+	// Loops is the number of event loops; 0 means one a CPU.
+	Loops int
+	// Version is what the gateway says of itself.
+	Version string
+	// Log may be nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// A Daemon is a running gateway.
+type Daemon struct {
+	log       *slog.Logger
+	store     store.Store
+	plane     *plane.Plane
+	control   *control.Controller
+	server    *admin.Server
+	listeners []net.Listener
+	stopping  atomic.Bool
+}
+
+// Start starts a gateway. When it returns, the stored configuration serves and the admin API answers. ctx bounds the
+// start alone. Close or Shutdown must follow.
+func Start(ctx context.Context, cfg Config) (*Daemon, error) {
+	d := &Daemon{log: cfg.Log}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if err := d.start(ctx, cfg); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Daemon) start(ctx context.Context, cfg Config) error {
+	started := time.Now()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	token, created, err := admin.OpenToken(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("admin token: %w", err)
+	}
+	if created {
+		d.log.Info("The admin token was made.", "file", filepath.Join(cfg.DataDir, "admin.token"))
+	}
+	// The admin sockets come first: a gateway that could not be configured should not begin to serve.
+	if d.listeners, err = admin.Listen(cfg.Admin, cfg.AdminSocket); err != nil {
+		return err
+	}
+	if d.store, err = bolt.Open(filepath.Join(cfg.DataDir, "gatewayd.db")); err != nil {
+		return err
+	}
+	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, Log: d.log}); err != nil {
+		return err
+	}
+	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Log: d.log}); err != nil {
+		return err
+	}
+	if err := d.fill(ctx, cfg.ConfigFile); err != nil {
+		return err
+	}
+	handler := admin.New(admin.Config{
+		Control: d.control, Views: d, Auth: token, Version: cfg.Version, Started: started, Log: d.log,
+	})
+	d.server = admin.Serve(handler, d.listeners, d.log)
+	d.log.Info("The gateway runs.", "version", cfg.Version, "revision", d.control.Set().Revision(), "admin", d.AdminAddr())
+	return nil
+}
+
+// fill puts the objects of a configuration file into an empty store.
+func (d *Daemon) fill(ctx context.Context, file string) error {
+	if file == "" {
+		return nil
+	}
+	if revision := d.control.Set().Revision(); revision > 0 {
+		d.log.Info("The store is not empty; the configuration file is left alone.", "file", file, "revision", revision)
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("configuration file: %w", err)
+	}
+	objects, problems := spec.DecodeConfig(text)
+	if len(problems) > 0 {
+		return fmt.Errorf("configuration file %s: %w", file, problems)
+	}
+	changes := make([]control.Change, len(objects))
+	for i, o := range objects {
+		changes[i] = control.Change{Kind: spec.KindOf(o), Name: o.Key(), Put: o, IfNoneMatch: true}
+	}
+	if _, err := d.control.Apply(ctx, changes); err != nil {
+		var refused *control.Error
+		if errors.As(err, &refused) && refused.Change < len(objects) {
+			o := objects[refused.Change]
+			return fmt.Errorf("configuration file %s: %s %q: %w", file, spec.KindOf(o), o.Key(), err)
+		}
+		return fmt.Errorf("configuration file %s: %w", file, err)
+	}
+	return nil
+}
+
+// AdminAddr is where the admin API answers: the TCP address where there is one, else the Unix socket's path.
+func (d *Daemon) AdminAddr() string {
+	if len(d.listeners) == 0 {
+		return ""
+	}
+	return d.listeners[0].Addr().String()
+}
+
+// Shutdown stops politely: /readyz fails at once, connections are accepted for delay, open ones get the rest of timeout
+// to end. When ctx ends, everything ends now.
+func (d *Daemon) Shutdown(ctx context.Context, delay, timeout time.Duration) error {
+	d.stopping.Store(true)
+	d.log.Info("The gateway stops.", "delay", delay.String(), "timeout", timeout.String())
+	d.plane.Shutdown(ctx, delay, timeout)
+	return d.Close()
+}
+
+// Close ends everything now, in the reverse order of the start.
+func (d *Daemon) Close() error {
+	d.stopping.Store(true)
+	var errs []error
+	if d.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		errs = append(errs, d.server.Close(ctx))
+		cancel()
+	} else {
+		for _, l := range d.listeners {
+			errs = append(errs, l.Close())
+		}
+	}
+	if d.control != nil {
+		d.control.Close()
+	}
+	if d.plane != nil {
+		d.plane.Close()
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	return errors.Join(errs...)
+}

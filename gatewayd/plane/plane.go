@@ -1,0 +1,170 @@
+package plane
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxy"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// A Config is what a Plane is started with.
+type Config struct {
+	// Loops is the number of event loops, each on a thread of its own. 0 means one a CPU that the process may use.
+	Loops int
+	// Log may be nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// A Plane is a running data plane. It implements control.Plane.
+type Plane struct {
+	log      *slog.Logger
+	loops    []*loop.Loop
+	workers  []*proxy.Worker // one a loop, called on it alone
+	running  sync.WaitGroup  // the loops
+	sockets  *listen.Sockets
+	places   sync.Map // *listen.Group to table.Place, for the loops
+	table    atomic.Pointer[table.Table]
+	registry backend.Registry
+	prober   *health.Prober
+
+	mu      sync.Mutex // what follows is written by Publish and Close alone; others read it under mu
+	set     *spec.Set
+	serving *uses
+	groups  map[table.Place]*listen.Group
+	life    *life
+}
+
+// Start starts the loops, with an empty table and no socket.
+func Start(cfg Config) (*Plane, error) {
+	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife()}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.serving = &uses{plane: p}
+	n := cfg.Loops
+	if n <= 0 {
+		n = runtime.NumCPU()
+	}
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loop.GOMAXPROCS(n)))
+	p.table.Store(&table.Table{})
+	for i := range n {
+		l, err := loop.New(loop.Config{Index: i, Log: p.log})
+		if err != nil {
+			p.stopLoops()
+			return nil, fmt.Errorf("event loop %d: %w", i, err)
+		}
+		p.loops = append(p.loops, l)
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Loops: n, Log: p.log}))
+		p.running.Add(1)
+		go func() {
+			defer p.running.Done()
+			l.Run()
+		}()
+	}
+	p.sockets = listen.New(p.loops, p.accept)
+	p.prober = health.New(p.log)
+	return p, nil
+}
+
+// accept hands a client's connection to the worker of its loop.
+func (p *Plane) accept(l *loop.Loop, g *listen.Group, c *loop.Conn) {
+	at, known := p.places.Load(g)
+	if !known { // The group was closed while the connection waited in its backlog, and is forgotten.
+		c.Reset()
+		return
+	}
+	place := at.(table.Place)
+	p.workers[l.Index()].Accept(c, place.Address, place.Port)
+}
+
+// drain tells every worker what is gone and what is back. before is the configuration that had what is gone.
+func (p *Plane) drain(before *spec.Set, x passage) {
+	listeners := map[string]time.Duration{}
+	for _, id := range x.goneListeners {
+		if e := before.ByID(spec.Listeners, id); e != nil {
+			listeners[id] = e.Object.(*spec.Listener).DrainTimeout.Value()
+		}
+	}
+	p.each(func(i int) {
+		w := p.workers[i]
+		own := tunnel.Drain{Timeout: -1}
+		for _, id := range x.goneListeners {
+			w.Drain(tunnel.Subject{Listener: id}, tunnel.Drain{Timeout: listeners[id]})
+		}
+		for _, id := range x.goneRules {
+			w.Drain(tunnel.Subject{Rule: id}, own)
+		}
+		for _, b := range x.goneBackends {
+			w.Drain(tunnel.Subject{Backend: b}, own)
+		}
+		for _, id := range x.backListeners {
+			w.Keep(tunnel.Subject{Listener: id})
+		}
+		for _, id := range x.backRules {
+			w.Keep(tunnel.Subject{Rule: id})
+		}
+		for _, b := range x.backBackends {
+			w.Keep(tunnel.Subject{Backend: b})
+		}
+	})
+}
+
+// Shutdown ends politely. Connections are accepted until delay is over; then idle ones close, answers say so, and
+// WebSockets get their Close 1012, spread over the time that is left of timeout. It returns once nothing is open, and at
+// the latest after timeout or when ctx ends. Close must follow.
+func (p *Plane) Shutdown(ctx context.Context, delay, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+		return
+	}
+	p.mu.Lock()
+	for at, g := range p.groups {
+		g.Close()
+		delete(p.groups, at)
+	}
+	p.mu.Unlock()
+	p.each(func(i int) { p.workers[i].Shutdown(timeout - delay) })
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for p.Activity().Connections > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Close ends everything now.
+func (p *Plane) Close() {
+	p.prober.Close()
+	p.mu.Lock()
+	for at, g := range p.groups {
+		g.Close()
+		delete(p.groups, at)
+	}
+	p.mu.Unlock()
+	p.stopLoops()
+}
+
+func (p *Plane) stopLoops() {
+	for _, l := range p.loops {
+		l.Stop()
+	}
+	p.running.Wait()
+}

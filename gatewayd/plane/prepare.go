@@ -1,0 +1,148 @@
+package plane
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// A prepared configuration implements control.Prepared.
+type prepared struct {
+	plane *Plane
+	set   *spec.Set
+	table *table.Table
+	uses  *uses
+	bound map[table.Place]*listen.Group // new sockets, not accepting yet
+}
+
+// Prepare implements control.Plane.
+func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []control.ObjectProblem) {
+	x := &prepared{plane: p, set: next, uses: &uses{plane: p, pairs: map[pair]*use{}}, bound: map[table.Place]*listen.Group{}}
+	compiled, warnings := table.Compile(next, x.uses)
+	x.table = compiled
+	conditions := conditionsOf(warnings)
+	var problems []control.ObjectProblem
+	for _, at := range compiled.Addresses() {
+		if p.groups[at] != nil {
+			continue
+		}
+		g, err := p.sockets.Bind(at.Address, at.Port)
+		if err != nil {
+			problems = append(problems, bindProblems(compiled, at, err)...)
+			continue
+		}
+		x.bound[at] = g
+		p.places.Store(g, at)
+	}
+	if len(problems) > 0 && !lenient {
+		x.Discard()
+		return nil, problems
+	}
+	return x, append(conditions, problems...)
+}
+
+// Inspect implements control.Plane.
+func (p *Plane) Inspect(next *spec.Set) []control.ObjectProblem {
+	_, warnings := table.Compile(next, inert{balance.NewGroup(1)})
+	return conditionsOf(warnings)
+}
+
+// inert is a table.Living for tables that never serve.
+type inert struct{ group *balance.Group }
+
+func (i inert) Group(_, _ *spec.Entry) *balance.Group { return i.group }
+
+func conditionsOf(warnings []table.Warning) []control.ObjectProblem {
+	list := make([]control.ObjectProblem, len(warnings))
+	for i, w := range warnings {
+		list[i] = control.ObjectProblem{Kind: w.Kind, Name: w.Name, Problem: w.Problem}
+	}
+	return list
+}
+
+// bindProblems tells every listener of an address why it cannot listen there.
+func bindProblems(t *table.Table, at table.Place, err error) []control.ObjectProblem {
+	path, needs := "port", []string{"address"}
+	text := err.Error()
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, listen.ErrAddress):
+		path, needs = "address", nil
+		text = fmt.Sprintf("cannot listen on %s: this machine has no such address", at.Address)
+	case errors.Is(err, syscall.EADDRINUSE):
+		text = fmt.Sprintf("cannot listen on port %d: another process has it; choose another port or end that process", at.Port)
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		text = fmt.Sprintf("cannot listen on port %d: gatewayd may not use ports this low; give it CAP_NET_BIND_SERVICE or choose another port", at.Port)
+	}
+	var list []control.ObjectProblem
+	for _, l := range t.Address(at.Address, at.Port).Listeners {
+		problem := spec.Problem{Path: path, Message: text, Needs: needs}
+		list = append(list, control.ObjectProblem{Kind: spec.Listeners, Name: l.Name, Problem: problem, Transient: true})
+	}
+	return list
+}
+
+// Discard implements control.Prepared.
+func (x *prepared) Discard() {
+	for _, g := range x.bound {
+		g.Close()
+		x.plane.places.Delete(g)
+	}
+}
+
+// Publish implements control.Prepared. Members are set before the table is stored, so that a new route never finds an
+// empty group; sockets open after it, so that a new port never answers 404 for what is configured.
+func (x *prepared) Publish() {
+	p := x.plane
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var named []*backend.Health
+	var targets []health.Target
+	for _, u := range x.uses.sorted() {
+		members := u.groupMembers()
+		if p.serving.pairs[u.pair()] != u {
+			u.group.SetMembers(members)
+		}
+		for _, m := range members {
+			named = append(named, m.Health)
+		}
+		targets = append(targets, u.targets(x.set)...)
+	}
+	p.table.Store(x.table)
+	for at, g := range x.bound {
+		p.groups[at] = g
+		g.Start()
+	}
+	for at, g := range p.groups {
+		if x.table.Address(at.Address, at.Port) == nil {
+			delete(p.groups, at)
+			g.Close()
+			p.places.Delete(g)
+		}
+	}
+	before := p.set
+	p.set, p.serving = x.set, x.uses
+	p.drain(before, p.life.pass(x.set, x.uses))
+	p.registry.Retain(named)
+	p.prober.Sync(targets)
+}
+
+// each runs f for every worker on its loop and waits until all have.
+func (p *Plane) each(f func(i int)) {
+	var all sync.WaitGroup
+	for i, l := range p.loops {
+		all.Add(1)
+		if !l.Post(func() { defer all.Done(); f(i) }) {
+			all.Done()
+		}
+	}
+	all.Wait()
+}
