@@ -3,29 +3,9 @@ package proxy
 import (
 	"time"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
-
-// A Drain names something that is gone and how long what uses it may go on. Exactly one of the first four fields is
-// set; ids are the hidden ones.
-type Drain struct {
-	Listener string
-	Rule     string
-	Pool     string
-	Backend  *backend.Backend
-
-	// Timeout counts from now. Negative means the drain_timeout of each one's own setting, as it was at its start.
-	Timeout time.Duration
-	// Spread is the last part of the timeout, over which Closes are spread. 0 means the smaller of 10 seconds and half
-	// of the timeout.
-	Spread time.Duration
-}
-
-func (d Drain) subject() tunnel.Subject {
-	return tunnel.Subject{Listener: d.Listener, Rule: d.Rule, Pool: d.Pool, Backend: d.Backend}
-}
 
 // active is a drain under way, of requests.
 type active struct {
@@ -33,31 +13,31 @@ type active struct {
 	start   loop.Time
 }
 
-// Drain ends what uses the subject: tunnels politely within the time, requests at its end, idle connections at once.
+// Drain ends what uses a subject that is gone: tunnels politely within the time, requests at its end, idle connections at once.
 // Call it after the table that does without the subject was published; then nothing new comes to it. Client
 // connections whose address and port have no listener any more close when they serve no request.
-func (w *Worker) Drain(d Drain) {
+func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 	now := w.l.Now()
 	for s, a := range w.drains {
 		if now-a.start > loop.Time(2*time.Hour) { // no drain is longer than one
 			delete(w.drains, s)
 		}
 	}
-	w.drains[d.subject()] = active{d.Timeout, now}
-	w.tunnels.Drain(d.subject(), tunnel.Drain{Timeout: d.Timeout, Spread: d.Spread})
+	w.drains[of] = active{d.Timeout, now}
+	w.tunnels.Drain(of, d)
 	w.plan()
 	switch {
-	case d.Listener != "":
+	case of.Listener != "":
 		for _, door := range w.doors {
 			if door.address() == nil {
 				door.sweep()
 			}
 		}
-	case d.Backend != nil:
-		w.closeIdle(d.Backend)
-	case d.Pool != "":
+	case of.Backend != nil:
+		w.closeIdle(of.Backend)
+	case of.Pool != "":
 		for b := range w.stocks {
-			if b.Key.Pool == d.Pool {
+			if b.Key.Pool == of.Pool {
 				w.closeIdle(b)
 			}
 		}
@@ -65,9 +45,9 @@ func (w *Worker) Drain(d Drain) {
 }
 
 // Keep cancels the drain of a subject that is back.
-func (w *Worker) Keep(d Drain) {
-	delete(w.drains, d.subject())
-	w.tunnels.Keep(d.subject())
+func (w *Worker) Keep(of tunnel.Subject) {
+	delete(w.drains, of)
+	w.tunnels.Keep(of)
 	w.plan()
 }
 

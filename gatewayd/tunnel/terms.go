@@ -27,7 +27,7 @@ type Terms struct {
 	ClientEnded bool
 }
 
-// A Drain says how long those that belong to a gone subject may go on.
+// A Drain says how long the requests and tunnels that belong to a gone subject may go on.
 type Drain struct {
 	// Timeout counts from now. Negative means each one's own [Terms.DrainTimeout].
 	Timeout time.Duration

@@ -1,0 +1,348 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+func TestExpectContinue(t *testing.T) {
+	s := newServer(t, func(p *peer) {
+		for {
+			head, err := p.tryHead()
+			if err != nil {
+				return
+			}
+			if !strings.Contains(head, "Expect: 100-continue\r\n") {
+				t.Errorf("the backend got %q", head)
+			}
+			if strings.HasPrefix(head, "PUT") {
+				p.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")
+				continue
+			}
+			p.send("HTTP/1.1 100 Continue\r\n\r\n")
+			p.send(ok("got " + p.bytes(3)))
+		}
+	})
+	r := newRig(t, nil, s.addr)
+	p := r.dial()
+	for range 2 {
+		p.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+		if got := p.head(); got != "HTTP/1.1 100 Continue\r\n\r\n" {
+			t.Fatalf("got %q", got)
+		}
+		p.send("abc")
+		p.expect(200, "got abc")
+	}
+	// A final answer instead: nobody knows whether the body comes, so nothing may follow.
+	p.send("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+	if h := p.expect(417, ""); h.Get("Connection") != "close" {
+		t.Errorf("the connection goes on: %v", h)
+	}
+}
+
+// The answer comes while the request's body is still on its way.
+func TestEarlyAnswers(t *testing.T) {
+	s := newServer(t, func(p *peer) {
+		for {
+			head, err := p.tryHead()
+			if err != nil {
+				return
+			}
+			p.send(ok("early"))
+			if strings.Contains(head, "X-Reset") {
+				p.reset()
+				return
+			}
+		}
+	})
+	r := newRig(t, nil, s.addr)
+	small, large := strings.Repeat("x", 1000), strings.Repeat("x", 4<<20)
+
+	p := r.dial()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+	p.expect(200, "early")
+	p.send(small) // read and thrown away
+	p.send("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.expect(400, "*")
+
+	p = r.dial()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n")
+	p.expect(200, "early")
+	go io.WriteString(p.Conn, large) // too much: the connection ends
+	if got := p.rest(); got != "" {
+		t.Errorf("behind the answer came %q", got)
+	}
+
+	until(t, "no connection with an unfinished request is kept", func() bool { return r.stats().Idle == 0 })
+}
+
+// An answer goes on while the request does: both directions at once, without a bound in between.
+func TestFullDuplex(t *testing.T) {
+	s := newServer(t, func(p *peer) {
+		p.head()
+		p.send("HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n")
+		io.CopyN(p.Conn, p.r, 3000000)
+	})
+	r := newRig(t, nil, s.addr)
+	p := r.dial()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n")
+	go io.WriteString(p.Conn, strings.Repeat("x", 3000000))
+	p.expect(200, strings.Repeat("x", 3000000))
+}
+
+// Whoever does not read stops whoever writes, in both directions, and costs at most a buffer.
+func TestBackPressure(t *testing.T) {
+	const size = 64 << 20
+	read := make(chan bool)
+	s := newServer(t, func(p *peer) {
+		head := p.head()
+		if strings.HasPrefix(head, "POST") {
+			<-read
+			n, _ := io.CopyN(io.Discard, p.r, size)
+			p.send(ok(strings.Repeat("x", int(n>>20))))
+			return
+		}
+		p.send("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n")
+		io.Copy(p.Conn, io.LimitReader(zeros{}, size))
+	})
+	r := newRig(t, nil, s.addr)
+	stalled := func(what string) {
+		t.Helper()
+		until(t, what, func() bool {
+			queued := 0
+			r.on(func() {
+				if x := r.w.first; x != nil && x.up != nil && x.up.stream != nil {
+					queued = x.up.stream.Queued() + x.down.queued()
+				}
+			})
+			return queued > 0
+		})
+		queued := 0
+		r.on(func() { queued = r.w.first.up.stream.Queued() + r.w.first.down.queued() })
+		if queued > loop.MaxBuffer+1024 {
+			t.Errorf("%d bytes are queued", queued)
+		}
+	}
+
+	p := r.dial()
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	stalled("the answer stands still")
+	p.head()
+	if n, _ := io.CopyN(io.Discard, p.r, size); n != size {
+		t.Errorf("got %d bytes", n)
+	}
+	p.Close()
+	until(t, "the exchange is over", func() bool { return r.stats().Open == 0 })
+
+	p = r.dial()
+	sent := make(chan error, 1)
+	go func() {
+		io.WriteString(p.Conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 67108864\r\n\r\n")
+		_, err := io.Copy(p.Conn, io.LimitReader(zeros{}, size))
+		sent <- err
+	}()
+	stalled("the request stands still")
+	close(read)
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	p.expect(200, strings.Repeat("x", size>>20))
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// Requests that come at once are answered one after the other.
+func TestPipelining(t *testing.T) {
+	var n atomic.Int64
+	s := newServer(t, func(p *peer) {
+		for {
+			head, _, alive := p.message()
+			if !alive {
+				return
+			}
+			if n.Add(1) > 1 && p.r.Buffered() > 0 {
+				t.Errorf("two requests came at once")
+			}
+			p.send(ok(strings.Fields(head)[1]))
+		}
+	})
+	r := newRig(t, nil, s.addr)
+	p := r.dial()
+	p.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /%5c HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\nGET /4 HT")
+	p.expect(200, "/1")
+	p.expect(200, "/2")
+	p.expect(400, "*")
+	p.expect(200, "/3")
+	p.send("TP/1.1\r\nHost: a\r\n\r\n")
+	p.expect(200, "/4")
+}
+
+// A client that asks and asks and never reads is not read from either.
+func TestPipelinedRefusalsAreBounded(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.dial()
+	request := []byte("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n")
+	flood := bytes.Repeat(request, 100_000)
+	sent := make(chan bool)
+	go func() { p.Write(flood); close(sent) }()
+	until(t, "the gateway stops reading", func() bool {
+		paused := false
+		r.on(func() {
+			for _, d := range r.w.doors {
+				if d.first != nil && d.first.flags&cAhead != 0 && d.first.stream.Queued() > 0 {
+					paused = true
+					if n := d.first.stream.Queued(); n > 1<<20 {
+						t.Errorf("%d bytes are queued", n)
+					}
+				}
+			}
+		})
+		return paused
+	})
+	for range 100_000 {
+		p.expect(400, "*")
+	}
+	<-sent
+}
+
+// A client that ends its side still gets its answer; one that resets cancels.
+func TestClientEnds(t *testing.T) {
+	asked, answer := make(chan bool, 1), make(chan bool)
+	canceled := make(chan bool, 1)
+	s := newServer(t, func(p *peer) {
+		head, _, alive := p.message()
+		if !alive {
+			return
+		}
+		asked <- true
+		if strings.Contains(head, "/cancel") {
+			p.gone()
+			canceled <- true
+			return
+		}
+		<-answer
+		p.send(ok("late"))
+	})
+	r := newRig(t, nil, s.addr)
+	p := r.dial()
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.CloseWrite()
+	<-asked
+	close(answer)
+	p.expect(200, "late")
+	if got := p.rest(); got != "" {
+		t.Errorf("behind the answer came %q", got)
+	}
+	p = r.dial()
+	p.send("GET /cancel HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-asked
+	p.reset()
+	<-canceled
+	until(t, "the exchange is over", func() bool { return r.stats().Open == 0 })
+}
+
+// A kept connection serves the next request, of whichever client; the setting bounds how many wait.
+func TestIdleConnections(t *testing.T) {
+	s := answering(t, ok("x"))
+	r := newRig(t, func(r *rig) { r.setting.KeepAlive.MaxIdle = 2 }, s.addr)
+	for range 5 {
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.expect(200, "x")
+		p.Close()
+	}
+	if n := s.conns.Load(); n != 1 {
+		t.Errorf("five requests took %d connections", n)
+	}
+	begun, let := make(chan bool), make(chan bool)
+	slow := newServer(t, func(p *peer) {
+		for {
+			if _, _, alive := p.message(); !alive {
+				return
+			}
+			begun <- true
+			<-let
+			p.send(ok("x"))
+		}
+	})
+	r.on(func() { r.targets(slow.addr); r.publish() })
+	var peers []*peer
+	for range 4 {
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		peers = append(peers, p)
+		<-begun
+	}
+	close(let)
+	for _, p := range peers {
+		p.expect(200, "x")
+	}
+	if n := r.stats().Idle; n != 3 { // one is the first server's
+		t.Errorf("%d connections are idle, want 2 of this target and 1 of the other", n)
+	}
+}
+
+// The setting decides what the backend sees as Host.
+func TestHost(t *testing.T) {
+	s := answering(t, ok("x"))
+	name := "inner.test:81"
+	for want, change := range map[string]func(*rig){
+		"Host: inner.test:81\r\n":           func(r *rig) { r.setting.Host = &name },
+		"Host: " + s.addr.String() + "\r\n": func(r *rig) { r.setting.HostFromTarget = true },
+		"Host: a.test:90\r\n":               nil,
+	} {
+		r := newRig(t, change, s.addr)
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a.test:90\r\n\r\n")
+		p.expect(200, "x")
+		got := s.got()
+		head := got[len(got)-1]
+		if !strings.Contains(head, "\r\n"+want) || !strings.Contains(head, "X-Forwarded-Host: a.test:90\r\n") {
+			t.Errorf("want %q in %q", want, head)
+		}
+	}
+}
+
+// A handler that panics costs its own connection and leaves nothing behind.
+func TestPanicIsContained(t *testing.T) {
+	s := answering(t, ok("x"))
+	r := newRig(t, nil, s.addr)
+	r.panics = 2
+	busy := r.dial()
+	busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	busy.expect(200, "x")
+	p := r.dial()
+	r.on(func() { r.w.cfg.Table.Store(nil) })
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.gone()
+	r.on(func() { r.publish() })
+	busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	busy.expect(200, "x")
+
+	// Within an answer: the exchange is refused or cut, and everything counted is given back.
+	release := make(chan bool)
+	slow := newServer(t, func(p *peer) { p.message(); <-release; p.send(ok("x")); p.gone() })
+	r.on(func() { r.targets(slow.addr); r.publish() })
+	busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	until(t, "the request is at the backend", func() bool { return r.stats().Open == 1 })
+	r.on(func() { r.w.first.down = brittle{r.w.first.down} })
+	close(release)
+	busy.gone()
+	until(t, "everything is given back", func() bool { s := r.stats(); return s.Open == 0 && s.Clients == 0 })
+}
+
+// brittle is a downstream that breaks at the answer.
+type brittle struct{ downstream }
+
+func (brittle) answer(*http1.Response) { panic("meant by the test") }
+
+var _ net.Conn = (*peer)(nil)
