@@ -51,7 +51,7 @@ func play(ctx context.Context, s stage) (err error) {
 	if err := s.story(ctx); err != nil {
 		return err
 	}
-	say("\nEvery step held, in %s.", time.Since(began).Round(time.Second))
+	fmt.Printf("\nEvery step held, in %s.\n", time.Since(began).Round(time.Second))
 	if s.keep {
 		s.invite()
 		<-ctx.Done()

@@ -195,7 +195,7 @@ func interesting(out string, failed bool) []string {
 		switch {
 		case failed, outputs && trimmed != "":
 		case strings.HasPrefix(trimmed, "# ") && strings.Contains(trimmed, " will be "), strings.HasPrefix(trimmed, "Plan:"),
-			strings.HasPrefix(trimmed, "+ ") && strings.Contains(line, `"three"`), strings.HasPrefix(trimmed, "Apply complete!"),
+			strings.HasPrefix(trimmed, "Apply complete!"),
 			strings.HasPrefix(trimmed, "Destroy complete!"), strings.HasPrefix(trimmed, "No changes."), strings.HasPrefix(trimmed, "Error"):
 		default:
 			continue
@@ -231,7 +231,7 @@ func (s *stage) explain() {
 		return
 	}
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
-	say("\nThe last that gatewayd logged:")
+	fmt.Print("\nThe last that gatewayd logged:\n\n")
 	for _, line := range lines[max(0, len(lines)-20):] {
 		say("  %s", line)
 	}
