@@ -254,11 +254,15 @@ func TestDropOfRetired(t *testing.T) {
 	if c := g.Conditions(); len(c) != 1 || c[0].Name != "all" || c[0].Path != "setting" {
 		t.Errorf("conditions: %v", c)
 	}
-	// Its holder can still be edited, and is served again when the name returns.
-	w := g.must("updated", update("all", 1, ranked(rule("all", "front", "web", "plain"), 2)))[0].Warnings
-	if len(w) != 1 || w[0].Path != "setting" {
+	if w := g.Warnings(g.get(spec.Rules, "all")); len(w) != 1 || w[0].Path != "setting" {
 		t.Errorf("warnings: %v", w)
 	}
+	// Its holder must name something else, or waits until the name returns.
+	err := g.refused(control.Invalid, update("all", 1, ranked(rule("all", "front", "web", "plain"), 2)))
+	if len(err.Problems) != 1 || err.Problems[0].Path != "setting" {
+		t.Errorf("an update that still names what was dropped: %v", err)
+	}
+	g.must("unchanged", update("all", 1, rule("all", "front", "web", "plain")))
 	g.restart()
 	g.must("created", create(setting("plain", ""))...)
 	if c := g.Conditions(); len(c) != 0 {

@@ -225,18 +225,17 @@ func (d *Draft) ownHolders(ref Ref, kind *Kind) map[string]bool {
 	return d.holders[ref][kind]
 }
 
-// CheckRefs returns what is wrong with an entry's references in the set: objects that are not there or are retired, and
-// that the entry did not name at the same place before. before is the entry's earlier version, or nil. So a rule whose
-// listener was deleted, and a holder of what was dropped, can still be edited.
+// CheckRefs returns what is wrong with an entry's references in the set: objects that are not there, or that are
+// retired and were not named by the entry before. before is the entry's earlier version, or nil. A listener, which never
+// retires, may be missing where it was named before: its rules stay editable until one of its name returns.
 func (s *Set) CheckRefs(e, before *Entry) Problems {
 	var ps Problems
 	for _, r := range e.refs {
 		named := s.Get(r.Kind, r.Name)
 		switch {
-		case before.names(r):
-		case named == nil:
+		case named == nil && (r.Kind.Retires || !before.names(r)):
 			ps.Add(r.Path, "names %s %q, which does not exist", r.Kind, r.Name)
-		case named.Retired:
+		case named != nil && named.Retired && !before.names(r):
 			ps.Add(r.Path, "names %s %q, which was deleted and only still serves those that named it before", r.Kind, r.Name)
 		}
 	}
