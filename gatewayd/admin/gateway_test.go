@@ -40,15 +40,31 @@ func (v *views) Health() api.Health     { return v.health }
 func (v *views) Activity() api.Activity { return api.Activity{Loops: 2, Tunnels: 3} }
 func (v *views) Stopping() bool         { return v.stopping.Load() }
 
-// anything is a plane that can serve every set.
+// anything is a plane that can serve every set, but for two listeners: one on port 1, which is "taken", and one on
+// port 2, which it serves in its own way.
 type anything struct{}
 
-func (anything) Prepare(*spec.Set, bool) (control.Prepared, []control.ObjectProblem) {
-	return anything{}, nil
+func (p anything) Prepare(next *spec.Set, lenient bool) (control.Prepared, []control.ObjectProblem) {
+	for _, e := range next.All(spec.Listeners) {
+		if e.Object.(*spec.Listener).Port == 1 && !lenient {
+			return nil, []control.ObjectProblem{{Kind: spec.Listeners, Name: e.Name(), Problem: spec.Problem{Path: "port", Message: "is taken"}}}
+		}
+	}
+	return p, p.Inspect(next)
 }
-func (anything) Inspect(*spec.Set) []control.ObjectProblem { return nil }
-func (anything) Publish()                                  {}
-func (anything) Discard()                                  {}
+
+func (anything) Inspect(next *spec.Set) []control.ObjectProblem {
+	var odd []control.ObjectProblem
+	for _, e := range next.All(spec.Listeners) {
+		if e.Object.(*spec.Listener).Port == 2 {
+			odd = append(odd, control.ObjectProblem{Kind: spec.Listeners, Name: e.Name(), Problem: spec.Problem{Path: "port", Message: "is odd"}})
+		}
+	}
+	return odd
+}
+
+func (anything) Publish() {}
+func (anything) Discard() {}
 
 // logText collects the log.
 type logText struct {
@@ -193,7 +209,7 @@ func minimal(t testing.TB, fields []spec.Field, name string) map[string]any {
 		case f.Ref != "":
 			object[f.Name] = "base"
 		case f.Type == spec.Int:
-			object[f.Name] = f.Range.Min
+			object[f.Name] = min(f.Range.Min+100, f.Range.Max)
 		case f.Type == spec.String && samples[f.Format] != "":
 			object[f.Name] = samples[f.Format]
 		default:

@@ -50,7 +50,14 @@ func listenTCP(addr string) (net.Listener, error) {
 	if host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return nil, errors.New("is not a loopback address; the admin API has no TLS yet, so it listens on 127.0.0.1, [::1] or localhost only (reach it from elsewhere through an SSH tunnel)")
 	}
-	return net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if bound, ok := l.Addr().(*net.TCPAddr); !ok || !bound.IP.IsLoopback() {
+		return nil, errors.Join(errors.New("localhost is not a loopback address on this machine"), l.Close())
+	}
+	return l, nil
 }
 
 // listenUnix makes the socket under a temporary name beside its place, sets its mode, and moves it there, so that it

@@ -104,6 +104,13 @@ func TestLostAnswersAreGivenAgain(t *testing.T) {
 		}
 		return err
 	})
+	stolen("drop", func() error {
+		holders, err := c.Drop(ctx, spec.Pools, "three", "")
+		if len(holders) != 1 || holders[0].Name != "r" {
+			t.Errorf("holders %v", holders)
+		}
+		return err
+	})
 	stolen("delete", func() error {
 		_, err := c.Delete(ctx, spec.Rules, "r", 0, "")
 		return err

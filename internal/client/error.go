@@ -39,7 +39,9 @@ func (c *call) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("waiting for the gateway at %s: %w", c.endpoint, ctx.Err())
 	}
-	if len(c.failed) == 0 {
+	// The transport may call its end by the client's timeout a cancellation; the client itself knows better.
+	late, ok := errors.AsType[net.Error](err)
+	if len(c.failed) == 0 || ok && late.Timeout() {
 		c.failed[c.endpoint] = err
 	}
 	u := &UnreachableError{cause: err}
@@ -56,8 +58,7 @@ func describe(endpoint string, err error) string {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	certificate, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
-	timeout, ok := errors.AsType[net.Error](err)
-	late := ok && timeout.Timeout()
+	late, ok := errors.AsType[net.Error](err)
 	switch {
 	case unix && errors.Is(err, fs.ErrNotExist):
 		return endpoint + " does not exist; check that gatewayd runs and that its --admin-socket is this path"
@@ -71,7 +72,7 @@ func describe(endpoint string, err error) string {
 		return fmt.Sprintf("%s has a certificate that is not trusted (%v); check the CA of the configuration", endpoint, certificate.Err)
 	case plain:
 		return endpoint + " does not speak TLS; the endpoint may be meant as http://"
-	case late:
+	case ok && late.Timeout():
 		return endpoint + " did not answer in time; check the address and what filters the way to it"
 	}
 	return fmt.Sprintf("%s failed: %v", endpoint, innermost(err))

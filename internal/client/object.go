@@ -113,23 +113,27 @@ func (c *Client) Delete(ctx context.Context, kind *spec.Kind, name string, revis
 	if api.IsNotFound(err) && a != nil && a.repeated {
 		return nil, nil // The first attempt deleted it and its answer was lost.
 	}
+	return heldBy(a, err)
+}
+
+// Drop removes a retired object now, although others still name it: holders are those that are left without it.
+func (c *Client) Drop(ctx context.Context, kind *spec.Kind, name string, key string) (holders []api.Holder, err error) {
+	return heldBy(c.write(ctx, request{
+		method: http.MethodDelete, path: api.ObjectPath(kind, name),
+		query: url.Values{api.ParamRetired: {"true"}}, header: ifMatch(0),
+	}, key))
+}
+
+// heldBy reads the holders of an answer to a DELETE; none where it has no body.
+func heldBy(a *answer, err error) ([]api.Holder, error) {
 	if err != nil || a.status == http.StatusNoContent {
 		return nil, err
 	}
 	var deleted api.Deleted
 	if err := json.Unmarshal(a.body, &deleted); err != nil {
-		return nil, fmt.Errorf("the answer to DELETE %s is not the JSON that was expected: %w", api.ObjectPath(kind, name), err)
+		return nil, fmt.Errorf("the answer to a DELETE is not the JSON that was expected: %w", err)
 	}
 	return deleted.Holders, nil
-}
-
-// Drop removes a retired object now, although others still name it: their requests are refused until they name another.
-func (c *Client) Drop(ctx context.Context, kind *spec.Kind, name string, key string) error {
-	_, err := c.write(ctx, request{
-		method: http.MethodDelete, path: api.ObjectPath(kind, name),
-		query: url.Values{api.ParamRetired: {"true"}}, header: ifMatch(0),
-	}, key)
-	return err
 }
 
 // List reads every object of a kind, in the order of names, a page at a time.
