@@ -11,7 +11,8 @@ type Address struct {
 	// Listeners are all of the address, by name. The caller must not change it.
 	Listeners []*Listener
 
-	sites hosts[*site]
+	sites     hosts[*site]
+	unchanged bool // the listeners are those of the table before, entry for entry
 }
 
 // A site is a listener with the index of its rules.

@@ -2,6 +2,7 @@ package table
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -12,22 +13,33 @@ import (
 // Compile makes the table of a set. It never fails: what is wrong with an object is a warning on it, and the rest
 // serves. Warnings come by kind and name.
 func Compile(set *spec.Set, living Living) (*Table, []Warning) {
+	return (*Table)(nil).Next(set, living)
+}
+
+// Next is Compile for a set that followed the table's own: it gives the same, but takes over the index of each listener
+// of which nothing changed, and its routes. So a change of one object among ten thousand costs less than all of them.
+// t may be nil.
+func (t *Table) Next(set *spec.Set, living Living) (*Table, []Warning) {
+	if t == nil {
+		t = &Table{}
+	}
 	c := compiler{
-		set:      set,
-		living:   living,
-		table:    &Table{revision: set.Revision(), addresses: map[Place]*Address{}},
-		drafts:   map[string]*draft{},
-		groups:   map[groupKey]*balance.Group{},
-		settings: map[*spec.Entry]*Setting{},
-		tied:     map[*Route][]*Route{},
+		set:    set,
+		living: living,
+		before: t,
+		table: &Table{
+			revision:  set.Revision(),
+			addresses: map[Place]*Address{},
+			drafts:    map[string]*draft{},
+			settings:  map[*spec.Entry]*Setting{},
+		},
+		groups: map[groupKey]*balance.Group{},
 	}
 	c.listeners()
 	c.rules()
 	for _, d := range c.ordered {
-		d.index(&c)
-	}
-	for _, d := range c.ordered {
-		d.shadows(&c)
+		d.finish()
+		c.warnings = append(append(c.warnings, d.ties...), d.hidden...)
 	}
 	slices.SortStableFunc(c.warnings, func(a, b Warning) int {
 		return cmp.Or(cmp.Compare(order(a.Kind), order(b.Kind)), cmp.Compare(a.Name, b.Name))
@@ -41,27 +53,31 @@ func order(k *spec.Kind) int { return slices.Index(spec.Kinds(), k) }
 type compiler struct {
 	set      *spec.Set
 	living   Living
+	before   *Table // never nil
 	table    *Table
 	warnings []Warning
 
-	drafts   map[string]*draft // by the listener's name
-	ordered  []*draft          // by the listener's name
-	groups   map[groupKey]*balance.Group
-	settings map[*spec.Entry]*Setting
-	tied     map[*Route][]*Route // rules that a rule was told to be tied with
+	ordered []*draft // by the listener's name
+	groups  map[groupKey]*balance.Group
 }
 
 type groupKey struct{ pool, setting *spec.Entry }
 
-// A draft is a listener whose rules are being collected.
+// A draft is what a table is made of at one listener. It is kept with the table, for the next one.
 type draft struct {
+	entry   *spec.Entry
+	before  *draft // of the table before, while the listener's entry is the same and so far every rule; else nil
 	site    *site
 	address *Address
 	rules   []*member
+	tied    map[*Route][]*Route // rules that a rule was told to be tied with
+	ties    []Warning
+	hidden  []Warning
 }
 
 // A member is a rule of a listener.
 type member struct {
+	entry    *spec.Entry
 	route    *Route
 	priority uint64   // smaller first
 	hosts    []string // lower case; one "" where the rule names none
@@ -75,20 +91,29 @@ const (
 	noPriority    = 1 << 32
 )
 
-func (c *compiler) warn(kind *spec.Kind, name, path, format string, args ...any) {
-	var ps spec.Problems
-	ps.Add(path, format, args...)
-	c.warnings = append(c.warnings, Warning{Kind: kind, Name: name, Problem: ps[0]})
+func warning(kind *spec.Kind, name, path, format string, args ...any) Warning {
+	return Warning{Kind: kind, Name: name, Problem: spec.Problem{Path: path, Message: fmt.Sprintf(format, args...)}}
 }
+
+func (c *compiler) warn(w Warning) { c.warnings = append(c.warnings, w) }
 
 // listeners makes the addresses, and says which listener serves each host there. Listeners come by name, so of two with
 // one host the first to come has the smaller name.
 func (c *compiler) listeners() {
 	for _, e := range c.set.All(spec.Listeners) {
 		o := e.Object.(*spec.Listener)
-		l := newListener(e.ID, o)
-		d := &draft{site: &site{listener: l}, address: c.address(placeOf(o))}
-		c.drafts[o.Name] = d
+		d := &draft{entry: e, before: c.before.drafts[o.Name], site: &site{}, address: c.address(placeOf(o))}
+		if d.before != nil && d.before.entry != e {
+			d.before = nil
+		}
+		var l *Listener
+		if d.before != nil {
+			l = d.before.site.listener
+		} else {
+			l = newListener(e.ID, o)
+		}
+		d.site.listener = l
+		c.table.drafts[o.Name] = d
 		c.ordered = append(c.ordered, d)
 		d.address.Listeners = append(d.address.Listeners, l)
 		hostnames := o.Hostnames
@@ -99,7 +124,9 @@ func (c *compiler) listeners() {
 			c.serve(d, lower(h))
 		}
 	}
-	for _, a := range c.table.addresses {
+	for p, a := range c.table.addresses {
+		before := c.before.addresses[p]
+		a.unchanged = before != nil && slices.Equal(a.Listeners, before.Listeners)
 		a.sites.sort()
 		a.setLimits()
 		c.table.places = append(c.table.places, a.Place)
@@ -127,11 +154,11 @@ func (c *compiler) serve(d *draft, host string) {
 		d.address.sites.put(host, d.site)
 	case holder == d.site:
 	case host == "":
-		c.warn(spec.Listeners, l.Name, "hostnames", "is empty like that of listener %q on the same address and port; "+
-			"listener %q serves the hosts that no other listener names, because its name comes first", holder.listener.Name, holder.listener.Name)
+		c.warn(warning(spec.Listeners, l.Name, "hostnames", "is empty like that of listener %q on the same address and port; "+
+			"listener %q serves the hosts that no other listener names, because its name comes first", holder.listener.Name, holder.listener.Name))
 	default:
-		c.warn(spec.Listeners, l.Name, "hostnames", "holds %q like that of listener %q on the same address and port; "+
-			"listener %q serves it, because its name comes first", host, holder.listener.Name, holder.listener.Name)
+		c.warn(warning(spec.Listeners, l.Name, "hostnames", "holds %q like that of listener %q on the same address and port; "+
+			"listener %q serves it, because its name comes first", host, holder.listener.Name, holder.listener.Name))
 	}
 }
 
@@ -173,23 +200,56 @@ func (c *compiler) rules() {
 	c.table.routes = make([]*Route, 0, len(all))
 	for _, e := range all {
 		o := e.Object.(*spec.Rule)
-		d := c.drafts[o.Listener]
+		d := c.table.drafts[o.Listener]
 		if d == nil {
-			c.warn(spec.Rules, o.Name, "listener", "names listener %q, which does not exist; the rule takes no requests until it does", o.Listener)
+			c.warn(warning(spec.Rules, o.Name, "listener", "names listener %q, which does not exist; the rule takes no requests until it does", o.Listener))
 			continue
 		}
-		m := &member{route: c.route(e, o, d.site.listener), priority: noPriority, hosts: everything, paths: everything}
-		if o.Priority != nil {
-			m.priority = uint64(min(max(*o.Priority, 0), noPriority-1))
-		}
-		if o.Match != nil && len(o.Match.Hostnames) > 0 {
-			m.hosts = lowered(o.Match.Hostnames)
-		}
-		if o.Match != nil && len(o.Match.Paths) > 0 {
-			m.paths = lowered(o.Match.Paths)
-		}
-		d.rules = append(d.rules, m)
+		m := d.add(e, c.route(e, o, d.site.listener))
 		c.table.routes = append(c.table.routes, m.route)
+	}
+}
+
+// add makes the next rule of the listener, or takes it over from the table before while that had the same one in the
+// same place.
+func (d *draft) add(e *spec.Entry, r Route) *member {
+	if d.before != nil {
+		if i := len(d.rules); i < len(d.before.rules) && d.before.rules[i].entry == e && *d.before.rules[i].route == r {
+			m := d.before.rules[i]
+			d.rules = append(d.rules, m)
+			return m
+		}
+		d.before = nil
+	}
+	o := e.Object.(*spec.Rule)
+	route := r // Taking the address of r would allocate above, too.
+	m := &member{entry: e, route: &route, priority: noPriority, hosts: everything, paths: everything}
+	if o.Priority != nil {
+		m.priority = uint64(min(max(*o.Priority, 0), noPriority-1))
+	}
+	if o.Match != nil && len(o.Match.Hostnames) > 0 {
+		m.hosts = lowered(o.Match.Hostnames)
+	}
+	if o.Match != nil && len(o.Match.Paths) > 0 {
+		m.paths = lowered(o.Match.Paths)
+	}
+	d.rules = append(d.rules, m)
+	return m
+}
+
+// finish makes the index of the listener's rules, or takes it over, and finds out what they hide from each other.
+func (d *draft) finish() {
+	before := d.before
+	d.before = nil // Or each table would keep all that were before it.
+	if before == nil || len(before.rules) != len(d.rules) {
+		d.index()
+		d.shadows()
+		return
+	}
+	d.site.cells, d.tied, d.ties, d.hidden = before.site.cells, before.tied, before.ties, before.hidden
+	if !d.address.unchanged {
+		d.hidden = nil // It depends on which hosts the other listeners serve.
+		d.shadows()
 	}
 }
 
@@ -212,16 +272,16 @@ func lowered(list []string) []string {
 	return slices.Compact(out)
 }
 
-func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) *Route {
-	r := &Route{Listener: l, RuleID: e.ID, RuleName: o.Name, PoolName: o.Pool}
+func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
+	r := Route{Listener: l, RuleID: e.ID, RuleName: o.Name, PoolName: o.Pool}
 	pool, setting := c.set.Get(spec.Pools, o.Pool), c.set.Get(spec.Settings, o.Setting)
 	if pool == nil {
-		c.warn(spec.Rules, o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool)
+		c.warn(warning(spec.Rules, o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool))
 	} else {
 		r.PoolID = pool.ID
 	}
 	if setting == nil {
-		c.warn(spec.Rules, o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting)
+		c.warn(warning(spec.Rules, o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting))
 	}
 	r.Setting = c.setting(setting)
 	if pool != nil && setting != nil {
@@ -241,9 +301,18 @@ func (c *compiler) group(k groupKey) *balance.Group {
 
 // setting is that of an entry, once for all rules that name it. A missing one has the defaults and no identity.
 func (c *compiler) setting(e *spec.Entry) *Setting {
-	if s := c.settings[e]; s != nil {
-		return s
+	s := c.table.settings[e]
+	if s == nil {
+		s = c.before.settings[e]
 	}
+	if s == nil {
+		s = newSetting(e)
+	}
+	c.table.settings[e] = s
+	return s
+}
+
+func newSetting(e *spec.Entry) *Setting {
 	o, id := spec.Settings.New().(*spec.Setting), ""
 	if e != nil {
 		o, id = e.Object.(*spec.Setting), e.ID
@@ -262,6 +331,5 @@ func (c *compiler) setting(e *spec.Entry) *Setting {
 	if o.Host != nil {
 		s.Host = *o.Host
 	}
-	c.settings[e] = s
 	return s
 }

@@ -22,6 +22,30 @@ type patterned[T any] struct {
 	value T
 }
 
+// grow makes room for host conditions that will be put.
+func (h *hosts[T]) grow(conditions []string) {
+	exact, suffixes := 0, 0
+	for _, c := range conditions {
+		switch _, wild := wildcardSuffix(c); {
+		case wild:
+			suffixes++
+		case c != "" && !wildcard(c):
+			exact++
+		}
+	}
+	if exact > 0 {
+		h.exact = make(map[string]T, exact)
+	}
+	if suffixes > 0 {
+		h.suffixes = make(map[string]T, suffixes)
+	}
+}
+
+// wildcard says whether a host condition has wildcards.
+func wildcard(host string) bool {
+	return strings.IndexByte(host, '*') >= 0 || strings.IndexByte(host, '?') >= 0
+}
+
 // put stores a value under a host condition in lower case; "" means every host. Each condition is put once.
 func (h *hosts[T]) put(host string, value T) {
 	switch suffix, wild := wildcardSuffix(host); {
@@ -33,7 +57,7 @@ func (h *hosts[T]) put(host string, value T) {
 		}
 		h.suffixes[suffix] = value
 		h.longest = max(h.longest, len(suffix))
-	case strings.ContainsAny(host, "*?"):
+	case wildcard(host):
 		if h.odd == nil {
 			h.odd = map[string]T{}
 		}
@@ -54,7 +78,7 @@ func (h *hosts[T]) get(host string) T {
 		return h.rest
 	case wild:
 		return h.suffixes[suffix]
-	case strings.ContainsAny(host, "*?"):
+	case wildcard(host):
 		return h.odd[host]
 	}
 	return h.exact[host]
@@ -70,7 +94,7 @@ func (h *hosts[T]) sort() {
 // wildcardSuffix is the x of "*.x" where x has no wildcard.
 func wildcardSuffix(host string) (string, bool) {
 	suffix, ok := strings.CutPrefix(host, "*.")
-	return suffix, ok && suffix != "" && !strings.ContainsAny(suffix, "*?")
+	return suffix, ok && suffix != "" && !wildcard(suffix)
 }
 
 // suffixRank is the rank of "*." and a suffix of a length.

@@ -10,27 +10,48 @@ import (
 
 // index makes the cells of a listener: one a host condition, shared by host conditions that the same rules name, so that
 // a rule of a thousand hosts and a thousand paths makes a thousand entries and not a million.
-func (d *draft) index(c *compiler) {
-	var order []string // host conditions in the order of the rules, so that warnings always come in one order
-	rules := map[string][]int32{}
+func (d *draft) index() {
+	// naming is the rules that name a host, chained: the last of them by host, and of each naming the one before it.
+	type naming struct {
+		rule, before int32
+	}
+	var (
+		namings []naming
+		order   []string // hosts as they first come, so that warnings always come in one order
+		last    = make(map[string]int32, len(d.rules))
+	)
 	for i, m := range d.rules {
 		for _, h := range m.hosts {
-			if _, ok := rules[h]; !ok {
+			before, known := last[h]
+			if !known {
+				before = -1
 				order = append(order, h)
 			}
-			rules[h] = append(rules[h], int32(i))
+			last[h] = int32(len(namings))
+			namings = append(namings, naming{int32(i), before})
 		}
 	}
+	d.site.cells.grow(order)
 	made := map[string]*cell{}
+	var rules []int32
 	var signature []byte
 	for _, h := range order {
+		rules = rules[:0]
+		for n := last[h]; n >= 0; n = namings[n].before {
+			rules = append(rules, namings[n].rule)
+		}
+		slices.Reverse(rules)
+		if len(rules) == 1 && len(d.rules[rules[0]].hosts) == 1 {
+			d.site.cells.put(h, d.newCell(h, rules)) // Nothing to share.
+			continue
+		}
 		signature = signature[:0]
-		for _, i := range rules[h] {
+		for _, i := range rules {
 			signature = binary.LittleEndian.AppendUint32(signature, uint32(i))
 		}
 		shared := made[string(signature)]
 		if shared == nil {
-			shared = d.newCell(c, h, rules[h])
+			shared = d.newCell(h, rules)
 			made[string(signature)] = shared
 		}
 		d.site.cells.put(h, shared)
@@ -39,13 +60,16 @@ func (d *draft) index(c *compiler) {
 }
 
 // newCell indexes rules by path. Rules come by name, so of two with equal ranks the first to come has the smaller name.
-func (d *draft) newCell(c *compiler, host string, rules []int32) *cell {
+func (d *draft) newCell(host string, rules []int32) *cell {
+	if first := d.rules[rules[0]]; len(rules) == 1 && len(first.paths) == 1 && first.paths[0] == "" {
+		return &cell{rest: first.at("")} // The usual case where hosts are many.
+	}
 	best := make(map[string]entry, len(rules))
 	var ties []tie
 	for _, i := range rules {
 		m := d.rules[i]
 		for _, p := range m.paths {
-			e := entry{rank: m.priority<<priorityShift | pathRank(p), route: m.route}
+			e := m.at(p)
 			holder := best[p]
 			if e.before(holder) {
 				best[p] = e
@@ -57,7 +81,7 @@ func (d *draft) newCell(c *compiler, host string, rules []int32) *cell {
 	for _, t := range ties {
 		// A third rule of a smaller priority may serve instead of both; then the tie decides nothing.
 		if best[t.path].route == t.holder {
-			c.warnTie(host, t)
+			d.warnTie(host, t)
 		}
 	}
 	made := &cell{rest: best[""]}
@@ -68,7 +92,7 @@ func (d *draft) newCell(c *compiler, host string, rules []int32) *cell {
 
 // fill splits entries by path pattern into exact paths and prefixes, and gives each the best of all that cover it.
 func (c *cell) fill(best map[string]entry) {
-	var list []prefixEntry
+	list := make([]prefixEntry, 0, len(best))
 	for p, e := range best {
 		if prefix, ok := isPrefix(p); ok {
 			list = append(list, prefixEntry{prefix, e})
@@ -91,6 +115,11 @@ func (c *cell) fill(best map[string]entry) {
 	}
 }
 
+// at is the rule at one of its paths.
+func (m *member) at(path string) entry {
+	return entry{rank: m.priority<<priorityShift | pathRank(path), route: m.route}
+}
+
 func pathRank(path string) uint64 {
 	if path == "" {
 		return rankAnyPath
@@ -107,13 +136,15 @@ type tie struct {
 	loser, holder *Route
 }
 
-func (c *compiler) warnTie(host string, t tie) {
-	for _, w := range c.tied[t.loser] {
-		if w == t.holder {
-			return // One warning is enough for rules that share many hosts and paths.
-		}
+func (d *draft) warnTie(host string, t tie) {
+	if slices.Contains(d.tied[t.loser], t.holder) {
+		return // One warning is enough for rules that share many hosts and paths.
 	}
-	c.tied[t.loser] = append(c.tied[t.loser], t.holder)
-	c.warn(spec.Rules, t.loser.RuleName, "match", "takes %s with the same priority as rule %q; rule %q serves that, because its name comes first",
-		conditions(host, t.path), t.holder.RuleName, t.holder.RuleName)
+	if d.tied == nil {
+		d.tied = map[*Route][]*Route{}
+	}
+	d.tied[t.loser] = append(d.tied[t.loser], t.holder)
+	d.ties = append(d.ties, warning(spec.Rules, t.loser.RuleName, "match",
+		"takes %s with the same priority as rule %q; rule %q serves that, because its name comes first",
+		conditions(host, t.path), t.holder.RuleName, t.holder.RuleName))
 }

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -14,13 +15,13 @@ const maxPairs = 10000
 // shadows warns of rules of the listener that no request can reach. It looks only for single rules with the same or
 // broader patterns, pair by pair, so it may miss a rule that several others hide together, and never calls a rule hidden
 // that is not.
-func (d *draft) shadows(c *compiler) {
+func (d *draft) shadows() {
 	for _, m := range d.rules {
 		if len(m.hosts)*len(m.paths) > maxPairs {
 			continue
 		}
 		if s := d.shadow(m); !s.reached {
-			s.warn(c, d, m)
+			d.hidden = append(d.hidden, s.warning(d, m)...)
 		}
 	}
 }
@@ -35,7 +36,7 @@ type shadow struct {
 func (d *draft) shadow(m *member) shadow {
 	var s shadow
 	for _, host := range m.hosts {
-		if host != "" && !strings.ContainsAny(host, "*?") && bestSite(&d.address.sites, []byte(host)) != d.site {
+		if host != "" && !wildcard(host) && bestSite(&d.address.sites, []byte(host)) != d.site {
 			s.foreign = append(s.foreign, host)
 			continue
 		}
@@ -51,22 +52,20 @@ func (d *draft) shadow(m *member) shadow {
 }
 
 func (s *shadow) add(r *Route) {
-	for _, known := range s.rules {
-		if known == r {
-			return
-		}
+	if !slices.Contains(s.rules, r) {
+		s.rules = append(s.rules, r)
 	}
-	s.rules = append(s.rules, r)
 }
 
-func (s *shadow) warn(c *compiler, d *draft, m *member) {
-	listener := d.site.listener.Name
+// warning says what hides the rule; nothing where its ties say it already.
+func (s *shadow) warning(d *draft, m *member) []Warning {
+	name, listener := m.route.RuleName, d.site.listener.Name
 	if len(s.rules) == 0 {
-		c.warn(spec.Rules, m.route.RuleName, "match.hostnames", "names no host that listener %q serves, so no request reaches the rule", listener)
-		return
+		return []Warning{warning(spec.Rules, name, "match.hostnames",
+			"names no host that listener %q serves, so no request reaches the rule", listener)}
 	}
-	if len(s.foreign) == 0 && len(s.rules) == len(c.tied[m.route]) {
-		return // The ties say it already.
+	if len(s.foreign) == 0 && !slices.ContainsFunc(s.rules, func(r *Route) bool { return !slices.Contains(d.tied[m.route], r) }) {
+		return nil
 	}
 	text := fmt.Sprintf("takes nothing that rule %q does not take first", s.rules[0].RuleName)
 	if n := len(s.rules) - 1; n > 0 {
@@ -75,13 +74,13 @@ func (s *shadow) warn(c *compiler, d *draft, m *member) {
 	if len(s.foreign) > 0 {
 		text += fmt.Sprintf(", and listener %q does not serve host %q", listener, s.foreign[0])
 	}
-	c.warn(spec.Rules, m.route.RuleName, "match", "%s, so no request reaches the rule", text)
+	return []Warning{warning(spec.Rules, name, "match", "%s, so no request reaches the rule", text)}
 }
 
 // covering is the first of the rules that take everything a pair of host and path conditions takes.
 func (s *site) covering(host, path string) *Route {
 	var c choice
-	exact := host != "" && !strings.ContainsAny(host, "*?")
+	exact := host != "" && !wildcard(host)
 	consider := func(cell *cell, rank uint64) {
 		if cell == nil {
 			return

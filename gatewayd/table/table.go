@@ -26,6 +26,9 @@ type Table struct {
 	addresses map[Place]*Address
 	places    []Place
 	routes    []*Route
+
+	drafts   map[string]*draft // by the listener's name; for Next
+	settings map[*spec.Entry]*Setting
 }
 
 // A Place is where a socket listens. Address "" means every address of the machine; another is in the canonical form
