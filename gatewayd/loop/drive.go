@@ -62,7 +62,7 @@ func (l *Loop) drive(c *Conn) {
 		}
 		c.h.Timeout()
 	}
-	if c.flags&(fWritable|fConnecting) == fWritable && c.out != nil {
+	if c.flags&(fWritable|fConnecting) == fWritable && (c.out != nil || c.flags&(fFin|fFinSent) == fFin) {
 		c.flush()
 	}
 	if c.flags&(fDrained|fDead|fClosing) == fDrained && c.out == nil {

@@ -108,9 +108,9 @@ func runningOn(t testing.TB, k Kernel) *Loop {
 func checkEmpty(t testing.TB, l *Loop) {
 	t.Helper()
 	s := l.Stats()
-	if s.Conns != 0 || s.Buffers != 0 || s.Pipes != 0 || s.IdlePipe != 0 || l.slab.used != 0 || l.pipes.open != 0 {
+	if s.Conns != 0 || s.Buffers != 0 || s.Pipes != 0 || s.IdlePipes != 0 || l.slab.used != 0 || l.pipes.open != 0 {
 		t.Errorf("left behind: %d connections, %d buffers, %d pipes, %d idle pipes, %d slab entries, %d open pipes",
-			s.Conns, s.Buffers, s.Pipes, s.IdlePipe, l.slab.used, l.pipes.open)
+			s.Conns, s.Buffers, s.Pipes, s.IdlePipes, l.slab.used, l.pipes.open)
 	}
 }
 

@@ -259,6 +259,39 @@ func TestSlowReaderHoldsOneBuffer(t *testing.T) {
 	})
 }
 
+func TestFinBeforeTheConnectEnded(t *testing.T) {
+	l := running(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	for _, words := range []string{"", "request"} {
+		ended := make(chan error, 1)
+		on(t, l, func() {
+			var c *Conn
+			c = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{
+				eof:    func() { c.Close() },
+				closed: func(err error) { ended <- err },
+			})
+			c.Write([]byte(words))
+			c.CloseWrite()
+		})
+		peer, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = peer.SetDeadline(time.Now().Add(patience))
+		if got, err := io.ReadAll(peer); err != nil || string(got) != words {
+			t.Errorf("the peer read %q, %v; want %q and the end", got, err, words)
+		}
+		_ = peer.Close()
+		if err := <-ended; err != nil {
+			t.Errorf("Closed(%v)", err)
+		}
+	}
+}
+
 func TestDialRefused(t *testing.T) {
 	l := running(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

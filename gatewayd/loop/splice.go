@@ -97,7 +97,7 @@ func (c *Conn) SpliceTo(dst Stream, n int64) bool {
 	if c.flags&(fConnecting|fEOF|fBroken) != 0 || d.flags&(fConnecting|fBroken|fFin) != 0 {
 		return false
 	}
-	if c.held != nil && c.flags&fInData == 0 {
+	if c.flags&fReadable == 0 || c.held != nil && c.flags&fInData == 0 {
 		return false
 	}
 	if _, ok := c.h.(SpliceHandler); !ok {
@@ -212,6 +212,7 @@ func (c *Conn) spliceRefused() { c.splice.end = true }
 // tellSpliced ends SpliceTo and calls the handler.
 func (c *Conn) tellSpliced() {
 	moved := c.splice.moved
+	c.budget -= callCost
 	c.endSplice()
 	if h, ok := c.h.(SpliceHandler); ok {
 		h.Spliced(moved)

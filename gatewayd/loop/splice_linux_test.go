@@ -200,5 +200,5 @@ func TestInjectedFrameBehindAStuckPipe(t *testing.T) {
 			t.Errorf("got %d bytes, want %d, equal up to %d", len(got), len(want), common(got, want))
 		}
 	})
-	until(t, "the pipe is given back", func() bool { return l.Stats().Pipes == 0 && l.Stats().IdlePipe == 1 })
+	until(t, "the pipe is given back", func() bool { return l.Stats().Pipes == 0 && l.Stats().IdlePipes == 1 })
 }

@@ -8,10 +8,10 @@ import (
 
 // Stats is what a loop knows of itself. Counters never fall; gauges say what is held now.
 type Stats struct {
-	Conns    int64 // gauge: slab entries in use
-	Buffers  int64 // gauge: pooled buffers lent, to connections and to callers
-	Pipes    int64 // gauge: pipes in use by a SpliceTo or standing in an output queue
-	IdlePipe int64 // gauge: pipes waiting in the pool
+	Conns     int64 // gauge: slab entries in use
+	Buffers   int64 // gauge: pooled buffers lent, to connections and to callers
+	Pipes     int64 // gauge: pipes in use by a SpliceTo or standing in an output queue
+	IdlePipes int64 // gauge: pipes waiting in the pool
 
 	Accepted uint64 // connections accepted
 	Dialled  uint64 // connections dialled
@@ -95,7 +95,7 @@ type counters struct {
 func (l *Loop) Stats() Stats {
 	c := &l.stats
 	s := Stats{
-		Conns: c.conns.Load(), Buffers: c.buffers.Load(), Pipes: c.pipes.Load(), IdlePipe: c.idlePipes.Load(),
+		Conns: c.conns.Load(), Buffers: c.buffers.Load(), Pipes: c.pipes.Load(), IdlePipes: c.idlePipes.Load(),
 		Accepted: c.accepted.Load(), Dialled: c.dialled.Load(), Closed: c.closed.Load(), Parked: c.parked.Load(),
 		Shed: c.shed.Load(), Panics: c.panics.Load(), Spliced: c.spliced.Load(), Turns: c.turns.Load(),
 		Lag: c.lag.read(), Busy: c.busy.read(),

@@ -80,9 +80,9 @@ type Handler interface {
 type Splicer interface {
 	Stream
 	// SpliceTo moves up to n bytes that arrive next on this stream to dst, behind what dst has queued, inside the kernel.
-	// It reports false, and has done nothing, where that is impossible (not plain TCP on Linux, no pipe left, bytes held
-	// back by Data, a dst of another loop). While it runs Data is not called. The handler, which must be a SpliceHandler,
-	// hears Spliced when n bytes were moved or when the source ran dry before.
+	// It reports false, and has done nothing, where that is impossible (not plain TCP on Linux, nothing more to read now,
+	// no pipe left, bytes held back by Data, a dst of another loop). While it runs Data is not called. The handler, which
+	// must be a SpliceHandler, hears Spliced when n bytes were moved or when the source ran dry before.
 	SpliceTo(dst Stream, n int64) bool
 }
 

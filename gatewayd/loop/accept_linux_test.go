@@ -1,0 +1,115 @@
+package loop
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestNoDescriptorsLeft takes away the descriptors that accepting needs, and gives them back. One caller is turned away
+// with the spare one, so that it does not wait in vain; the others are served afterwards.
+func TestNoDescriptorsLeft(t *testing.T) {
+	l := running(t)
+	addr := listening(t, l, func(c *Conn) { c.SetHandler(&echo{c: c}) })
+	var callers []*os.File
+	for range 4 {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := os.NewFile(uintptr(fd), "caller")
+		defer func() { _ = f.Close() }()
+		callers = append(callers, f)
+	}
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	lowered := old
+	lowered.Cur = firstFree(t)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lowered); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+			t.Error(err)
+		}
+	}
+	defer restore()
+	for _, f := range callers {
+		sa := &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())}
+		if err := unix.Connect(int(f.Fd()), sa); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "a caller was turned away", func() bool { return l.Stats().Shed > 0 })
+	turns := l.Stats().Turns
+	until(t, "it tried again", func() bool { return l.Stats().Parked > 1 })
+	if now := l.Stats().Turns; now > turns+100 {
+		t.Errorf("the loop turned %d times without a descriptor", now-turns)
+	}
+	restore()
+	served, away := 0, 0
+	for _, f := range callers {
+		tv := unix.NsecToTimeval(int64(patience))
+		_ = unix.SetsockoptTimeval(int(f.Fd()), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+		b := []byte("hello")
+		_, err := f.Write(b)
+		if err == nil {
+			_, err = io.ReadFull(f, b)
+		}
+		if err != nil {
+			away++
+		} else {
+			served++
+		}
+	}
+	if s := l.Stats(); away != int(s.Shed) || served != int(s.Accepted) || served+away != len(callers) {
+		t.Errorf("%d callers were served and %d turned away; the loop counted %d and %d", served, away, s.Accepted, s.Shed)
+	}
+}
+
+// firstFree is the lowest limit of descriptors under which none can be opened.
+func firstFree(t *testing.T) uint64 {
+	t.Helper()
+	highest := 0
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[int]bool{}
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		used[n] = true
+		highest = max(highest, n)
+	}
+	// The lowest number that is free, which the directory's own descriptor took while it was read, must not be below the
+	// limit: holes are filled first.
+	for n := range highest {
+		if !used[n] {
+			fill(t)
+		}
+	}
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(fd)
+	return uint64(fd)
+}
+
+// fill opens a descriptor until the test's end.
+func fill(t *testing.T) {
+	t.Helper()
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+}
