@@ -3,11 +3,18 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -265,7 +272,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"certificate", secure.URL, []string{secure.URL, "not trusted", "CA"}},
 		{"no TLS", strings.Replace(page, "http:", "https:", 1), []string{"does not speak TLS"}},
 	} {
-		cl := newClient(t, Config{Endpoints: []string{c.endpoint}, RetryMax: -1, Timeout: 200 * time.Millisecond})
+		cfg := Config{Endpoints: []string{c.endpoint}, RetryMax: -1}
+		if c.what == "slow" {
+			cfg.Timeout = 50 * time.Millisecond
+		}
+		cl := newClient(t, cfg)
 		_, _, err := cl.Get(t.Context(), spec.Pools, "web", "")
 		for _, want := range c.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
@@ -327,15 +338,56 @@ func TestAnswersThatCannotBeUnderstood(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(api.HeaderVersion, "1")
-		io.WriteString(w, "{}")
+// newCertificate is a self-signed certificate and its key.
+func newCertificate(t *testing.T) (certificatePEM, keyPEM string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "terraform"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pemOf("CERTIFICATE", certificate), pemOf("PRIVATE KEY", private)
+}
+
+func pemOf(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+func TestCertificates(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(api.HeaderVersion, r.TLS.PeerCertificates[0].Subject.CommonName)
+		io.WriteString(w, `{"name":"web"}`)
 	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	server.StartTLS()
 	defer server.Close()
-	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	if _, err := newClient(t, Config{Endpoints: []string{server.URL}, CAPEM: ca}).Status(t.Context()); err != nil {
-		t.Error(err)
+	ca := pemOf("CERTIFICATE", server.Certificate().Raw)
+	certificate, key := newCertificate(t)
+	c := newClient(t, Config{Endpoints: []string{server.URL}, CAPEM: ca, ClientCertificatePEM: certificate, ClientKeyPEM: key})
+	if _, meta, err := c.Get(t.Context(), spec.Pools, "web", ""); err != nil || meta.Version != "terraform" {
+		t.Errorf("with CA and client certificate: %+v %v", meta, err)
+	}
+	for what, cfg := range map[string]Config{
+		"no CA":                 {ClientCertificatePEM: certificate, ClientKeyPEM: key},
+		"another CA":            {CAPEM: certificate, ClientCertificatePEM: certificate, ClientKeyPEM: key},
+		"no client certificate": {CAPEM: ca},
+	} {
+		cfg.Endpoints, cfg.RetryMax = []string{server.URL}, -1
+		if _, err := newClient(t, cfg).Status(t.Context()); !IsUnreachable(err) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
