@@ -10,6 +10,7 @@ import (
 // TestProblemsAreOnTheirAttribute: what is wrong is told at validate and at plan, once, on the attribute, with its path
 // in the text, also while other values are unknown. What rests on an unknown value is not told.
 func TestProblemsAreOnTheirAttribute(t *testing.T) {
+	r := start(t, newGateway(t), nil)
 	target := func(address, port any) object { return object{"address": address, "port": port} }
 	for _, c := range []struct {
 		name   string
@@ -51,7 +52,7 @@ func TestProblemsAreOnTheirAttribute(t *testing.T) {
 		{"everything unknown", spec.Rules, object{"name": unknown{}, "listener": unknown{}, "pool": unknown{}, "setting": unknown{}, "match": unknown{}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			i := start(t, newGateway(t), nil).instance(c.kind)
+			i := r.with(t).instance(c.kind)
 			got := i.validate(c.config)
 			if c.want == "" && got != "" || c.want != "" && !strings.HasPrefix(got, c.want) && !strings.Contains(got, "on AttributeName(\""+c.want+"\")") {
 				t.Errorf("at validate: want\n%s\ngot\n%s", c.want, got)

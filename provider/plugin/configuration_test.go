@@ -14,8 +14,8 @@ import (
 
 // TestEveryWayToConfigure: arguments, environment, several endpoints, a token file.
 func TestEveryWayToConfigure(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
+	token := g.real.Token
 	file := filepath.Join(t.TempDir(), "admin.token")
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestEveryWayToConfigure(t *testing.T) {
 		{name: "a token file in the environment", config: object{}, environment: map[string]string{"GATEWAYD_ENDPOINTS": g.URL, "GATEWAYD_TOKEN_FILE": file}},
 		{name: "an argument before the environment", config: object{"endpoints": list{g.URL}, "token": token},
 			environment: map[string]string{"GATEWAYD_ENDPOINTS": "http://127.0.0.1:1", "GATEWAYD_TOKEN_FILE": "/nowhere"}},
-		{name: "a wrong token", config: object{"endpoints": list{g.URL}, "token": "other"}, want: "Not authorized: The token is not known"},
+		{name: "a wrong token", config: object{"endpoints": list{g.URL}, "token": "mistaken"}, want: "Not authorized: "},
 		{name: "no token", config: object{"endpoints": list{g.URL}}, want: "GATEWAYD_TOKEN_FILE"},
 		{name: "no token file", config: object{"endpoints": list{g.URL}, "token_file": "/nowhere"}, want: "Unable to read the token file"},
 	} {
@@ -49,7 +49,7 @@ func TestEveryWayToConfigure(t *testing.T) {
 			if c.want == "" && ds != "" || !strings.Contains(ds, c.want) {
 				t.Errorf("want %q, got %s", c.want, ds)
 			}
-			if strings.Contains(ds, "other") {
+			if strings.Contains(ds, "mistaken") {
 				t.Errorf("the token is in the text: %s", ds)
 			}
 		})
@@ -76,6 +76,7 @@ func TestBadConfiguration(t *testing.T) {
 // TestAnUnknownEndpoint: the plan that creates the gateway's machine plans its objects too.
 func TestAnUnknownEndpoint(t *testing.T) {
 	g := newGateway(t)
+	token := g.real.Token
 	for _, config := range []object{{"endpoints": list{unknown{}}, "token": token}, {"endpoints": unknown{}}, {"endpoints": list{g.URL}, "token": unknown{}}} {
 		i := start(t, g, config).instance(spec.Pools)
 		p := i.plan(pool("web", 80))
@@ -100,7 +101,7 @@ func TestAGatewayOutOfReach(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	r := start(t, g, object{"endpoints": list{s.URL}, "token": token})
+	r := start(t, g, object{"endpoints": list{s.URL}, "token": "any"})
 	for _, name := range []string{"a", "b"} {
 		if p := r.instance(spec.Pools).plan(pool(name, 80)); p.diagnostics != "" {
 			t.Fatal(p.diagnostics)

@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,14 +25,13 @@ func want(t *testing.T, text string, parts ...string) {
 }
 
 func TestARenameIsAnUpdateInPlace(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
 	r := start(t, g, nil)
 	p, rule := r.instance(spec.Pools), r.instance(spec.Rules)
 	p.must(pool("old", 80))
 	ruleConfig := object{"name": "r", "listener": "there", "setting": "there", "pool": "old"}
 	rule.must(ruleConfig)
-	id := g.set.Live(spec.Pools, "old").ID
+	_, old := g.entry(spec.Pools, "old")
 
 	next := start(t, g, nil)
 	p, rule = p.in(next), rule.in(next)
@@ -48,7 +48,8 @@ func TestARenameIsAnUpdateInPlace(t *testing.T) {
 	if ds := p.apply(planned) + rule.apply(rulePlanned); ds != "" {
 		t.Fatal(ds)
 	}
-	if p.named() != "new" || g.get(spec.Pools, "old") != nil || g.set.Live(spec.Pools, "new").ID != id {
+	_, renamed := g.entry(spec.Pools, "new")
+	if p.named() != "new" || g.get(spec.Pools, "old") != nil || renamed.ID != old.ID {
 		t.Errorf("want the same object under its new name, identity included; got %q", p.named())
 	}
 	p.wantEmpty(pool("new", 80))
@@ -61,7 +62,7 @@ func TestARenameElsewhereIsDrift(t *testing.T) {
 	i.must(pool("mine", 80))
 	theirs := spec.Clone(g.get(spec.Pools, "mine")).(*spec.Pool)
 	theirs.Name = "theirs"
-	g.write(t, theirs, "mine")
+	g.write(theirs, "mine")
 	if ds := i.refresh(); ds != "" {
 		t.Fatal(ds)
 	}
@@ -79,7 +80,7 @@ func TestDriftOfAFieldShows(t *testing.T) {
 	i.must(config)
 	theirs := spec.Clone(g.get(spec.Settings, "s")).(*spec.Setting)
 	theirs.KeepAlive.MaxIdle = 7
-	g.write(t, theirs, "s")
+	g.write(theirs, "s")
 	if ds := i.refresh(); ds != "" {
 		t.Fatal(ds)
 	}
@@ -104,7 +105,7 @@ func TestAChangeSinceThePlanIsToldFieldByField(t *testing.T) {
 	b.Weight = 5
 	theirs.Targets["a"] = b
 	theirs.Targets["c"] = spec.PoolTarget{Address: "10.0.0.3", Weight: 1}
-	g.write(t, theirs, "web")
+	g.write(theirs, "web")
 	for verb, p := range map[string]*plan{"update": update, "delete": destroy} {
 		ds := i.in(start(t, g, nil)).apply(p)
 		want(t, ds, "error: Unable to "+verb+` pool "web": Somebody changed the pool`, "it was at revision 1 and is at 2 now",
@@ -125,7 +126,7 @@ func TestWhatIsGoneIsPlannedAnew(t *testing.T) {
 	i := start(t, g, nil).instance(spec.Pools)
 	i.must(pool("web", 80))
 	update := i.plan(pool("web", 81))
-	g.drop(t, spec.Pools, "web")
+	g.drop(spec.Pools, "web")
 	stale := *i
 	want(t, stale.apply(update), `Unable to update pool "web"`, "not on the gateway any more", "terraform apply again")
 	for name, old := range map[string]*instance{"with an identity": i, "without one, as Terraform before 1.12": {run: i.run, kind: i.kind, typeName: i.typeName, schema: i.schema, state: i.state, private: i.private}} {
@@ -151,8 +152,8 @@ func TestALostAnswerLosesNothing(t *testing.T) {
 	i := start(t, g, nil).instance(spec.Pools)
 	for _, config := range []object{pool("web", 80), pool("web", 81), pool("web2", 81), nil} {
 		p := i.plan(config)
-		g.loseAnswer = true
-		if ds := p.diagnostics + i.apply(p); ds != "" || g.loseAnswer {
+		g.fault(func(g *gateway) { g.loseAnswer = true })
+		if ds := p.diagnostics + i.apply(p); ds != "" || !g.lost() {
 			t.Fatalf("%v: %s", config, ds)
 		}
 		if config != nil {
@@ -200,7 +201,7 @@ func TestAGatewayOneFieldOlder(t *testing.T) {
 		{spec.Probes, "match.body", object{"name": "p"}, object{"name": "p", "match": object{"body": "ok"}}},
 	} {
 		g := newGateway(t)
-		g.unknownField = c.field
+		g.fault(func(g *gateway) { g.older = c.field })
 		i := start(t, g, nil).instance(c.kind)
 		i.must(c.without)
 		i.wantEmpty(c.without)
@@ -214,8 +215,7 @@ func TestAGatewayOneFieldOlder(t *testing.T) {
 // TestAMissingReference: at plan a warning says how to order two objects, and none where the other is planned; at apply
 // the gateway refuses on the attribute.
 func TestAMissingReference(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
 	rule := object{"name": "r", "listener": "there", "setting": "late", "pool": "late"}
 	r := start(t, g, nil)
 	i := r.instance(spec.Rules)
@@ -241,37 +241,31 @@ func TestAMissingReference(t *testing.T) {
 	}
 }
 
-// TestWarningsOfTheGatewayAreShown: at plan, at apply and at every read.
+// TestWarningsOfTheGatewayAreShown: at plan, at apply and at every read, as of two rules that tie.
 func TestWarningsOfTheGatewayAreShown(t *testing.T) {
-	g := newGateway(t)
-	g.warnings = spec.Problems{{Path: "name", Message: `ties with pool "a", which serves`}}
-	i := start(t, g, nil).instance(spec.Pools)
-	p := i.plan(pool("web", 80))
-	text := `warning on AttributeName("name"): Mind pool "web": name ties with pool "a", which serves.`
-	for when, got := range map[string]string{"plan": p.diagnostics, "apply": i.apply(p), "read": i.refresh()} {
-		if got != text {
-			t.Errorf("at %s: want %s, got %s", when, text, got)
-		}
+	g := furnished(t)
+	i := start(t, g, nil).instance(spec.Rules)
+	p := i.plan(object{"name": "zz", "listener": "there", "setting": "there", "pool": "there"})
+	for _, got := range []string{"plan: " + p.diagnostics, "apply: " + i.apply(p), "read: " + i.refresh()} {
+		want(t, got, ": warning", `Mind rule "zz": `, `"there"`)
 	}
 }
 
 // TestDeletingWhatIsInUse: the gateway retires it, and Terraform goes on.
 func TestDeletingWhatIsInUse(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
 	r := start(t, g, nil)
 	i := r.instance(spec.Pools)
 	i.must(pool("web", 80))
 	r.instance(spec.Rules).must(object{"name": "r", "listener": "there", "setting": "there", "pool": "web"})
 	i.must(nil)
-	if e := g.set.Get(spec.Pools, "web"); e == nil || !e.Retired {
-		t.Error("want the pool to be retired")
+	if names := g.retired(spec.Pools); !slices.Equal(names, []string{"web"}) {
+		t.Errorf("want the pool to be retired, got %v", names)
 	}
 }
 
 func TestDataSources(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
 	r := start(t, g, nil)
 	for _, k := range spec.Kinds() {
 		v, ds := r.read("gatewayd_"+k.Name, object{"name": "there"})
@@ -288,18 +282,26 @@ func TestDataSources(t *testing.T) {
 		_, ds = r.read("gatewayd_"+k.Name, object{"name": "none"})
 		want(t, ds, `error on AttributeName("name"): Unable to read `+k.Name+` "none"`, "has no "+k.Name+" of that name")
 	}
+}
+
+func TestViews(t *testing.T) {
+	g := furnished(t)
+	port := 1
+	g.write(&spec.Pool{Name: "there", Targets: map[string]spec.PoolTarget{"a": {Address: "127.0.0.1", Port: &port, Weight: 1}}}, "there")
+	g.drop(spec.Pools, "there") // The rule holds it.
+	r := start(t, g, nil)
 	v, ds := r.read("gatewayd_health", object{})
 	if ds != "" {
 		t.Fatal(ds)
 	}
-	if reason := at[string](t, v, `pools["web"].settings["plain"].targets["a"].reason`); reason != "connection refused" {
-		t.Errorf("want the reason, got %q", reason)
+	if address := at[string](t, v, `pools["there"].settings["there"].targets["a"].address`); address != "127.0.0.1" {
+		t.Errorf("want the target's address, got %q", address)
 	}
 	v, ds = r.read("gatewayd_status", object{})
 	if ds != "" {
 		t.Fatal(ds)
 	}
-	if got := at[string](t, v, "version") + " " + at[string](t, v, "retired[0].holders[0].name"); got != version+" r" {
-		t.Errorf("want version and holder, got %q", got)
+	if got := at[string](t, v, "version") + " " + at[string](t, v, "retired[0].name") + " " + at[string](t, v, "retired[0].holders[0].name"); got != version+" there there" {
+		t.Errorf("want version, retired pool and holder, got %q", got)
 	}
 }

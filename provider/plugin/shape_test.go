@@ -14,8 +14,7 @@ import (
 // TestEveryShapeRoundTrips: every field of every kind, in every shape, goes through plan, apply, read, import and
 // generated configuration, is on the gateway as it was written, and plans empty afterwards.
 func TestEveryShapeRoundTrips(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
 	r := start(t, g, nil)
 	for _, k := range spec.Kinds() {
 		all := variants(t, k)
@@ -100,8 +99,7 @@ func plain(t *testing.T, v tftypes.Value) any {
 // TestUnknownValuesStayUnknown: a value that is not known at plan, at any place, is planned as unknown beside all others
 // as they will be, and is applied once it is known.
 func TestUnknownValuesStayUnknown(t *testing.T) {
-	g := newGateway(t)
-	g.furnish(t)
+	g := furnished(t)
 	for _, k := range spec.Kinds() {
 		config := settled(t, k, full(k.Fields(), 2))
 		for _, place := range places(config) {

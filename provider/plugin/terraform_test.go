@@ -49,7 +49,7 @@ func start(t *testing.T, g *gateway, config object) *run {
 		t.Fatalf("schema: %v %s", err, diagnostics(r.schemas.Diagnostics))
 	}
 	if config == nil {
-		config = object{"endpoints": list{g.URL}, "token": token}
+		config = object{"endpoints": list{g.URL}, "token": g.real.Token}
 	}
 	if ds := r.configure(config); ds != "" {
 		t.Fatal(ds)

@@ -1,0 +1,86 @@
+package plugin_test
+
+import (
+	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// These are the orders in which Terraform applies what refers to each other, none of which may fail.
+
+// TestASwappedPool: Terraform destroys the old pool, creates the new one and updates the rule, in this order.
+func TestASwappedPool(t *testing.T) {
+	g := furnished(t)
+	r := start(t, g, nil)
+	old, rule := r.instance(spec.Pools), r.instance(spec.Rules)
+	old.must(pool("old", 80))
+	config := object{"name": "r", "priority": 1, "listener": "there", "setting": "there", "pool": "old"}
+	rule.must(config)
+
+	r = start(t, g, nil)
+	old, rule = old.in(r), rule.in(r)
+	fresh := r.instance(spec.Pools)
+	destroy, create := old.plan(nil), fresh.plan(pool("new", 80))
+	config["pool"] = "new"
+	update := rule.plan(config)
+	if ds := destroy.diagnostics + create.diagnostics + update.diagnostics; ds != "" {
+		t.Fatal(ds)
+	}
+	if ds := old.apply(destroy) + fresh.apply(create); ds != "" {
+		t.Fatal(ds)
+	}
+	// Between the two the rule keeps the name of the retired pool, and says so to whoever reads it.
+	held := *rule
+	want(t, held.refresh(), `warning on AttributeName("pool"): Mind rule "r": pool `, `"old"`)
+	if ds := rule.apply(update); ds != "" {
+		t.Fatal(ds)
+	}
+	if names := g.retired(spec.Pools); names != nil {
+		t.Errorf("want the old pool gone with its last user, got %v", names)
+	}
+	fresh.wantEmpty(pool("new", 80))
+	rule.wantEmpty(config)
+}
+
+// TestAReplacementRevives: -replace destroys a pool in use and creates it again; it is the same one.
+func TestAReplacementRevives(t *testing.T) {
+	g := furnished(t)
+	r := start(t, g, nil)
+	i, rule := r.instance(spec.Pools), r.instance(spec.Rules)
+	i.must(pool("web", 80))
+	config := object{"name": "r", "priority": 1, "listener": "there", "setting": "there", "pool": "web"}
+	rule.must(config)
+	_, before := g.entry(spec.Pools, "web")
+	i.must(nil)
+	i.must(pool("web", 81))
+	if _, after := g.entry(spec.Pools, "web"); after.ID != before.ID {
+		t.Errorf("want the pool of before, %s, got %s", before.ID, after.ID)
+	}
+	i.wantEmpty(pool("web", 81))
+	rule.wantEmpty(config)
+}
+
+// TestSwappedPriorities: for a moment both rules have one priority.
+func TestSwappedPriorities(t *testing.T) {
+	g := furnished(t)
+	r := start(t, g, nil)
+	config := func(name string, priority int) object {
+		return object{"name": name, "priority": priority, "listener": "there", "setting": "there", "pool": "there"}
+	}
+	a, b := r.instance(spec.Rules), r.instance(spec.Rules)
+	a.must(config("a", 1))
+	b.must(config("b", 2))
+	r = start(t, g, nil)
+	a, b = a.in(r), b.in(r)
+	for _, step := range []struct {
+		rule *instance
+		plan *plan
+	}{{a, a.plan(config("a", 2))}, {b, b.plan(config("b", 1))}} {
+		// That they tie meanwhile is a warning.
+		if ds := step.rule.apply(step.plan); step.plan.failed || len(ds) > 0 && ds[:len("warning")] != "warning" {
+			t.Fatal(step.plan.diagnostics, ds)
+		}
+	}
+	a.wantEmpty(config("a", 2))
+	b.wantEmpty(config("b", 1))
+}
