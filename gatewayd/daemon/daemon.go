@@ -78,9 +78,11 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	if d.listeners, err = admin.Listen(cfg.Admin, cfg.AdminSocket); err != nil {
 		return err
 	}
-	if d.store, err = bolt.Open(filepath.Join(cfg.DataDir, "gatewayd.db")); err != nil {
+	file, err := bolt.Open(filepath.Join(cfg.DataDir, "gatewayd.db"))
+	if err != nil {
 		return err
 	}
+	d.store = file
 	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, Log: d.log}); err != nil {
 		return err
 	}
