@@ -2,14 +2,18 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,84 +95,99 @@ func withBody(text string) func(*spec.Probe) {
 
 func short(p *spec.Probe) { p.Timeout = "100ms" }
 
-func TestVerdicts(t *testing.T) {
-	status := func(code int, body string) func(*testing.T) netip.AddrPort {
-		return func(t *testing.T) netip.AddrPort {
-			return serve(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(code)
-				_, _ = io.WriteString(w, body)
-			})
-		}
+// A start begins a server and says where it is.
+type start func(*testing.T) netip.AddrPort
+
+// status answers with a status and a body.
+func status(code int, body string) start {
+	return func(t *testing.T) netip.AddrPort {
+		return serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		})
 	}
-	raw := func(answer string) func(*testing.T) netip.AddrPort {
-		return func(t *testing.T) netip.AddrPort {
-			return speak(t, func(c net.Conn) {
-				readHead(c)
-				_, _ = io.WriteString(c, answer)
-			})
-		}
+}
+
+// raw answers with bytes and closes.
+func raw(answer string) start {
+	return func(t *testing.T) netip.AddrPort {
+		return speak(t, func(c net.Conn) {
+			readHead(c)
+			_, _ = io.WriteString(c, answer)
+		})
 	}
-	both := func(a, b func(*spec.Probe)) func(*spec.Probe) {
-		return func(p *spec.Probe) { a(p); b(p) }
-	}
-	drip := func(head string) func(*testing.T) netip.AddrPort {
-		return func(t *testing.T) netip.AddrPort {
-			return speak(t, func(c net.Conn) {
-				readHead(c)
-				if _, err := io.WriteString(c, head); err != nil {
+}
+
+// drip answers with bytes and then, byte by byte, with more without end.
+func drip(beginning string) start {
+	return func(t *testing.T) netip.AddrPort {
+		return speak(t, func(c net.Conn) {
+			readHead(c)
+			for b := beginning; ; b = "x" {
+				if _, err := io.WriteString(c, b); err != nil {
 					return
 				}
-				for {
-					if _, err := io.WriteString(c, "x"); err != nil {
-						return
-					}
-					time.Sleep(time.Millisecond)
-				}
-			})
-		}
+				time.Sleep(time.Millisecond)
+			}
+		})
 	}
-	tests := []struct {
-		name   string
-		target func(*testing.T) netip.AddrPort
-		change func(*spec.Probe)
-		want   string // the reason; empty means healthy
-	}{
-		{"ok", status(200, "fine"), nil, ""},
-		{"redirect", status(302, ""), nil, ""},
-		{"server error", status(500, "oops"), nil, "the answer has status 500, expected 200-399"},
-		{"other statuses", status(200, ""), func(p *spec.Probe) { p.Match.Statuses = []string{"204", "300-302"} },
-			"the answer has status 200, expected 204, 300-302"},
-		{"status in the second range", status(302, ""), func(p *spec.Probe) { p.Match.Statuses = []string{"204", "300-302"} }, ""},
-		{"body", status(200, "all is fine here"), withBody("fine"), ""},
-		{"wrong body", status(200, "broken"), withBody("fine"), "the body of the answer does not contain the expected text"},
-		{"no body", status(204, ""), withBody("fine"), "the body of the answer does not contain the expected text"},
-		{"body behind a wrong status", status(503, "fine"), withBody("fine"), "the answer has status 503, expected 200-399"},
-		{"text at the end of what is read", status(200, strings.Repeat("x", maxBody-4)+"fine"), withBody("fine"), ""},
-		{"text just behind what is read", status(200, strings.Repeat("x", maxBody-3)+"fine"), withBody("fine"),
-			"the first 64 KiB of the answer's body do not contain the expected text"},
-		{"huge body", status(200, strings.Repeat("x", 1<<22)), nil, ""},
-		{"refused", refusing, nil, "the connection was refused"},
-		{"hang", func(t *testing.T) netip.AddrPort { return speak(t, hang) }, short, "no answer within 100ms"},
-		{"reset", func(t *testing.T) netip.AddrPort {
-			return speak(t, func(c net.Conn) {
-				readHead(c)
-				_ = c.(*net.TCPConn).SetLinger(0)
-			})
-		}, nil, "the target reset the connection"},
-		{"closed", raw(""), nil, "the target closed the connection without an answer"},
-		{"garbage", raw("SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n"), nil, "the answer is not valid HTTP"},
-		{"garbage header", raw("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"), nil, "the answer is not valid HTTP"},
-		{"half a head", raw("HTTP/1.1 200 OK\r\nServer: x"), nil, "the answer is not valid HTTP"},
-		{"endless head", raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20)), nil, "the head of the answer is larger than 64 KiB"},
-		{"body cut short", raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"), withBody("fine"),
-			"the body of the answer ends too early or is not valid HTTP"},
-		{"body cut short behind the text", raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfine"), withBody("fine"), ""},
-		{"slow drip of a head", drip("HTTP/1.1 200 OK\r\nX: "), short, "no whole answer within 100ms"},
-		{"slow drip of a body", drip("HTTP/1.1 200 OK\r\n\r\n"), both(short, withBody("fine")),
-			"no whole answer within 100ms: the body has not ended and does not contain the expected text so far"},
-		{"slow drip behind the text", drip("HTTP/1.1 200 OK\r\n\r\nfine"), withBody("fine"), ""},
+}
+
+func hanging(t *testing.T) netip.AddrPort { return speak(t, hang) }
+
+func resetting(t *testing.T) netip.AddrPort {
+	return speak(t, func(c net.Conn) {
+		readHead(c)
+		_ = c.(*net.TCPConn).SetLinger(0)
+	})
+}
+
+func shortWithBody(text string) func(*spec.Probe) {
+	return func(p *spec.Probe) {
+		short(p)
+		withBody(text)(p)
 	}
-	for _, tt := range tests {
+}
+
+var verdicts = []struct {
+	name   string
+	target start
+	change func(*spec.Probe)
+	want   string // the reason; empty means healthy
+}{
+	{"ok", status(200, "fine"), nil, ""},
+	{"redirect", status(302, ""), nil, ""},
+	{"server error", status(500, "oops"), nil, "the answer has status 500, expected 200-399"},
+	{"other statuses", status(200, ""), func(p *spec.Probe) { p.Match.Statuses = []string{"204", "300-302"} },
+		"the answer has status 200, expected 204, 300-302"},
+	{"status in the second range", status(302, ""), func(p *spec.Probe) { p.Match.Statuses = []string{"204", "300-302"} }, ""},
+	{"body", status(200, "all is fine here"), withBody("fine"), ""},
+	{"wrong body", status(200, "broken"), withBody("fine"), "the body of the answer does not contain the expected text"},
+	{"no body", status(204, ""), withBody("fine"), "the body of the answer does not contain the expected text"},
+	{"body behind a wrong status", status(503, "fine"), withBody("fine"), "the answer has status 503, expected 200-399"},
+	{"text at the end of what is read", status(200, strings.Repeat("x", maxBody-4)+"fine"), withBody("fine"), ""},
+	{"text just behind what is read", status(200, strings.Repeat("x", maxBody-3)+"fine"), withBody("fine"),
+		"the first 64 KiB of the answer's body do not contain the expected text"},
+	{"huge body", status(200, strings.Repeat("x", 1<<22)), nil, ""},
+	{"refused", refusing, nil, "the connection was refused"},
+	{"hang", hanging, short, "no answer within 100ms"},
+	{"reset", resetting, nil, "the target reset the connection"},
+	{"closed", raw(""), nil, "the target closed the connection without an answer"},
+	{"garbage", raw("SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n"), nil, "the answer is not valid HTTP"},
+	{"garbage header", raw("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"), nil, "the answer is not valid HTTP"},
+	{"half a head", raw("HTTP/1.1 200 OK\r\nServer: x"), nil, "the answer is not valid HTTP"},
+	{"endless head", raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20)), nil, "the head of the answer is larger than 64 KiB"},
+	{"body cut short", raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"), withBody("fine"),
+		"the body of the answer ends too early or is not valid HTTP"},
+	{"body cut short behind the text", raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfine"), withBody("fine"), ""},
+	{"slow drip of a head", drip("HTTP/1.1 200 OK\r\nX: "), short, "no whole answer within 100ms"},
+	{"slow drip of a body", drip("HTTP/1.1 200 OK\r\n\r\n"), shortWithBody("fine"),
+		"no whole answer within 100ms: the body has not ended and does not contain the expected text so far"},
+	{"slow drip behind the text", drip("HTTP/1.1 200 OK\r\n\r\nfine"), withBody("fine"), ""},
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, tt := range verdicts {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			target := Target{Addr: tt.target(t), Probe: newProbe(tt.change)}
@@ -289,5 +308,61 @@ func TestProxiesAreNotUsed(t *testing.T) {
 	}
 	if transport.Proxy != nil {
 		t.Error("probes would use a proxy")
+	}
+}
+
+func TestWordsOfFailures(t *testing.T) {
+	dialling := func(err error) error { return &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", err)} }
+	tests := []struct {
+		err    error
+		dialed bool
+		want   outcome
+	}{
+		{dialling(syscall.EHOSTUNREACH), false, outcome{reason: "the target cannot be reached: no route to it"}},
+		{dialling(syscall.ENETUNREACH), false, outcome{reason: "the target cannot be reached: no route to it"}},
+		{dialling(syscall.EMFILE), false, outcome{reason: "the gateway has no file descriptor left for the probe", ours: true}},
+		{dialling(syscall.EACCES), false, outcome{reason: "connecting failed: permission denied"}},
+		{errors.New("no address"), false, outcome{reason: "connecting failed: the address cannot be used"}},
+		{syscall.EPIPE, true, outcome{reason: "the target reset the connection"}},
+	}
+	for _, tt := range tests {
+		a := &attempt{ctx: t.Context()}
+		a.dialled.Store(tt.dialed)
+		if got := a.failure(newProbe(nil), tt.err); got != tt.want {
+			t.Errorf("%v gives %+v, want %+v", tt.err, got, tt.want)
+		}
+	}
+}
+
+// TestProbesLeaveNothing counts goroutines and descriptors after probes of every kind of end.
+func TestProbesLeaveNothing(t *testing.T) {
+	silent := speak(t, hang)
+	cut := speak(t, readHead)
+	fine := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 2*maxBody)) })
+	refused := refusing(t)
+	probe := newProbe(func(p *spec.Probe) { p.Timeout = "20ms" })
+	count := func() (goroutines, descriptors int) {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			return runtime.NumGoroutine(), 0
+		}
+		return runtime.NumGoroutine(), len(list)
+	}
+	goroutines, descriptors := count()
+	for range 50 {
+		for _, addr := range []netip.AddrPort{silent, cut, fine, refused} {
+			ctx, cancel := context.WithTimeout(t.Context(), probe.Timeout.Value())
+			ask(ctx, &Target{Addr: addr, Probe: probe})
+			cancel()
+		}
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		g, d := count()
+		if g <= goroutines && d <= descriptors {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("200 probes left %d goroutines and %d descriptors", g-goroutines, d-descriptors)
+		}
 	}
 }

@@ -346,3 +346,10 @@ func TestWideRulesStaySmall(t *testing.T) {
 		t.Errorf("hosts that the same rules name have %d indexes, want 1", len(cells))
 	}
 }
+
+func TestEmptySet(t *testing.T) {
+	table, warnings := Compile(nil, groups{})
+	if len(warnings) > 0 || len(table.Addresses()) > 0 || len(table.Routes()) > 0 || table.Revision() != 0 || table.Address("", 80) != nil {
+		t.Errorf("the table of an empty gateway is %+v with the warnings %v", table, warnings)
+	}
+}

@@ -11,8 +11,11 @@ import "bytes"
 // The result uses the memory of dst, from its start, where that is enough.
 func NormalPath(dst, raw []byte) (normal []byte, ok bool) {
 	normal, dots, ok := decode(dst[:0], raw)
-	if !ok || !dots {
-		return normal, ok
+	if !ok {
+		return nil, false
+	}
+	if !dots {
+		return normal, true
 	}
 	// Decoding never writes further than it has read, so it can work in place.
 	resolved := resolve(dst[:0], raw)
