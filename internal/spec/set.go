@@ -2,6 +2,7 @@ package spec
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"reflect"
 	"slices"
@@ -21,16 +22,17 @@ type Entry struct {
 	Retired bool
 	Object  Object
 
+	name string
 	refs []Ref
 }
 
 // NewEntry makes an entry of an object that nobody changes any more.
 func NewEntry(id string, revision uint64, o Object) *Entry {
-	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, refs: Refs(o)}
+	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, name: o.Key(), refs: Refs(o)}
 }
 
 // Name is the object's name.
-func (e *Entry) Name() string { return e.Object.Key() }
+func (e *Entry) Name() string { return e.name }
 
 // Refs lists the objects that the entry's object names. The caller must not change it.
 func (e *Entry) Refs() []Ref { return e.refs }
@@ -54,7 +56,7 @@ func (e *Entry) Follow(kind *Kind, from, to string) *Entry {
 // The nil Set is empty.
 type Set struct {
 	revision uint64
-	byKind   map[*Kind]map[string]*Entry
+	entries  map[*Kind][]*Entry                // by name; a slice is never changed once a Set holds it
 	holders  map[Ref]map[*Kind]map[string]bool // by Ref without Path: the entries that name it
 }
 
@@ -71,7 +73,15 @@ func (s *Set) Get(kind *Kind, name string) *Entry {
 	if s == nil {
 		return nil
 	}
-	return s.byKind[kind][name]
+	if i, found := search(s.entries[kind], name); found {
+		return s.entries[kind][i]
+	}
+	return nil
+}
+
+// search is where an entry of that name stands, or would.
+func search(entries []*Entry, name string) (int, bool) {
+	return slices.BinarySearchFunc(entries, name, func(e *Entry, name string) int { return cmp.Compare(e.name, name) })
 }
 
 // Live finds an object by name; nil if there is none or it is retired.
@@ -87,7 +97,7 @@ func (s *Set) ByID(kind *Kind, id string) *Entry {
 	if s == nil {
 		return nil
 	}
-	for _, e := range s.byKind[kind] {
+	for _, e := range s.entries[kind] {
 		if e.ID == id {
 			return e
 		}
@@ -100,17 +110,37 @@ func (s *Set) Len(kind *Kind) int {
 	if s == nil {
 		return 0
 	}
-	return len(s.byKind[kind])
+	return len(s.entries[kind])
 }
 
-// All lists the objects of a kind by name, retired ones included.
+// All lists the objects of a kind by name, retired ones included. The caller must not change the list.
 func (s *Set) All(kind *Kind) []*Entry {
 	if s == nil {
 		return nil
 	}
-	entries := slices.Collect(maps.Values(s.byKind[kind]))
-	slices.SortFunc(entries, func(a, b *Entry) int { return cmp.Compare(a.Name(), b.Name()) })
-	return entries
+	return s.entries[kind]
+}
+
+// Differences are the objects of a kind in which s differs from before: each name's entry there and here, nil where
+// there is none. It costs a comparison of pointers for each object that did not change.
+func (s *Set) Differences(before *Set, kind *Kind) iter.Seq2[*Entry, *Entry] {
+	return func(yield func(was, is *Entry) bool) {
+		a, b := before.All(kind), s.All(kind)
+		for len(a) > 0 || len(b) > 0 {
+			var was, is *Entry
+			switch {
+			case len(b) == 0 || len(a) > 0 && a[0].name < b[0].name:
+				was, a = a[0], a[1:]
+			case len(a) == 0 || b[0].name < a[0].name:
+				is, b = b[0], b[1:]
+			default:
+				was, is, a, b = a[0], b[0], a[1:], b[1:]
+			}
+			if was != is && !yield(was, is) {
+				return
+			}
+		}
+	}
 }
 
 // Holders lists the objects that name the given one, by kind and name.
@@ -123,7 +153,7 @@ func (s *Set) Holders(kind *Kind, name string) []*Entry {
 		held := s.holders[Ref{Kind: kind, Name: name}][k]
 		names := slices.Sorted(maps.Keys(held))
 		for _, n := range names {
-			entries = append(entries, s.byKind[k][n])
+			entries = append(entries, s.Get(k, n))
 		}
 	}
 	return entries
@@ -140,32 +170,53 @@ func (s *Set) Draft(revision uint64) *Draft {
 	d := &Draft{copied: map[any]bool{}}
 	d.revision = revision
 	if s != nil {
-		d.byKind, d.holders = maps.Clone(s.byKind), maps.Clone(s.holders)
+		d.entries, d.holders = maps.Clone(s.entries), maps.Clone(s.holders)
 	}
-	if d.byKind == nil {
-		d.byKind, d.holders = map[*Kind]map[string]*Entry{}, map[Ref]map[*Kind]map[string]bool{}
+	if d.entries == nil {
+		d.entries, d.holders = map[*Kind][]*Entry{}, map[Ref]map[*Kind]map[string]bool{}
 	}
 	return d
 }
 
 // Put stores an entry under its name, in place of one of that name.
 func (d *Draft) Put(e *Entry) {
-	d.Remove(e.Kind, e.Name())
-	d.own(e.Kind)[e.Name()] = e
-	for _, r := range e.refs {
-		d.ownHolders(Ref{Kind: r.Kind, Name: r.Name}, e.Kind)[e.Name()] = true
+	own := d.own(e.Kind)
+	i, found := search(own, e.name)
+	if !found {
+		d.entries[e.Kind] = slices.Insert(own, i, e)
+		d.hold(e)
+		return
 	}
+	old := own[i]
+	own[i] = e
+	// One setting may be named by every rule, and copying its holders would be most of a write's cost.
+	if slices.Equal(old.refs, e.refs) {
+		return
+	}
+	d.release(old)
+	d.hold(e)
 }
 
 // Remove drops the object of that name, if there is one.
 func (d *Draft) Remove(kind *Kind, name string) {
-	e := d.byKind[kind][name]
-	if e == nil {
+	i, found := search(d.entries[kind], name)
+	if !found {
 		return
 	}
-	delete(d.own(kind), name)
+	e := d.entries[kind][i]
+	d.entries[kind] = slices.Delete(d.own(kind), i, i+1)
+	d.release(e)
+}
+
+func (d *Draft) hold(e *Entry) {
 	for _, r := range e.refs {
-		d.letGo(Ref{Kind: r.Kind, Name: r.Name}, kind, name)
+		d.ownHolders(Ref{Kind: r.Kind, Name: r.Name}, e.Kind)[e.name] = true
+	}
+}
+
+func (d *Draft) release(e *Entry) {
+	for _, r := range e.refs {
+		d.letGo(Ref{Kind: r.Kind, Name: r.Name}, e.Kind, e.name)
 	}
 }
 
@@ -191,17 +242,13 @@ func (d *Draft) Finish() *Set {
 	return &s
 }
 
-// own is the kind's map, copied once before the first change.
-func (d *Draft) own(kind *Kind) map[string]*Entry {
+// own is the kind's list, copied once before the first change.
+func (d *Draft) own(kind *Kind) []*Entry {
 	if !d.copied[kind] {
 		d.copied[kind] = true
-		m := maps.Clone(d.byKind[kind])
-		if m == nil {
-			m = map[string]*Entry{}
-		}
-		d.byKind[kind] = m
+		d.entries[kind] = append(make([]*Entry, 0, len(d.entries[kind])+1), d.entries[kind]...)
 	}
-	return d.byKind[kind]
+	return d.entries[kind]
 }
 
 type held struct {
