@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -33,7 +34,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 	meta, err := c.Create(ctx, r.kind, o, client.NewKey())
 	switch {
 	case api.IsExists(err):
-		resp.Diagnostics.AddError(summary, r.taken(ctx, c, o))
+		resp.Diagnostics.AddAttributeError(path.Root("name"), summary, r.taken(ctx, c, o))
 		return
 	case err != nil:
 		resp.Diagnostics.Append(r.gateway.Failed(r.kind, summary, err)...)
@@ -134,9 +135,9 @@ func isGone(err error) bool { return api.IsNotFound(err) }
 
 // taken explains a create that met an object of the name.
 func (r *Resource) taken(ctx context.Context, c *client.Client, o spec.Object) string {
-	there := fmt.Sprintf("A %s of this name is on the gateway already.", r.kind)
+	there := fmt.Sprintf("name is taken: a %s %q is on the gateway already.", r.kind, o.Key())
 	if standing, meta, err := c.Get(ctx, r.kind, o.Key(), ""); err == nil {
-		there = fmt.Sprintf("A %s of this name is on the gateway already, at revision %d.", r.kind, meta.Revision)
+		there = fmt.Sprintf("name is taken: a %s %q is on the gateway already, at revision %d.", r.kind, o.Key(), meta.Revision)
 		if spec.Equal(standing, o) {
 			there += " It is just as this configuration wants it."
 		}

@@ -173,7 +173,7 @@ func TestAnObjectOfTheNameIsInTheWay(t *testing.T) {
 	i := start(t, g, nil).instance(spec.Pools)
 	p := i.plan(pool("web", 80))
 	want(t, p.diagnostics, `warning on AttributeName("name"): Applying pool "web" may fail`, "name is taken", "If this plan removes or changes what is in the way, nothing is wrong.")
-	want(t, i.apply(p), `error: Unable to create pool "web"`, "at revision 1", "It is just as this configuration wants it.", "terraform import ADDRESS web", "create_before_destroy")
+	want(t, i.apply(p), `error on AttributeName("name"): Unable to create pool "web": name is taken: a pool "web" is on the gateway already, at revision 1.`, "It is just as this configuration wants it.", "terraform import ADDRESS web", "create_before_destroy")
 
 	i.must(pool("api", 80))
 	rename := i.in(start(t, g, nil))

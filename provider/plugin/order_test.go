@@ -65,7 +65,8 @@ func TestSwappedPriorities(t *testing.T) {
 	g := furnished(t)
 	r := start(t, g, nil)
 	config := func(name string, priority int) object {
-		return object{"name": name, "priority": priority, "listener": "there", "setting": "there", "pool": "there"}
+		match := object{"paths": list{"/both", "/" + name}} // Neither shadows the other.
+		return object{"name": name, "priority": priority, "listener": "there", "setting": "there", "pool": "there", "match": match}
 	}
 	a, b := r.instance(spec.Rules), r.instance(spec.Rules)
 	a.must(config("a", 1))
@@ -83,4 +84,27 @@ func TestSwappedPriorities(t *testing.T) {
 	}
 	a.wantEmpty(config("a", 2))
 	b.wantEmpty(config("b", 1))
+}
+
+// TestManyAtOnce: Terraform plans and applies as many objects at once as its -parallelism says, on one provider.
+func TestManyAtOnce(t *testing.T) {
+	g := furnished(t)
+	r := start(t, g, nil)
+	t.Run("parallel", func(t *testing.T) {
+		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				p := r.with(t).instance(spec.Pools)
+				planned := p.plan(pool(name, 80))
+				rule := r.with(t).instance(spec.Rules)
+				config := object{"name": name, "listener": "there", "setting": "there", "pool": name, "match": object{"paths": list{"/" + name}}}
+				rulePlanned := rule.plan(config)
+				if ds := planned.diagnostics + p.apply(planned) + rule.apply(rulePlanned); ds != "" {
+					t.Error(ds)
+				}
+				p.wantEmpty(pool(name, 80))
+				rule.wantEmpty(config)
+			})
+		}
+	})
 }
