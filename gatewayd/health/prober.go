@@ -190,37 +190,37 @@ func (p *Prober) start(w *watch, lane int) {
 	w.state = running
 	p.running[lane]++
 	p.work.Add(1)
-	target, turn := w.target, w.turn
-	ctx, cancel := context.WithTimeout(p.ctx, target.Probe.Timeout.Value())
+	s := sent{target: w.target, turn: w.turn, lane: lane}
+	ctx, cancel := context.WithTimeout(p.ctx, s.target.Probe.Timeout.Value())
 	w.cancel = cancel
 	go func() {
 		defer p.work.Done()
-		result := p.run(ctx, &target)
+		s.outcome = p.run(ctx, &s.target)
 		cancel()
-		now := time.Now()
-		w.report(p.log, turn, &target, result, now)
-		p.finish(w, lane, turn, result.late, now)
+		s.ended = time.Now()
+		w.report(p.log, &s)
+		p.finish(w, &s)
 	}()
 }
 
 // finish gives the slot back and arranges the next probe.
-func (p *Prober) finish(w *watch, lane int, turn uint64, late bool, now time.Time) {
+func (p *Prober) finish(w *watch, s *sent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running[lane]--
+	p.running[s.lane]--
 	w.cancel = nil
 	p.poke()
 	switch {
 	case w.state == gone || p.ctx.Err() != nil:
 		return
-	case w.turn != turn:
+	case w.turn != s.turn:
 		w.due = soon(w.target.Probe)
 	default:
 		w.lane = 0
-		if late {
+		if s.outcome.late {
 			w.lane = 1
 		}
-		w.next(now)
+		w.next(s.ended)
 	}
 	w.state = waiting
 	heap.Push(&p.due, w)

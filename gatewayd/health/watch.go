@@ -35,6 +35,15 @@ type watch struct {
 	turn   uint64 // grows with each change of the target; a result of an older one is not reported
 }
 
+// A sent is one probe: how the target was probed, and what came of it.
+type sent struct {
+	target  Target
+	turn    uint64 // of the watch when it was sent
+	lane    int
+	outcome outcome
+	ended   time.Time
+}
+
 // aim sets what is probed. A report that has begun ends before it returns, and none of the old target begins after.
 func (w *watch) aim(t Target) {
 	w.mu.Lock()
@@ -44,24 +53,25 @@ func (w *watch) aim(t Target) {
 }
 
 // report tells the backend's health what a probe saw, unless the target has changed since the probe was sent.
-func (w *watch) report(log *slog.Logger, turn uint64, t *Target, o outcome, now time.Time) {
+func (w *watch) report(log *slog.Logger, s *sent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.turn != turn {
+	if w.turn != s.turn {
 		return
 	}
-	if o.ours {
-		log.Warn("probe not sent", "backend", t.Health.Backend.String(), "reason", o.reason)
+	h, probe, reason := s.target.Health, s.target.Probe, s.outcome.reason
+	if s.outcome.ours {
+		log.Warn("probe not sent", "backend", h.Backend.String(), "reason", reason)
 		return
 	}
-	before := t.Health.Status()
-	t.Health.Report(backend.Result{
-		At: now, OK: o.reason == "", Reason: o.reason,
-		UnhealthyThreshold: t.Probe.UnhealthyThreshold, HealthyThreshold: t.Probe.HealthyThreshold,
+	before := h.Status()
+	h.Report(backend.Result{
+		At: s.ended, OK: reason == "", Reason: reason,
+		UnhealthyThreshold: probe.UnhealthyThreshold, HealthyThreshold: probe.HealthyThreshold,
 	})
-	if after := t.Health.Status(); after != before {
-		log.Info("backend changed", "backend", t.Health.Backend.String(), "pool", t.Health.Backend.Key.Pool,
-			"setting", t.Health.Setting, "status", after.String(), "reason", o.reason)
+	if after := h.Status(); after != before {
+		log.Info("backend changed", "backend", h.Backend.String(), "pool", h.Backend.Key.Pool,
+			"setting", h.Setting, "status", after.String(), "reason", reason)
 	}
 }
 

@@ -91,8 +91,14 @@ const (
 	noPriority    = 1 << 32
 )
 
-func warning(kind *spec.Kind, name, path, format string, args ...any) Warning {
-	return Warning{Kind: kind, Name: name, Problem: spec.Problem{Path: path, Message: fmt.Sprintf(format, args...)}}
+func onRule(name, path, format string, args ...any) Warning {
+	return Warning{Kind: spec.Rules, Name: name, Problem: spec.Problem{Path: path, Message: fmt.Sprintf(format, args...)}}
+}
+
+func onListener(name, path, format string, args ...any) Warning {
+	w := onRule(name, path, format, args...)
+	w.Kind = spec.Listeners
+	return w
 }
 
 func (c *compiler) warn(w Warning) { c.warnings = append(c.warnings, w) }
@@ -154,10 +160,10 @@ func (c *compiler) serve(d *draft, host string) {
 		d.address.sites.put(host, d.site)
 	case holder == d.site:
 	case host == "":
-		c.warn(warning(spec.Listeners, l.Name, "hostnames", "is empty like that of listener %q on the same address and port; "+
+		c.warn(onListener(l.Name, "hostnames", "is empty like that of listener %q on the same address and port; "+
 			"listener %q serves the hosts that no other listener names, because its name comes first", holder.listener.Name, holder.listener.Name))
 	default:
-		c.warn(warning(spec.Listeners, l.Name, "hostnames", "holds %q like that of listener %q on the same address and port; "+
+		c.warn(onListener(l.Name, "hostnames", "holds %q like that of listener %q on the same address and port; "+
 			"listener %q serves it, because its name comes first", host, holder.listener.Name, holder.listener.Name))
 	}
 }
@@ -202,7 +208,7 @@ func (c *compiler) rules() {
 		o := e.Object.(*spec.Rule)
 		d := c.table.drafts[o.Listener]
 		if d == nil {
-			c.warn(warning(spec.Rules, o.Name, "listener", "names listener %q, which does not exist; the rule takes no requests until it does", o.Listener))
+			c.warn(onRule(o.Name, "listener", "names listener %q, which does not exist; the rule takes no requests until it does", o.Listener))
 			continue
 		}
 		m := d.add(e, c.route(e, o, d.site.listener))
@@ -276,12 +282,12 @@ func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
 	r := Route{Listener: l, RuleID: e.ID, RuleName: o.Name, PoolName: o.Pool}
 	pool, setting := c.set.Get(spec.Pools, o.Pool), c.set.Get(spec.Settings, o.Setting)
 	if pool == nil {
-		c.warn(warning(spec.Rules, o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool))
+		c.warn(onRule(o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool))
 	} else {
 		r.PoolID = pool.ID
 	}
 	if setting == nil {
-		c.warn(warning(spec.Rules, o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting))
+		c.warn(onRule(o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting))
 	}
 	r.Setting = c.setting(setting)
 	if pool != nil && setting != nil {

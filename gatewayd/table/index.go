@@ -144,7 +144,7 @@ func (d *draft) warnTie(host string, t tie) {
 		d.tied = map[*Route][]*Route{}
 	}
 	d.tied[t.loser] = append(d.tied[t.loser], t.holder)
-	d.ties = append(d.ties, warning(spec.Rules, t.loser.RuleName, "match",
+	d.ties = append(d.ties, onRule(t.loser.RuleName, "match",
 		"takes %s with the same priority as rule %q; rule %q serves that, because its name comes first",
 		conditions(host, t.path), t.holder.RuleName, t.holder.RuleName))
 }

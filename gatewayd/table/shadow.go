@@ -61,7 +61,7 @@ func (s *shadow) add(r *Route) {
 func (s *shadow) warning(d *draft, m *member) []Warning {
 	name, listener := m.route.RuleName, d.site.listener.Name
 	if len(s.rules) == 0 {
-		return []Warning{warning(spec.Rules, name, "match.hostnames",
+		return []Warning{onRule(name, "match.hostnames",
 			"names no host that listener %q serves, so no request reaches the rule", listener)}
 	}
 	if len(s.foreign) == 0 && !slices.ContainsFunc(s.rules, func(r *Route) bool { return !slices.Contains(d.tied[m.route], r) }) {
@@ -74,7 +74,7 @@ func (s *shadow) warning(d *draft, m *member) []Warning {
 	if len(s.foreign) > 0 {
 		text += fmt.Sprintf(", and listener %q does not serve host %q", listener, s.foreign[0])
 	}
-	return []Warning{warning(spec.Rules, name, "match", "%s, so no request reaches the rule", text)}
+	return []Warning{onRule(name, "match", "%s, so no request reaches the rule", text)}
 }
 
 // covering is the first of the rules that take everything a pair of host and path conditions takes.
