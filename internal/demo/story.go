@@ -216,7 +216,6 @@ Everything is left running until you press Ctrl-C here. In another terminal:
   %[5]s/gatewayd health
   curl -H "Authorization: Bearer $(cat $GATEWAYD_TOKEN_FILE)" http://%[1]s/v1/config
   curl http://127.0.0.1:%[6]d/headers
-
-From the repository, a conversation: go run ./internal/demo -talk %[7]s
+  %[5]s/demo -talk %[7]s  # a conversation, line by line
 `, s.admin, s.tokenFile(), s.cliConfig(), s.workDir(), s.bin, s.port, s.url())
 }
