@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
-
-	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // index makes the cells of a listener: one a host condition, shared by host conditions that the same rules name, so that

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // maxPairs bounds how many pairs of host and path of one rule are looked at for shadows; a rule with more is taken to be
