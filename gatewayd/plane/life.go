@@ -8,22 +8,25 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// A life follows what connections hold: which listeners, rules and backends of published configurations are still
-// there, and which are gone and draining. Connections belong to objects and not to configurations, so a backend is
-// followed as long as something may be open on it, also while no rule uses its pool.
+// A life follows what connections hold: which listeners, rules and backends of published configurations are gone and
+// draining, and which came back. Connections belong to objects and not to configurations, so a backend is followed as
+// long as something may be open on it, also while no rule uses its pool.
 type life struct {
-	listeners, rules map[string]time.Time // by hidden id: when it went, zero while it is there
-	backends         map[*backend.Backend]*origin
+	listeners, rules map[string]time.Time // by hidden id, those that are gone: since when
+	backends         map[string]map[*backend.Backend]*origin
 }
 
-// An origin is where a backend came from.
+// An origin is where a backend came from. life holds them by the pool's hidden id.
 type origin struct {
 	settings map[string]bool // hidden ids of the settings under which it was used
 	here     bool            // false while draining
 }
 
 func newLife() *life {
-	return &life{listeners: map[string]time.Time{}, rules: map[string]time.Time{}, backends: map[*backend.Backend]*origin{}}
+	return &life{
+		listeners: map[string]time.Time{}, rules: map[string]time.Time{},
+		backends: map[string]map[*backend.Backend]*origin{},
+	}
 }
 
 // A passage is what one publication did to living things.
@@ -33,31 +36,81 @@ type passage struct {
 	goneBackends, backBackends   []*backend.Backend
 }
 
-// pass moves on to a published configuration.
-func (l *life) pass(set *spec.Set, in *uses) passage {
+// empty says that nothing went or came back.
+func (p *passage) empty() bool {
+	return len(p.goneListeners)+len(p.backListeners)+len(p.goneRules)+len(p.backRules)+len(p.goneBackends)+len(p.backBackends) == 0
+}
+
+// A step is from one published configuration to the next.
+type step struct {
+	was, is         *spec.Set
+	wasUses, isUses *uses
+}
+
+// pass moves on by a step. It costs little where little changed.
+func (l *life) pass(s step) passage {
 	var p passage
-	p.goneListeners, p.backListeners = passIDs(l.listeners, set.All(spec.Listeners))
-	p.goneRules, p.backRules = passIDs(l.rules, set.All(spec.Rules))
-	for _, u := range in.pairs {
-		for _, m := range u.members {
-			o := l.backends[m.health.Backend]
-			if o == nil {
-				o = &origin{settings: map[string]bool{}, here: true}
-				l.backends[m.health.Backend] = o
-			}
-			o.settings[u.setting.ID] = true
+	p.goneListeners, p.backListeners = passIDs(l.listeners, s, spec.Listeners)
+	p.goneRules, p.backRules = passIDs(l.rules, s, spec.Rules)
+	for at, u := range s.isUses.pairs {
+		if s.wasUses.pairs[at] != u {
+			l.follow(u)
 		}
 	}
-	pools := map[string]*spec.Entry{}
-	for _, e := range set.All(spec.Pools) {
-		pools[e.ID] = e
+	for id, pool := range l.changedPools(s) {
+		l.passPool(&p, s.is, id, pool)
 	}
-	settings := map[string]*spec.Entry{}
-	for _, e := range set.All(spec.Settings) {
-		settings[e.ID] = e
+	return p
+}
+
+// follow notes the backends of a use.
+func (l *life) follow(u *use) {
+	followed := l.backends[u.pool.ID]
+	if followed == nil {
+		followed = map[*backend.Backend]*origin{}
+		l.backends[u.pool.ID] = followed
 	}
-	for b, o := range l.backends {
-		here := o.stands(b, pools[b.Key.Pool], settings)
+	for _, m := range u.members {
+		o := followed[m.health.Backend]
+		if o == nil {
+			o = &origin{settings: map[string]bool{}, here: true}
+			followed[m.health.Backend] = o
+		}
+		o.settings[u.setting.ID] = true
+	}
+}
+
+// changedPools are the pools, by hidden id, of which a backend may have gone or come back; nil for one that is gone.
+func (l *life) changedPools(s step) map[string]*spec.Entry {
+	changed := map[string]*spec.Entry{}
+	for was, is := range s.is.Differences(s.was, spec.Pools) {
+		if was != nil && changed[was.ID] == nil {
+			changed[was.ID] = nil // Unless it is found under its new name.
+		}
+		if is != nil {
+			changed[is.ID] = is
+		}
+	}
+	for was, is := range s.is.Differences(s.was, spec.Settings) {
+		if was != nil && is != nil && port(was) == port(is) {
+			continue
+		}
+		// Targets without a port of their own may have moved, in any pool.
+		for _, e := range s.is.All(spec.Pools) {
+			changed[e.ID] = e
+		}
+		break
+	}
+	return changed
+}
+
+func port(setting *spec.Entry) int { return setting.Object.(*spec.Setting).EffectivePort() }
+
+// passPool finds out which backends of a pool are gone and back.
+func (l *life) passPool(p *passage, set *spec.Set, id string, pool *spec.Entry) {
+	targets := targetsOf(pool)
+	for b, o := range l.backends[id] {
+		here := o.stands(b, targets, set)
 		switch {
 		case here && !o.here:
 			p.backBackends = append(p.backBackends, b)
@@ -66,58 +119,81 @@ func (l *life) pass(set *spec.Set, in *uses) passage {
 		}
 		o.here = here
 		if !here && b.Open.Load() == 0 {
-			delete(l.backends, b)
+			delete(l.backends[id], b)
 		}
 	}
-	return p
+	if len(l.backends[id]) == 0 {
+		delete(l.backends, id)
+	}
 }
 
 // forgetAfter is how long what went is remembered, in case it comes back: longer than any drain.
 const forgetAfter = 2 * time.Hour
 
-// passIDs moves a map of ids on to the entries that are there now.
-func passIDs(known map[string]time.Time, entries []*spec.Entry) (gone, back []string) {
-	now := make(map[string]bool, len(entries))
-	for _, e := range entries {
-		now[e.ID] = true
-		if went := known[e.ID]; !went.IsZero() {
-			back = append(back, e.ID)
+// passIDs keeps the ids of a kind's objects that are gone, and says which went and which are back.
+func passIDs(away map[string]time.Time, s step, kind *spec.Kind) (gone, back []string) {
+	went, came := map[string]bool{}, map[string]bool{}
+	for was, is := range s.is.Differences(s.was, kind) {
+		if was != nil {
+			went[was.ID] = true
 		}
-		known[e.ID] = time.Time{}
+		if is != nil {
+			came[is.ID] = true
+		}
 	}
-	for id, went := range known {
-		switch {
-		case now[id]:
-		case went.IsZero():
+	for id := range came {
+		if _, known := away[id]; known {
+			back = append(back, id)
+			delete(away, id)
+		}
+	}
+	for id, since := range away {
+		if time.Since(since) > forgetAfter {
+			delete(away, id)
+		}
+	}
+	for id := range went {
+		if !came[id] { // Else it was changed or renamed.
 			gone = append(gone, id)
-			known[id] = time.Now()
-		case time.Since(went) > forgetAfter:
-			delete(known, id)
+			away[id] = time.Now()
 		}
 	}
 	return gone, back
 }
 
-// stands says whether a backend's target is still in its pool, under a setting that still means its port.
-func (o *origin) stands(b *backend.Backend, pool *spec.Entry, settings map[string]*spec.Entry) bool {
+// targetsOf are the ports of a pool's targets by address; 0 is a target that leaves it to the setting. A nil entry has
+// none.
+func targetsOf(pool *spec.Entry) map[netip.Addr][]int {
 	if pool == nil {
-		return false
+		return nil
 	}
+	targets := map[netip.Addr][]int{}
 	for _, t := range pool.Object.(*spec.Pool).Targets {
 		address, err := netip.ParseAddr(t.Address)
-		if err != nil || address.Unmap() != b.Key.Addr.Addr() {
+		if err != nil {
 			continue
 		}
+		p := 0
 		if t.Port != nil {
-			if *t.Port == int(b.Key.Addr.Port()) {
-				return true
-			}
+			p = *t.Port
+		}
+		targets[address.Unmap()] = append(targets[address.Unmap()], p)
+	}
+	return targets
+}
+
+// stands says whether a backend's target is still in its pool, under a setting that still means its port.
+func (o *origin) stands(b *backend.Backend, targets map[netip.Addr][]int, set *spec.Set) bool {
+	for _, p := range targets[b.Key.Addr.Addr()] {
+		if p == int(b.Key.Addr.Port()) {
+			return true
+		}
+		if p != 0 {
 			continue
 		}
 		for id := range o.settings {
 			// A setting that is gone is no reason to end anything: only listener, rule, pool and target are.
-			e := settings[id]
-			if e == nil || e.Object.(*spec.Setting).EffectivePort() == int(b.Key.Addr.Port()) {
+			if e := set.ByID(spec.Settings, id); e == nil || port(e) == int(b.Key.Addr.Port()) {
 				return true
 			}
 		}

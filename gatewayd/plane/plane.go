@@ -97,6 +97,9 @@ func (p *Plane) drain(before *spec.Set, x passage) {
 			listeners[id] = e.Object.(*spec.Listener).DrainTimeout.Value()
 		}
 	}
+	if x.empty() {
+		return
+	}
 	p.each(func(i int) {
 		w := p.workers[i]
 		own := tunnel.Drain{Timeout: -1}

@@ -27,7 +27,7 @@ type prepared struct {
 // Prepare implements control.Plane.
 func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []control.ObjectProblem) {
 	x := &prepared{plane: p, set: next, uses: &uses{plane: p, pairs: map[pair]*use{}}, bound: map[table.Place]*listen.Group{}}
-	compiled, warnings := table.Compile(next, x.uses)
+	compiled, warnings := p.table.Load().Next(next, x.uses)
 	x.table = compiled
 	conditions := conditionsOf(warnings)
 	var problems []control.ObjectProblem
@@ -104,19 +104,24 @@ func (x *prepared) Publish() {
 	p := x.plane
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var named []*backend.Health
-	var targets []health.Target
-	for _, u := range x.uses.sorted() {
-		members := u.groupMembers()
-		if p.serving.pairs[u.pair()] != u {
-			u.group.SetMembers(members)
+	s := step{was: p.set, is: x.set, wasUses: p.serving, isUses: x.uses}
+	for at, u := range x.uses.pairs {
+		if s.wasUses.pairs[at] != u {
+			u.group.SetMembers(u.groupMembers())
 		}
-		for _, m := range members {
-			named = append(named, m.Health)
-		}
-		targets = append(targets, u.targets(x.set)...)
 	}
 	p.table.Store(x.table)
+	x.moveSockets()
+	p.set, p.serving = x.set, x.uses
+	p.drain(s.was, p.life.pass(s))
+	if s.changesTargets() {
+		p.target()
+	}
+}
+
+// moveSockets begins to accept on new addresses and stops on those that have no listener any more.
+func (x *prepared) moveSockets() {
+	p := x.plane
 	for at, g := range x.bound {
 		p.groups[at] = g
 		g.Start()
@@ -128,9 +133,34 @@ func (x *prepared) Publish() {
 			p.places.Delete(g)
 		}
 	}
-	before := p.set
-	p.set, p.serving = x.set, x.uses
-	p.drain(before, p.life.pass(x.set, x.uses))
+}
+
+// changesTargets says whether other backends are named, or probed otherwise.
+func (s step) changesTargets() bool {
+	if len(s.wasUses.pairs) != len(s.isUses.pairs) {
+		return true
+	}
+	for at, u := range s.isUses.pairs {
+		if s.wasUses.pairs[at] != u {
+			return true
+		}
+	}
+	for range s.is.Differences(s.was, spec.Probes) {
+		return true
+	}
+	return false
+}
+
+// target keeps and probes what is served.
+func (p *Plane) target() {
+	var named []*backend.Health
+	var targets []health.Target
+	for _, u := range p.serving.sorted() {
+		for _, m := range u.members {
+			named = append(named, m.health)
+		}
+		targets = append(targets, u.targets(p.set)...)
+	}
 	p.registry.Retain(named)
 	p.prober.Sync(targets)
 }
