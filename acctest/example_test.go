@@ -1,0 +1,143 @@
+package acctest
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+const examples = "../examples"
+
+// TestExamples applies every directory of examples/, wants an empty plan, imports what its import.sh imports, and
+// destroys it. A directory that it does not know how to run is an error.
+func TestExamples(t *testing.T) {
+	parallel, alone := map[string]func(*stage, string){}, map[string]func(*stage, string){
+		"provider":  (*stage).runExample,
+		"websocket": (*stage).runConversation,
+	}
+	for _, k := range spec.Kinds() {
+		parallel["resources/gatewayd_"+k.Name] = (*stage).runExample
+		parallel["data-sources/gatewayd_"+k.Name] = (*stage).runExample
+	}
+	parallel["data-sources/gatewayd_health"] = (*stage).runExample
+	parallel["data-sources/gatewayd_status"] = (*stage).runExample
+
+	found := exampleDirectories(t)
+	for _, dir := range found {
+		if parallel[dir] == nil && alone[dir] == nil {
+			t.Errorf("examples/%s is run by nobody; say in this test how to run it", dir)
+		}
+	}
+	for dir := range maps.Keys(parallel) {
+		if !slices.Contains(found, dir) {
+			t.Errorf("there is no examples/%s", dir)
+		}
+	}
+	// Those that configure the provider themselves take the gateway from the environment, which is the process's.
+	for dir, runs := range alone {
+		t.Run(dir, func(t *testing.T) {
+			g := gatewaytest.Start(t, gatewaytest.Loops(2))
+			t.Setenv("GATEWAYD_ENDPOINTS", g.Endpoint)
+			t.Setenv("GATEWAYD_TOKEN_FILE", g.TokenFile)
+			s := onStage(t, g)
+			s.ownProvider = true
+			runs(s, dir)
+		})
+	}
+	for dir, runs := range parallel {
+		t.Run(dir, func(t *testing.T) { runs(newStage(t), dir) })
+	}
+}
+
+// exampleDirectories are those that hold configuration.
+func exampleDirectories(t *testing.T) []string {
+	var dirs []string
+	err := filepath.WalkDir(examples, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		dir, err := filepath.Rel(examples, filepath.Dir(path))
+		if err == nil && !slices.Contains(dirs, filepath.ToSlash(dir)) {
+			dirs = append(dirs, filepath.ToSlash(dir))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+// example is a step that applies a directory of examples/, on a free port where it asks for one.
+func (s *stage) example(dir string, more ...func(*resource.TestStep)) resource.TestStep {
+	s.Helper()
+	work := s.TempDir()
+	files, err := filepath.Glob(filepath.Join(examples, dir, "*.tf"))
+	if err != nil || len(files) == 0 {
+		s.Fatalf("examples/%s has no configuration: %v", dir, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			s.Fatal(err)
+		}
+		if strings.Contains(string(text), `variable "port"`) && s.variables["port"] == nil {
+			s.port("port")
+		}
+		if err := os.WriteFile(filepath.Join(work, filepath.Base(file)), text, 0o600); err != nil {
+			s.Fatal(err)
+		}
+	}
+	return s.in(work, more...)
+}
+
+var importLine = regexp.MustCompile(`(?m)^terraform import (\S+) (\S+)$`)
+
+func (s *stage) runExample(dir string) {
+	s.Helper()
+	steps := []resource.TestStep{s.example(dir)}
+	if text, err := os.ReadFile(filepath.Join(examples, dir, "import.sh")); err == nil {
+		lines := importLine.FindAllStringSubmatch(string(text), -1)
+		if len(lines) == 0 {
+			s.Errorf("examples/%s/import.sh imports nothing", dir)
+		}
+		for _, line := range lines {
+			steps = append(steps, s.example(dir, func(step *resource.TestStep) {
+				step.ResourceName, step.ImportState, step.ImportStateId = line[1], true, line[2]
+				step.ImportStateVerify, step.ImportStateVerifyIdentifierAttribute = true, "name"
+			}))
+		}
+	}
+	s.run(steps...)
+}
+
+// runConversation runs the example of a WebSocket service, with servers behind it and a conversation through it.
+func (s *stage) runConversation(dir string) {
+	s.Helper()
+	targets := map[string]any{}
+	for _, key := range []string{"one", "two"} {
+		e := gatewaytest.StartEcho(s, key)
+		targets[key] = map[string]any{"address": "127.0.0.1", "port": int(e.Addr().Port())}
+	}
+	s.variables["targets"] = targets
+	step := s.example(dir)
+	port := s.variables["port"].(int)
+	after(func() {
+		for _, key := range []string{"one", "two"} {
+			talk := talkTo(s, port, key)
+			talk.alive(s, "of the example")
+			talk.end(s, "of the example")
+		}
+	})(&step)
+	s.run(step)
+}

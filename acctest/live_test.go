@@ -1,0 +1,161 @@
+package acctest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+const (
+	tunnels = 200
+	applies = 5
+	writes  = 200
+)
+
+// TestUnrelatedChangesEndNothing: 200 WebSockets and steady requests go through 200 writes of other objects and five
+// applies. No WebSocket ends, no request fails, and the health of the targets is that of before.
+func TestUnrelatedChangesEndNothing(t *testing.T) {
+	s := newStage(t)
+	port := s.port("port")
+	blue, green := s.backend("blue"), s.backend("green")
+	var requests *load
+	var talks []*talk
+	var health map[string]api.TargetHealth
+	bystander := &bystander{stage: s, port: port}
+
+	s.variables["n"] = 0
+	steps := []resource.TestStep{s.step("live", after(func() {
+		eventually(t, "both targets are healthy", func() bool { return s.states("chat", "chat") == "blue:healthy green:healthy" })
+		health = s.health("chat", "chat")
+		requests = startLoad(t, port)
+		for i := range tunnels {
+			talks = append(talks, startTalk(t, port, fmt.Sprintf("/%d", i), time.Second))
+		}
+	}))}
+	for n := 1; n <= applies; n++ {
+		s.variables["n"] = n
+		steps = append(steps, s.step("live", before(func() { bystander.write(writes / applies) }), after(func() { requests.wait(20) })))
+	}
+	steps[applies].PostApplyFunc = func() {
+		for i, talk := range talks {
+			talk.alive(t, fmt.Sprintf("number %d", i))
+		}
+		if n := blue.Upgrades() + green.Upgrades(); n != tunnels {
+			t.Errorf("want %d WebSockets at the backends in all, got %d", tunnels, n)
+		}
+		status, err := s.gateway.Client().Status(t.Context())
+		if err != nil || status.Activity.Tunnels != tunnels {
+			t.Errorf("want %d open WebSockets, got %+v and %v", tunnels, status, err)
+		}
+		for key, now := range s.health("chat", "chat") {
+			if now.State != api.Healthy || now.Since != health[key].Since {
+				t.Errorf("the health of %s was %+v and is %+v", key, health[key], now)
+			}
+		}
+		requests.end()
+		for i, talk := range talks {
+			talk.end(t, fmt.Sprintf("number %d", i))
+		}
+		bystander.leave()
+	}
+	s.run(steps...)
+}
+
+// A bystander writes objects that are none of Terraform's, and equal objects over those in use.
+type bystander struct {
+	*stage
+	port, n int
+}
+
+// write makes n writes: new objects of every kind, other content, new names, equal content, deletions.
+func (b *bystander) write(n int) {
+	b.Helper()
+	for range n {
+		if err := b.next(); err != nil {
+			b.Fatalf("write %d: %v", b.n, err)
+		}
+		b.n++
+	}
+}
+
+func (b *bystander) next() error {
+	c, ctx := b.gateway.Client(), b.Context()
+	// Eight rounds of ten writes make an object of each kind, change them, rename them and delete them again.
+	round := b.n / 10 % 4
+	kind := spec.Kinds()[b.n%5]
+	name := fmt.Sprintf("by-%s", kind)
+	if b.n%10 >= 5 {
+		return b.equal(ctx, kind)
+	}
+	switch round {
+	case 0:
+		_, err := c.Create(ctx, kind, b.object(kind, name, 1), "")
+		return err
+	case 1:
+		_, err := c.Update(ctx, kind, name, b.object(kind, name, 2), 0, "")
+		return err
+	case 2:
+		_, err := c.Update(ctx, kind, name, b.object(kind, name+"-renamed", 2), 0, "")
+		return err
+	}
+	_, err := c.Delete(ctx, kind, name+"-renamed", 0, "")
+	return err
+}
+
+// equal writes an object that is in use as it is.
+func (b *bystander) equal(ctx context.Context, kind *spec.Kind) error {
+	o, meta, err := b.gateway.Client().Get(ctx, kind, "chat", "")
+	if err != nil {
+		return err
+	}
+	again, err := b.gateway.Client().Update(ctx, kind, "chat", o, 0, "")
+	if err == nil && again.Revision != meta.Revision {
+		err = fmt.Errorf("an equal write of %s moved its revision from %d to %d", kind, meta.Revision, again.Revision)
+	}
+	return err
+}
+
+// object is one of a kind on the listener and port in use, beside what uses them.
+func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
+	o := kind.New()
+	switch o := o.(type) {
+	case *spec.Listener:
+		o.Name, o.Address, o.Port, o.Hostnames = name, "127.0.0.1", b.port, []string{fmt.Sprintf("by%d.example", n)}
+	case *spec.Pool:
+		port := 9
+		o.Name, o.Targets = name, map[string]spec.PoolTarget{"a": {Address: fmt.Sprintf("127.0.0.%d", n), Port: &port, Weight: n}}
+	case *spec.Probe:
+		o.Name, o.UnhealthyThreshold = name, n
+	case *spec.Setting:
+		o.Name, o.Retries = name, n
+	case *spec.Rule:
+		o.Name, o.Listener, o.Pool, o.Setting, o.Priority = name, "chat", "other-0", "chat", &n
+		o.Match = &spec.Match{Paths: []string{fmt.Sprintf("/by/%d", n)}}
+	}
+	return o
+}
+
+// leave deletes what is left.
+func (b *bystander) leave() {
+	b.Helper()
+	for b.n%40 != 0 {
+		b.write(1)
+	}
+}
+
+// health is that of a pool's targets under a setting.
+func (s *stage) health(pool, setting string) map[string]api.TargetHealth {
+	s.Helper()
+	all, err := s.gateway.Client().Health(s.Context())
+	if err != nil {
+		s.Error(err)
+		return nil
+	}
+	return all.Pools[pool].Settings[setting].Targets
+}

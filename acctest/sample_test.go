@@ -1,0 +1,236 @@
+package acctest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// An attributes is an object as a configuration writes it, in Terraform's JSON form.
+type attributes map[string]any
+
+// there is the name of the objects that samples refer to, one a kind.
+const there = "there"
+
+// furniture is a configuration with an object of every kind for samples to refer to.
+func furniture(t *testing.T) map[string]map[string]attributes {
+	resources := map[string]map[string]attributes{}
+	for _, k := range spec.Kinds() {
+		o := minimal(t, k, 1)
+		o["name"] = there
+		resources["gatewayd_"+k.Name] = map[string]attributes{there: o}
+	}
+	return resources
+}
+
+// minimal has the required attributes alone. n makes samples differ.
+func minimal(t *testing.T, k *spec.Kind, n int) attributes {
+	o := attributes{}
+	for i := range k.Fields() {
+		if f := &k.Fields()[i]; f.Required {
+			o[f.Name] = sample(t, k, f, n)
+		}
+	}
+	return o
+}
+
+// explicit writes every default.
+func explicit(t *testing.T, k *spec.Kind, n int) attributes {
+	o := minimal(t, k, n)
+	addDefaults(o, k.Fields())
+	return o
+}
+
+func addDefaults(o attributes, fields []spec.Field) {
+	for i := range fields {
+		f := &fields[i]
+		switch {
+		case f.Required || f.Nullable:
+		case f.Type == spec.ObjectOf:
+			inner := attributes{}
+			addDefaults(inner, f.Fields)
+			o[f.Name] = inner
+		default:
+			o[f.Name] = f.Default
+		}
+	}
+}
+
+// hollow writes every optional collection empty, those inside optional objects too.
+func hollow(t *testing.T, k *spec.Kind, n int) attributes {
+	o := minimal(t, k, n)
+	addEmpty(o, k.Fields())
+	return o
+}
+
+func addEmpty(o attributes, fields []spec.Field) {
+	for i := range fields {
+		f := &fields[i]
+		switch {
+		case f.Type == spec.ObjectOf:
+			inner := attributes{}
+			addEmpty(inner, f.Fields)
+			o[f.Name] = inner
+		case !f.Nullable:
+		case f.Type == spec.Map:
+			o[f.Name] = attributes{}
+		case f.Elem != "":
+			o[f.Name] = []string{}
+		}
+	}
+}
+
+// null writes null for everything that may be null.
+func null(t *testing.T, k *spec.Kind, n int) attributes {
+	o := minimal(t, k, n)
+	for i := range k.Fields() {
+		if f := &k.Fields()[i]; f.Nullable {
+			o[f.Name] = nil
+		}
+	}
+	return o
+}
+
+// full has every attribute, none at its default, but for those that exclude another.
+func full(t *testing.T, k *spec.Kind, n int) attributes {
+	t.Helper()
+	o := fullOf(t, k, k.Fields(), n)
+	for range 10 {
+		ps := spec.Check(decode(t, k, o))
+		if len(ps) == 0 {
+			return o
+		}
+		delete(o, strings.SplitN(ps[0].Path, ".", 2)[0])
+	}
+	t.Fatalf("there is no legal sample of a %s: %v", k, o)
+	return nil
+}
+
+func fullOf(t *testing.T, k *spec.Kind, fields []spec.Field, n int) attributes {
+	o := attributes{}
+	for i := range fields {
+		o[fields[i].Name] = sample(t, k, &fields[i], n)
+	}
+	return o
+}
+
+// sample is a legal value that is not the default.
+func sample(t *testing.T, k *spec.Kind, f *spec.Field, n int) any {
+	t.Helper()
+	switch f.Type {
+	case spec.Bool:
+		return f.Default != true
+	case spec.Int:
+		if k == spec.Listeners && f.Name == "port" {
+			return gatewaytest.FreePort(t)
+		}
+		return int(f.Range.Min) + n
+	case spec.DurationOf:
+		return (time.Duration(f.Range.Min) + time.Duration(n)*1500*time.Millisecond).String()
+	case spec.String:
+		return word(t, f, n)
+	case spec.List, spec.SetOf:
+		return []string{word(t, f, n), word(t, f, n+1)}
+	case spec.Map:
+		element := attributes{}
+		for i := range f.Fields {
+			if f.Fields[i].Required {
+				element[f.Fields[i].Name] = sample(t, k, &f.Fields[i], n+1)
+			}
+		}
+		return attributes{"a": fullOf(t, k, f.Fields, n), "b.2_c-d": element}
+	case spec.ObjectOf:
+		return fullOf(t, k, f.Fields, n)
+	}
+	t.Fatalf("there is no sample of a %s", f.Type)
+	return nil
+}
+
+func word(t *testing.T, f *spec.Field, n int) string {
+	t.Helper()
+	if f.Ref != "" {
+		return fmt.Sprintf("${gatewayd_%s.%s.name}", f.Ref, there)
+	}
+	switch f.Format {
+	case "ip":
+		return fmt.Sprintf("127.0.0.%d", n)
+	case "hostname":
+		return fmt.Sprintf("*.h%d.example", n)
+	case "authority":
+		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
+	case "request_path":
+		return fmt.Sprintf("/p%d?q=%%20", n)
+	case "path_pattern":
+		return fmt.Sprintf("/p%d/*", n)
+	case "statuses":
+		return fmt.Sprintf("2%02d-399", n)
+	case "name", "":
+		return fmt.Sprintf("x%d", n)
+	}
+	t.Fatalf("there is no sample of format %s", f.Format)
+	return ""
+}
+
+// wrong is a value that cannot be; false where every value can.
+func wrong(f *spec.Field) (any, bool) {
+	switch f.Type {
+	case spec.Int:
+		return f.Range.Min - 1, f.Range != nil
+	case spec.DurationOf:
+		return "soon", true
+	case spec.String:
+		return wrongWord(f)
+	case spec.List, spec.SetOf:
+		w, ok := wrongWord(f)
+		return []any{w}, ok
+	case spec.Map:
+		return attributes{"-bad key": wrongOf(f.Fields)}, true
+	case spec.ObjectOf:
+		return wrongOf(f.Fields), true
+	}
+	return nil, false
+}
+
+func wrongOf(fields []spec.Field) attributes {
+	o := attributes{}
+	for i := range fields {
+		if value, ok := wrong(&fields[i]); ok {
+			o[fields[i].Name] = value
+		}
+	}
+	return o
+}
+
+func wrongWord(f *spec.Field) (string, bool) {
+	switch {
+	case f.Format != "":
+		return "-/..!", true // No grammar has it.
+	case len(f.OneOf) > 0:
+		return "none of them", true
+	case f.Range != nil && f.Range.Min > 0:
+		return "", true
+	}
+	return "", false
+}
+
+// decode is the object that the attributes mean.
+func decode(t *testing.T, k *spec.Kind, o attributes) spec.Object {
+	t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range spec.Kinds() {
+		text = []byte(strings.ReplaceAll(string(text), fmt.Sprintf("${gatewayd_%s.%s.name}", other.Name, there), there))
+	}
+	object, ps := spec.Decode(k, text)
+	if object == nil {
+		t.Fatalf("a sample of a %s is none: %v", k, ps)
+	}
+	return object
+}

@@ -1,0 +1,43 @@
+variable "port" { type = number }
+variable "away" { type = number }
+variable "blue" { type = number }
+variable "green" { type = number }
+
+resource "gatewayd_listener" "stays" {
+  name    = "stays"
+  address = "127.0.0.1"
+  port    = var.port
+}
+
+resource "gatewayd_listener" "goes" {
+  name          = "goes"
+  address       = "127.0.0.1"
+  port          = var.away
+  drain_timeout = "1s"
+}
+
+resource "gatewayd_pool" "chat" {
+  name = "chat"
+  targets = {
+    green = { address = "127.0.0.1", port = var.green }
+  }
+}
+
+resource "gatewayd_setting" "chat" {
+  name          = "chat"
+  drain_timeout = "2s"
+}
+
+resource "gatewayd_rule" "stays" {
+  name     = "stays"
+  listener = gatewayd_listener.stays.name
+  pool     = gatewayd_pool.chat.name
+  setting  = gatewayd_setting.chat.name
+}
+
+resource "gatewayd_rule" "goes" {
+  name     = "goes"
+  listener = gatewayd_listener.goes.name
+  pool     = gatewayd_pool.chat.name
+  setting  = gatewayd_setting.chat.name
+}

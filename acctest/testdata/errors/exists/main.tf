@@ -1,0 +1,3 @@
+resource "gatewayd_pool" "web" {
+  name = "standing"
+}

@@ -1,0 +1,19 @@
+resource "terraform_data" "later" {
+  input = "127.0.0.1"
+}
+
+resource "gatewayd_pool" "web" {
+  name = "web"
+  targets = {
+    a = { address = terraform_data.later.output }
+    b = { address = "127.0.0.1", port = 70000 }
+    c = { address = "here", weight = 1001 }
+  }
+}
+
+resource "gatewayd_setting" "web" {
+  name             = "web"
+  host             = "www.example.com"
+  host_from_target = terraform_data.later.output == "127.0.0.1"
+  connect_timeout  = "5 seconds"
+}

@@ -1,0 +1,122 @@
+package acctest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// TestChangesUnderTraffic: whatever happens to the objects that requests and WebSockets use, none of them fails. Between
+// all steps requests run and two WebSockets talk: one to the pool that was there first and is destroyed, one to its
+// successor.
+func TestChangesUnderTraffic(t *testing.T) {
+	s := newStage(t)
+	port := s.port("port")
+	s.backend("blue")
+	s.backend("green")
+	var requests *load
+	var first, second *talk
+	var pool string
+	id := func(name string) string {
+		_, meta, err := s.gateway.Client().Get(t.Context(), spec.Pools, name, "")
+		if err != nil {
+			t.Error(err)
+		}
+		return meta.ID
+	}
+	served := func(by string) func(*resource.TestStep) {
+		return after(func() {
+			if got := servedBy(t, port, "/bytes/1"); got != by {
+				t.Errorf("want an answer of %s, got %s", by, got)
+			}
+			requests.wait(50)
+			first.alive(t, "to the first pool")
+			if second != nil {
+				second.alive(t, "to the second pool")
+			}
+		})
+	}
+	s.run(
+		s.step("traffic/1-create", after(func() {
+			requests = startLoad(t, port)
+			first = startTalk(t, port, "/first", 20*time.Millisecond)
+		})),
+		// Terraform deletes the old pool before it writes the rule.
+		s.step("traffic/2-pool-swapped", served("green"), planned(actions(map[string]string{
+			"gatewayd_pool.blue": "delete", "gatewayd_pool.green": "create", "gatewayd_rule.web": "update"}))),
+		// As terraform apply -replace does: the pool is away while it is in use, and comes back as what it was.
+		s.step("traffic/2-pool-swapped", before(func() {
+			second = startTalk(t, port, "/second", 20*time.Millisecond)
+			pool = id("green")
+		}), func(step *resource.TestStep) { step.Taint = []string{"gatewayd_pool.green"} }, served("green"),
+			planned(actions(map[string]string{"gatewayd_pool.green": "replace"}))),
+		s.step("traffic/3-renamed", before(func() {
+			if now := id("green"); now != pool {
+				t.Errorf("the pool was replaced and is another: its id was %s and is %s", pool, now)
+			}
+		}), served("green"), planned(actions(map[string]string{
+			"gatewayd_listener.web": "update", "gatewayd_pool.green": "update", "gatewayd_probe.web": "update",
+			"gatewayd_setting.web": "update", "gatewayd_rule.web": "update"}))),
+		s.step("traffic/4-probe-changed", served("green"), planned(actions(map[string]string{"gatewayd_probe.web": "update"}))),
+		s.step("traffic/4-probe-changed", func(step *resource.TestStep) {
+			step.Taint = []string{"gatewayd_setting.web", "gatewayd_probe.web"}
+		}, after(func() {
+			requests.wait(50)
+			requests.end()
+			first.end(t, "to the first pool")
+			second.end(t, "to the second pool")
+		})),
+	)
+}
+
+// TestRulesMove: priorities swap, rules move between listeners and exchange what they name, each in one apply, while
+// requests run.
+func TestRulesMove(t *testing.T) {
+	s := newStage(t)
+	port, other := s.port("port"), s.port("other")
+	s.backend("blue")
+	s.backend("green")
+	var requests *load
+	var tunnel *talk
+	set := func(first, second int, moving string, swapped bool) {
+		s.variables["first"], s.variables["second"], s.variables["moving"], s.variables["swapped"] = first, second, moving, swapped
+	}
+	routes := func(web, bytes, elsewhere, left, right string) func(*resource.TestStep) {
+		return after(func() {
+			if requests == nil {
+				requests = startLoad(t, port)
+				tunnel = startTalk(t, port, "/", 20*time.Millisecond)
+			}
+			for _, r := range []struct {
+				port       int
+				path, want string
+			}{{port, "/status/200", web}, {port, "/bytes/1", bytes}, {other, "/bytes/1", elsewhere}, {other, "/health", left}, {other, "/status/200", right}} {
+				if got := servedBy(t, r.port, r.path); got != r.want {
+					t.Errorf("port %d %s: want %s, got %s", r.port, r.path, r.want, got)
+				}
+			}
+			requests.wait(20)
+			tunnel.alive(t, "of a rule that changes")
+		})
+	}
+	var steps []resource.TestStep
+	set(10, 20, "web", false)
+	steps = append(steps, s.step("rules", routes("blue", "green", "404 Not Found", "blue", "green")))
+	set(20, 10, "web", false)
+	steps = append(steps, s.step("rules", routes("green", "green", "404 Not Found", "blue", "green"),
+		planned(actions(map[string]string{"gatewayd_rule.first": "update", "gatewayd_rule.second": "update"}))))
+	set(10, 20, "other", false)
+	steps = append(steps, s.step("rules", routes("blue", "blue", "green", "blue", "green"),
+		planned(actions(map[string]string{"gatewayd_rule.first": "update", "gatewayd_rule.second": "update", "gatewayd_rule.moving": "update"}))))
+	set(10, 20, "web", true)
+	steps = append(steps, s.step("rules", routes("blue", "green", "404 Not Found", "green", "blue"),
+		planned(actions(map[string]string{"gatewayd_rule.left": "update", "gatewayd_rule.right": "update", "gatewayd_rule.moving": "update"})),
+		after(func() {
+			requests.end()
+			tunnel.end(t, "of a rule that changes")
+		})))
+	s.run(steps...)
+}
