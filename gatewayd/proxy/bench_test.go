@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"testing"
+)
+
+// fixed is a backend that answers every read with the same bytes, and allocates nothing for it.
+func fixed(b testing.TB, answer []byte) netip.AddrPort {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for buf := make([]byte, 4096); ; {
+					if _, err := c.Read(buf); err != nil {
+						return
+					}
+					if _, err := c.Write(answer); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return ln.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// exchanger makes one request over and over on one connection, without an allocation.
+func exchanger(b testing.TB, r *rig, size int) func() {
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Close() })
+	request := []byte("GET /index.html?q=1 HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n")
+	answer := make([]byte, size)
+	return func() {
+		if _, err := c.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, answer); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func body(size int) []byte {
+	return append([]byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nServer: fixed\r\nContent-Length: %d\r\nContent-Type: text/plain\r\n\r\n", size)), make([]byte, size)...)
+}
+
+// BenchmarkExchange is one request and its answer over loopback: client, gateway and backend on the machine's
+// processors together.
+func BenchmarkExchange(b *testing.B) {
+	for _, size := range []int{1 << 10, 64 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			answer := body(size)
+			r := newRig(b, nil, fixed(b, answer))
+			once := exchanger(b, r, len(answer))
+			once()
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			b.ResetTimer()
+			for range b.N {
+				once()
+			}
+		})
+	}
+}
+
+// In steady state an exchange allocates nothing, in the gateway or in the test around it.
+func TestExchangeAllocatesNothing(t *testing.T) {
+	for _, size := range []int{1 << 10, 64 << 10} {
+		answer := body(size)
+		r := newRig(t, nil, fixed(t, answer))
+		once := exchanger(t, r, len(answer))
+		for range 100 {
+			once()
+		}
+		const n = 2000
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range n {
+			once()
+		}
+		runtime.ReadMemStats(&after)
+		// The runtime allocates now and then for itself.
+		if got := after.Mallocs - before.Mallocs; got > n/20 {
+			t.Errorf("%d exchanges of %d bytes made %d allocations", n, size, got)
+		}
+	}
+}
+
