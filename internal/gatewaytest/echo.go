@@ -109,7 +109,7 @@ func (e *Echo) Cut() { e.sockets.cut() }
 // Close stops listening and ends every connection, WebSockets included, without a word.
 func (e *Echo) Close() {
 	e.server.Close()
-	e.sockets.Close()
+	_ = e.sockets.Close() // The server has closed the listener already.
 	<-e.served
 }
 
