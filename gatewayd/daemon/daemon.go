@@ -92,8 +92,12 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	if err := d.fill(ctx, cfg.ConfigFile); err != nil {
 		return err
 	}
+	node, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this machine: %w", err)
+	}
 	handler := admin.New(admin.Config{
-		Control: d.control, Views: d, Auth: token, Version: cfg.Version, Started: started, Log: d.log,
+		Control: d.control, Views: d, Auth: token, Version: cfg.Version, Node: node, Started: started, Log: d.log,
 	})
 	d.server = admin.Serve(handler, d.listeners, d.log)
 	d.log.Info("The gateway runs.", "version", cfg.Version, "revision", d.control.Set().Revision(), "admin", d.AdminAddr())

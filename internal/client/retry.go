@@ -60,7 +60,7 @@ func hopeless(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
-	return certificate || authority || plain
+	return certificate || authority || plain || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // backoff waits not at all while there are endpoints that were not tried, then ever longer, and never longer than max,
