@@ -102,4 +102,3 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 		}
 	}
 }
-
