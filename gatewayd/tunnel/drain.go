@@ -124,10 +124,8 @@ func (t *Tunnel) plan(place float64) {
 		if t.deadline != 0 && t.deadline <= deadline {
 			continue
 		}
-		// The last eighth is left for the answers to the last Closes.
-		spread := l.drain.spread(timeout)
 		t.deadline = max(deadline, 1)
-		at = max(deadline-loop.Time(spread)+loop.Time(place*float64(spread)*7/8), 1)
+		at = max(l.drain.moment(l.start, timeout, place), 1)
 	}
 	t.client.SetDeadline(at)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
 // A Subject is something that requests and tunnels belong to: exactly one field is set. Ids are the hidden ones.
@@ -36,13 +37,15 @@ type Drain struct {
 	Spread time.Duration
 }
 
-// spread is the part of timeout over which Closes are sent.
-func (d Drain) spread(timeout time.Duration) time.Duration {
-	s := d.Spread
-	if s <= 0 {
-		s = min(10*time.Second, timeout/2)
+// moment is when a Close is due in a drain that began at start; place, from 0 to below 1, is where in the spread. Its
+// last eighth is left for the answers to the last Closes.
+func (d Drain) moment(start loop.Time, timeout time.Duration, place float64) loop.Time {
+	spread := d.Spread
+	if spread <= 0 {
+		spread = min(10*time.Second, timeout/2)
 	}
-	return min(s, timeout)
+	spread = min(spread, timeout)
+	return start + loop.Time(timeout-spread) + loop.Time(place*float64(spread)*7/8)
 }
 
 // Stats are counters of one loop's tunnels since its start, and how many are open.

@@ -1,0 +1,291 @@
+package tunnel
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
+	"github.com/google/go-cmp/cmp"
+)
+
+const now = time.Duration(0)
+
+// drain ends the rig's tunnels within a time.
+func (r *rig) drain(within time.Duration) {
+	r.on(func() { r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: within}) })
+}
+
+// The whole polite end: Close to the client, its bytes until its own Close to the backend, the backend's swallowed.
+func TestPoliteEnd(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	s.send(hello)
+	c.expect(hello)
+	r.drain(now)
+	c.expect(away)
+	s.send(hello) // nobody reads it any more
+	c.send(masked)
+	s.expect(masked)
+	c.send(ownClose)
+	s.expect(ownClose)
+	s.send(replyClose)
+	s.Close()
+	c.ends()
+	c.Close()
+	until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
+	if got := r.stats(); got.Closed != 1 || got.Cut != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The Close waits for the end of a frame, behind whatever is queued, spliced bytes included.
+func TestCloseAtABoundary(t *testing.T) {
+	const size = 8 << 20
+	for _, half := range []int{24, 1000, 5 << 20} {
+		t.Run(fmt.Sprint(half), func(t *testing.T) {
+			r := newRig(t)
+			c, s := r.open()
+			frame := string(ws.AppendHeader(nil, 0x82, size, nil)) + strings.Repeat("x", size)
+			sent := make(chan bool)
+			go func() {
+				s.send(frame[:half])
+				<-sent
+				s.send(frame[half:], hello, "\x82\x7f")
+				sent <- true
+			}()
+			c.expect(frame[:half/2])
+			r.drain(time.Hour)
+			r.due()
+			until(t, "the Close is due", func() bool {
+				due := false
+				r.only(func(t *Tunnel) { due = t.flags&(closeWanted|closeSent) == closeWanted })
+				return due
+			})
+			c.expect(frame[half/2 : half])
+			sent <- true
+			c.expect(frame[half:])
+			c.expect(away)
+			<-sent
+			c.send(ownClose)
+			s.expect(ownClose)
+			c.ends()
+			s.Close()
+			c.Close()
+		})
+	}
+}
+
+// A tunnel whose backend never comes to a boundary is cut at the deadline, and counted.
+func TestNoBoundary(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	s.send("\x82\x7e\x10\x00half")
+	c.expect("\x82\x7e\x10\x00half")
+	r.drain(50 * time.Millisecond)
+	if rest, err := io.ReadAll(c.r); err == nil {
+		t.Errorf("the client saw an end and %q", rest)
+	}
+	if got := r.stats(); got.Closed != 0 || got.Cut != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// For a silent client the gateway closes towards the backend itself, masked.
+func TestSilentClient(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	c.send(masked)
+	s.expect(masked)
+	r.drain(now)
+	c.expect(away)
+	r.due() // five seconds later
+	head := make([]byte, 8)
+	if _, err := io.ReadFull(s.r, head); err != nil {
+		t.Fatal(err)
+	}
+	if head[0] != 0x88 || head[1] != 0x82 || head[2]^head[6] != 0x03 || head[3]^head[7] != 0xe9 {
+		t.Errorf("the backend got % x", head)
+	}
+	c.ends()
+	s.send(replyClose)
+	s.Close()
+	c.Close()
+}
+
+// A held back part of a header is no obstacle, and is not sent behind the Close.
+func TestCloseBeforeAPartOfAHeader(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	s.send(hello, "\x82\x7e\x01")
+	c.expect(hello)
+	until(t, "the part is held", func() bool {
+		held := false
+		r.only(func(t *Tunnel) { held = t.fromBackend.n == 3 })
+		return held
+	})
+	r.drain(now)
+	c.expect(away)
+	s.Close()
+	c.ends()
+	c.Close()
+}
+
+// Every tunnel of a subject gets its own moment within the last part of the time.
+func TestSpread(t *testing.T) {
+	r := newRig(t)
+	const n = 50
+	for range n {
+		r.open()
+	}
+	r.drain(time.Hour)
+	r.drain(40 * time.Minute) // a second drain replaces the first
+	r.on(func() {
+		l := r.set.lists[Subject{Rule: "rule"}]
+		if l.n != n || l.visited != n {
+			t.Errorf("%d of %d tunnels were visited", l.visited, l.n)
+		}
+		want := l.start + loop.Time(40*time.Minute)
+		for k := l.first; k != nil; k = k.links[ofRule].next {
+			if k.deadline != want {
+				t.Fatalf("the deadline is %v off", time.Duration(k.deadline-want))
+			}
+		}
+	})
+	moments := func(d Drain, timeout time.Duration) []time.Duration {
+		var got []time.Duration
+		for i := range 4 {
+			got = append(got, time.Duration(d.moment(0, timeout, float64(i)/4)).Round(time.Millisecond))
+		}
+		return got
+	}
+	for _, c := range []struct {
+		d       Drain
+		timeout time.Duration
+		want    []time.Duration
+	}{
+		{Drain{}, 100 * time.Second, []time.Duration{90 * time.Second, 92187500 * time.Microsecond, 94375 * time.Millisecond, 96562500 * time.Microsecond}},
+		{Drain{}, 8 * time.Second, []time.Duration{4 * time.Second, 4875 * time.Millisecond, 5750 * time.Millisecond, 6625 * time.Millisecond}},
+		{Drain{Spread: time.Minute}, 8 * time.Second, []time.Duration{0, 1750 * time.Millisecond, 3500 * time.Millisecond, 5250 * time.Millisecond}},
+	} {
+		for i := range c.want {
+			c.want[i] = c.want[i].Round(time.Millisecond)
+		}
+		if d := cmp.Diff(c.want, moments(c.d, c.timeout)); d != "" {
+			t.Errorf("%+v of %v (-want +got):\n%s", c.d, c.timeout, d)
+		}
+	}
+	r.on(func() { r.set.Keep(Subject{Rule: "rule"}) })
+	r.only(func(first *Tunnel) {
+		for k := first; k != nil; k = k.links[ofRule].next {
+			if k.deadline != 0 {
+				t.Fatalf("a kept tunnel has a deadline")
+			}
+		}
+	})
+}
+
+// A walk over many tunnels takes several turns, and tunnels that end meanwhile do not break it.
+func TestLongWalk(t *testing.T) {
+	r := newRig(t)
+	r.on(func() {
+		l := r.set.list(Subject{Rule: "rule"}, ofRule)
+		all := make([]*Tunnel, 2*walkStep+500)
+		for i := range all {
+			all[i] = r.set.take()
+			all[i].client, all[i].backend = nowhere{}, nowhere{}
+			l.push(all[i])
+			all[i].links[ofListener].list, all[i].links[ofBackend].list = &list{}, &list{}
+		}
+		r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: time.Hour})
+		if l.visited != walkStep || !l.walking {
+			t.Errorf("%d tunnels were visited at once", l.visited)
+		}
+		l.remove(l.cursor)
+		l.remove(l.first)
+	})
+	r.on(func() {})
+	r.on(func() {
+		l := r.set.lists[Subject{Rule: "rule"}]
+		for k := l.first; k != nil; k = k.links[ofRule].next {
+			if k.deadline == 0 {
+				t.Fatalf("a tunnel was left out")
+			}
+		}
+		if l.walking || l.n != 2*walkStep+498 {
+			t.Errorf("%d tunnels, still walking: %v", l.n, l.walking)
+		}
+		delete(r.set.lists, Subject{Rule: "rule"})
+	})
+}
+
+// Two drains of one tunnel: the earlier one counts, and cancelling it leaves the other.
+func TestTwoDrains(t *testing.T) {
+	r := newRig(t)
+	r.grant = 10 * time.Minute
+	r.open()
+	in := func() (d time.Duration) {
+		r.on(func() {
+			if t := r.set.lists[Subject{Rule: "rule"}].first; t.deadline != 0 {
+				d = time.Duration(t.deadline - r.l.Now()).Round(time.Minute)
+			}
+		})
+		return d
+	}
+	r.on(func() { r.set.Drain(Subject{Listener: "listener"}, Drain{Timeout: time.Hour}) })
+	if got := in(); got != time.Hour {
+		t.Errorf("the deadline is in %v", got)
+	}
+	r.on(func() { r.set.Drain(Subject{Pool: "pool"}, Drain{Timeout: -1}) })
+	if got := in(); got != 10*time.Minute {
+		t.Errorf("the deadline is in %v", got)
+	}
+	r.on(func() { r.set.Keep(Subject{Backend: r.backend}) })
+	if got := in(); got != time.Hour {
+		t.Errorf("the deadline is in %v", got)
+	}
+	r.on(func() { r.set.Keep(Subject{Listener: "listener"}) })
+	if got := in(); got != 0 {
+		t.Errorf("the deadline is in %v", got)
+	}
+}
+
+// A tunnel that was routed before its rule went and begins afterwards drains like the others.
+func TestLateTunnel(t *testing.T) {
+	r := newRig(t)
+	r.drain(now)
+	c, s := r.open()
+	c.expect(away)
+	c.Close()
+	s.Close()
+}
+
+func TestShutdown(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	r.on(func() { r.set.Shutdown(Drain{Timeout: 20 * time.Millisecond}) })
+	c.expect(restart)
+	late, other := r.open()
+	late.expect(restart)
+	for _, p := range []*peer{c, s, late, other} {
+		p.Close()
+	}
+}
+
+// A backend that resets behind our Close does not destroy it.
+func TestBackendResetsBehindClose(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	s.send(hello)
+	c.expect(hello)
+	r.drain(now)
+	until(t, "the Close is sent", func() bool { return r.stats().Closed == 1 })
+	s.reset()
+	c.expect(away)
+	c.send(ownClose)
+	c.ends()
+	c.Close()
+}

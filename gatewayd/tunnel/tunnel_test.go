@@ -1,0 +1,181 @@
+package tunnel
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
+)
+
+const (
+	hello      = "\x81\x05hello"
+	masked     = "\x81\x85\x01\x02\x03\x04hello"
+	away       = "\x88\x02\x03\xe9" // Close 1001
+	restart    = "\x88\x02\x03\xf4" // Close 1012
+	ownClose   = "\x88\x82\x00\x00\x00\x00\x03\xe8"
+	replyClose = "\x88\x02\x03\xe8"
+)
+
+func TestTunnelIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(Tunnel{}); n > 256 {
+		t.Errorf("a tunnel takes %d bytes", n)
+	}
+}
+
+func TestBytesPassUntouched(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	for range 3 {
+		c.send(masked)
+		s.expect(masked)
+		s.send(hello, "\x01\x02ab", "\x80\x01c") // fragments
+		c.expect(hello + "\x01\x02ab\x80\x01c")
+	}
+	s.send("this is no WebSocket at all: \xff\xff\xff\xff")
+	c.expect("this is no WebSocket at all: \xff\xff\xff\xff")
+	c.send("\x88\x00 behind a Close")
+	s.expect("\x88\x00 behind a Close")
+}
+
+// A frame header that comes in pieces is held back, and leaves with what follows or with the end.
+func TestHeadersInPieces(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	frame := ws.AppendHeader(nil, 0x82, 70_000, &[4]byte{1, 2, 3, 4})
+	for _, b := range frame {
+		c.send(string([]byte{b}))
+	}
+	c.send(string(zeros[:70_000]))
+	s.expect(string(frame))
+	s.expect(string(zeros[:70_000]))
+	c.send("\x82\xff\x00")
+	c.CloseWrite()
+	s.expect("\x82\xff\x00")
+	s.ends()
+}
+
+func TestHalfClose(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	c.send(masked)
+	c.CloseWrite()
+	s.expect(masked)
+	s.ends()
+	for range 3 {
+		s.send(hello)
+		c.expect(hello)
+	}
+	s.CloseWrite()
+	c.ends()
+	until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
+}
+
+func TestResetPasses(t *testing.T) {
+	r := newRig(t)
+	for i := range 2 {
+		c, s := r.open()
+		if i == 1 {
+			c, s = s, c
+		}
+		c.send(masked)
+		s.expect(masked)
+		c.reset()
+		if _, err := s.r.ReadByte(); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%d: the other end saw %v", i, err)
+		}
+	}
+	until(t, "the tunnels are gone", func() bool { return r.stats().Open == 0 })
+}
+
+// Large messages both ways at once, with a reader that lags: everything arrives in order, spliced or not.
+func TestLargeMessages(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	const n = 24
+	run := func(from, to *peer, mask *[4]byte, seed uint64) chan error {
+		done := make(chan error, 2)
+		content := make([]byte, 3<<20)
+		for i := range content {
+			content[i] = byte(uint64(i)*seed + uint64(i)>>8)
+		}
+		sizes := rand.New(rand.NewPCG(seed, 1))
+		var all [][]byte
+		for range n {
+			size := sizes.IntN(len(content))
+			all = append(all, ws.AppendHeader(nil, 0x82, uint64(size), mask), content[:size])
+		}
+		go func() {
+			for _, b := range all {
+				if _, err := from.Write(b); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- from.CloseWrite()
+		}()
+		go func() {
+			for i, b := range all {
+				got := make([]byte, len(b))
+				if _, err := io.ReadFull(to.r, got); err != nil {
+					done <- err
+					return
+				}
+				if !bytes.Equal(got, b) {
+					done <- errors.New("other bytes arrived")
+					return
+				}
+				if i%7 == 0 {
+					time.Sleep(time.Millisecond) // the reader lags
+				}
+			}
+			done <- nil
+		}()
+		return done
+	}
+	up, down := run(c, s, &[4]byte{9, 8, 7, 6}, 3), run(s, c, nil, 5)
+	for range 2 {
+		if err := <-up; err != nil {
+			t.Fatal(err)
+		}
+		if err := <-down; err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
+	if r.l.Stats().Spliced == 0 {
+		t.Errorf("nothing was spliced")
+	}
+}
+
+// A reader that takes nothing stops the writer at the other end.
+func TestBackPressure(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	go func() {
+		for {
+			if _, err := s.Write(append(ws.AppendHeader(nil, 0x82, 1000, nil), zeros[:1000]...)); err != nil {
+				return
+			}
+		}
+	}()
+	queued := func() (n int) {
+		r.only(func(t *Tunnel) { n = t.client.Queued() })
+		return n
+	}
+	until(t, "the tunnel stands still", func() bool { return queued() > 0 })
+	for range 50 {
+		if n := queued(); n > 64<<10+14 {
+			t.Fatalf("%d bytes are queued", n)
+		}
+	}
+	if n, err := io.CopyN(io.Discard, c.r, 20<<20); n != 20<<20 {
+		t.Errorf("got %d bytes: %v", n, err)
+	}
+	s.Close()
+}
