@@ -82,7 +82,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, api.NewError(api.Malformed, "The body ended early or came too slowly.")
 	}
 	if len(body) > api.MaxBody {
-		io.CopyN(io.Discard, r.Body, maxDrained) // Only to be polite.
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // Only to be polite.
 		return nil, api.NewError(api.TooLarge, "The body is larger than %d MiB.", api.MaxBody>>20)
 	}
 	return body, nil

@@ -125,5 +125,3 @@ func (r *recent[K, V]) set(k K, v V) {
 		}
 	}
 }
-
-func (r *recent[K, V]) remove(k K) { delete(r.values, k) }

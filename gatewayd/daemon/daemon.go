@@ -56,7 +56,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	if err := d.start(ctx, cfg); err != nil {
-		d.Close()
+		_ = d.Close()
 		return nil, err
 	}
 	return d, nil

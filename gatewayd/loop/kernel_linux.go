@@ -101,7 +101,7 @@ func (k *linux) Listen(fd int, token uint64) syscall.Errno {
 	return k.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, token)
 }
 
-func (k *linux) Unlisten(fd int) { k.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
+func (k *linux) Unlisten(fd int) { _ = k.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
 func (k *linux) Release() {
 	_ = unix.Close(k.ep)

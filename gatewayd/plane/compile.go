@@ -21,8 +21,6 @@ type use struct {
 	members       []member
 }
 
-func (u *use) pair() pair { return pair{u.pool.ID, u.setting.ID} }
-
 // A member is a target of a use.
 type member struct {
 	key    string // in the pool's map

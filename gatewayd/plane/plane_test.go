@@ -308,7 +308,9 @@ func TestHealthIsShownByNameAndSurvivesChanges(t *testing.T) {
 	r := newRig(t)
 	port := freePort(t)
 	r.route(port, echoServer(t, "a"))
-	state := func(pool, setting string) string { return r.plane.Health().Pools[pool].Settings[setting].Targets["a"].State }
+	state := func(pool, setting string) string {
+		return r.plane.Health().Pools[pool].Settings[setting].Targets["a"].State
+	}
 	for state("p", "s") != "healthy" {
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -19,8 +19,11 @@ func Server(version string) func() tfprotov6.ProviderServer {
 // A protocol is everything that the framework's server speaks. An optional part that were not named here would be lost
 // to Terraform.
 type protocol interface {
+	//lint:ignore SA1019 its methods move into ProviderServer one day; until then there is no other name for them
 	tfprotov6.ProviderServerWithListResource
+	//lint:ignore SA1019 its methods move into ProviderServer one day; until then there is no other name for them
 	tfprotov6.ProviderServerWithActions
+	//lint:ignore SA1019 its methods move into ProviderServer one day; until then there is no other name for them
 	tfprotov6.ProviderServerWithStateStores
 }
 

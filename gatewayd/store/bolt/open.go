@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // lockWait is how long Open waits for another process to let go of the file, as one that is just ending does.
@@ -49,7 +50,7 @@ func open(path string) (*Store, error) {
 		}
 	}
 	db, err := openChecked(path)
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s holds its lock; one data directory serves one gatewayd", lockHolder(path))
 	}
 	if err != nil {
@@ -124,7 +125,7 @@ func openChecked(path string) (db *bbolt.DB, err error) {
 			return file, err
 		},
 	})
-	if errno := syscall.Errno(0); errors.Is(err, bbolt.ErrTimeout) || errors.As(err, &errno) {
+	if errno := syscall.Errno(0); errors.Is(err, bolterrors.ErrTimeout) || errors.As(err, &errno) {
 		return nil, err
 	}
 	if err != nil {

@@ -55,7 +55,7 @@ func Run(t *testing.T, m Maker) {
 func open(t *testing.T, m Maker) store.Store {
 	t.Helper()
 	s := m.Open(t, t.TempDir())
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
