@@ -225,7 +225,7 @@ func TestLongWalk(t *testing.T) {
 // Two drains of one tunnel: the earlier one counts, and cancelling it leaves the other.
 func TestTwoDrains(t *testing.T) {
 	r := newRig(t)
-	r.grant = 10 * time.Minute
+	r.on(func() { r.grant = 10 * time.Minute })
 	r.open()
 	in := func() (d time.Duration) {
 		r.on(func() {
