@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"math"
-	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
@@ -146,101 +145,6 @@ func (w *Worker) paths(raw []byte) (normal, send []byte, ok bool) {
 
 var slash = []byte("/")
 
-// first makes the first attempt: the head is put together once and, where it may be needed again, held.
-func (x *exchange) first(b *backend.Backend, d *door, req *http1.Request, path []byte) {
-	w := x.w
-	x.take(b)
-	u := w.fromIdle(b, x.route.Setting.ID)
-	w.out.flush()
-	buf := w.l.Scratch()
-	if u != nil {
-		buf = w.out.open(u.stream)
-	}
-	buf = x.appendRequest(buf, d, req, path)
-	if u == nil || x.flags&xIdempotent != 0 {
-		x.hold = w.l.Buffer(len(buf))
-		if !x.hold.Append(buf) {
-			w.out.drop()
-			if u != nil {
-				u.discard()
-			}
-			x.refuse(refuse(Reason(http1.ReasonHeadTooLarge)))
-			return
-		}
-	}
-	if u == nil {
-		x.dial()
-		return
-	}
-	w.out.keep(buf)
-	x.reuse(u)
-}
-
-// take counts the exchange at a backend.
-func (x *exchange) take(b *backend.Backend) {
-	x.backend = b
-	b.Open.Add(1)
-	x.tried = append(x.tried, b)
-}
-
-// leave takes the exchange off its backend, once.
-func (x *exchange) leave() {
-	if b := x.backend; b != nil {
-		x.backend = nil
-		b.Open.Add(-1)
-	}
-}
-
-// reuse makes the attempt over a connection that was idle. The caller sends what there is of the request.
-func (x *exchange) reuse(u *upstream) {
-	x.up, u.x = u, x
-	u.state, u.flags = uHead, uReused
-	u.stream.SetDeadline(0)
-	x.reached()
-}
-
-// dial makes the attempt over a connection of its own; the request waits in hold for it.
-func (x *exchange) dial() {
-	w := x.w
-	u := w.newUpstream()
-	x.up, u.x = u, x
-	x.flags &^= xReached
-	u.stream = w.l.Dial(x.backend.Key.Addr, u)
-	x.moved = w.l.Now()
-	x.arm()
-}
-
-// connected sends what waited for the connection.
-func (x *exchange) connected() {
-	x.send(x.up.stream)
-	x.reached()
-	if x.flags&xIdempotent == 0 {
-		x.drop()
-	}
-	if x.flags&xComplete == 0 {
-		x.down.resume()
-	}
-}
-
-// send writes everything held, with the present backend's name where the Host field carries it.
-func (x *exchange) send(s loop.Stream) {
-	out, b := &x.w.out, x.hold.Bytes()
-	if !x.route.Setting.HostFromTarget {
-		out.write(s, b)
-		return
-	}
-	o := append(out.open(s), b[:x.hostAt]...)
-	o = appendHost(o, x.backend.Key.Addr)
-	out.keep(append(o, b[x.hostEnd:]...))
-}
-
-// reached notes that bytes of the request are on their way.
-func (x *exchange) reached() {
-	x.flags |= xReached
-	x.moved = x.w.l.Now()
-	x.arm()
-}
-
 // room is how many bytes of content are welcome now: as much as comes while the backend takes it, and what can be held
 // while its connection is not there yet.
 func (x *exchange) room() int {
@@ -371,63 +275,6 @@ func (w *Worker) unlink(x *exchange) {
 	x.prev, x.next = nil, nil
 }
 
-// abandon ends the present attempt. A connection that is still there cannot be used for anything else.
-func (x *exchange) abandon() {
-	if u := x.up; u != nil {
-		x.up, u.x = nil, nil
-		u.state = uDead
-		if u.stream != nil {
-			u.stream.Reset()
-		}
-	}
-	x.leave()
-}
-
-// failed ends an attempt without an answer, and makes another one where that is allowed.
-func (x *exchange) failed(why refusal) {
-	w := x.w
-	a := attempt{
-		reached:    x.flags&xReached != 0,
-		idempotent: x.flags&xIdempotent != 0,
-		held:       x.hold != nil,
-		retries:    x.route.Setting.Retries - int(x.retries),
-	}
-	if u := x.up; u != nil {
-		a.answered, a.reused = u.flags&uAnswered != 0, u.flags&uReused != 0
-	}
-	b := x.backend
-	next := a.next()
-	if next == other {
-		if b = x.route.Group.Pick(w.l.Index(), x.tried); b == nil {
-			next = giveUp
-		}
-	}
-	x.abandon()
-	switch next {
-	case giveUp:
-		x.refuse(why)
-		return
-	case again:
-		w.stats.Renewed++
-		x.take(b)
-		x.tried = x.tried[:len(x.tried)-1]
-		x.dial()
-		return
-	}
-	w.stats.Retries++
-	x.retries++
-	x.take(b)
-	if u := w.fromIdle(b, x.route.Setting.ID); u != nil {
-		x.send(u.stream)
-		x.reuse(u)
-		if x.flags&xComplete == 0 {
-			x.down.resume()
-		}
-		return
-	}
-	x.dial()
-}
-
 // answer takes the final head of the backend's answer.
 func (x *exchange) answer(r *http1.Response) {
 	x.flags |= xHead
@@ -477,59 +324,4 @@ func (x *exchange) tunnel(r *http1.Response) {
 	front, ended := down.switched(r)
 	terms.ClientEnded = ended
 	w.tunnels.Start(front, back, terms)
-}
-
-// due is when the exchange has waited long enough for what it waits for, and why it ends then. 0 means never.
-func (x *exchange) due() (at loop.Time, why Reason) {
-	s := x.route.Setting
-	switch {
-	case x.flags&xReached == 0:
-		at, why = x.moved+loop.Time(s.ConnectTimeout), ReasonConnectTimeout
-	case x.flags&xHead != 0:
-		at, why = x.idle(s.StreamIdleTimeout), ReasonSlowBody
-	case x.flags&(xComplete|xExpect) == 0 && x.up != nil && x.up.stream.Queued() == 0:
-		at, why = x.idle(s.StreamIdleTimeout), ReasonSlowBody // it is the client that is slow
-	default:
-		at, why = x.moved+loop.Time(s.RequestTimeout), ReasonRequestTimeout
-	}
-	if x.cut != 0 && (at == 0 || x.cut <= at) {
-		return x.cut, ReasonDrained
-	}
-	return at, why
-}
-
-func (x *exchange) idle(timeout time.Duration) loop.Time {
-	if timeout <= 0 {
-		return 0
-	}
-	return x.moved + loop.Time(timeout)
-}
-
-// arm sets the timer for what is waited for now. While bytes move only the stamp changes, and the timer finds it.
-func (x *exchange) arm() {
-	if at, _ := x.due(); at != 0 {
-		x.w.l.SetTimer(&x.timer, at, x.fire)
-	}
-}
-
-func (x *exchange) expired() {
-	if x.flags&xOpen == 0 || x.route == nil {
-		return
-	}
-	at, why := x.due()
-	if at == 0 {
-		return
-	}
-	w := x.w
-	if at > w.l.Now() {
-		w.l.SetTimer(&x.timer, at, x.fire)
-		return
-	}
-	w.enter()
-	if why == ReasonConnectTimeout {
-		x.failed(refuse(why))
-	} else {
-		x.refuse(refuse(why))
-	}
-	w.leave()
 }
