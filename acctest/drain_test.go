@@ -22,6 +22,7 @@ func TestRemovedObjectsEndTheirOwn(t *testing.T) {
 	var staysBlue, staysGreen, goesBlue, goesGreen *talk
 	s.run(
 		s.step("drain/1-create", after(func() {
+			s.healthy("chat", "chat", "blue", "green")
 			requests = startLoad(t, port)
 			staysBlue, staysGreen = talkTo(t, port, "blue"), talkTo(t, port, "green")
 			goesBlue, goesGreen = talkTo(t, away, "blue"), talkTo(t, away, "green")

@@ -133,6 +133,7 @@ func (s *stage) runConversation(dir string) {
 	step := s.example(dir)
 	port := s.variables["port"].(int)
 	after(func() {
+		s.healthy("chat", "chat", "one", "two")
 		for _, key := range []string{"one", "two"} {
 			talk := talkTo(s, port, key)
 			talk.alive(s, "of the example")

@@ -31,11 +31,11 @@ func TestUnrelatedChangesEndNothing(t *testing.T) {
 
 	s.variables["n"] = 0
 	steps := []resource.TestStep{s.step("live", after(func() {
-		eventually(t, "both targets are healthy", func() bool { return s.states("chat", "chat") == "blue:healthy green:healthy" })
+		s.healthy("chat", "chat", "blue", "green")
 		health = s.health("chat", "chat")
 		requests = startLoad(t, port)
 		for i := range tunnels {
-			talks = append(talks, startTalk(t, port, fmt.Sprintf("/%d", i), time.Second))
+			talks = append(talks, startTalk(t, port, fmt.Sprintf("/%d", i), 500*time.Millisecond))
 		}
 	}))}
 	for n := 1; n <= applies; n++ {
@@ -43,8 +43,12 @@ func TestUnrelatedChangesEndNothing(t *testing.T) {
 		steps = append(steps, s.step("live", before(func() { bystander.write(writes / applies) }), after(func() { requests.wait(20) })))
 	}
 	steps[applies].PostApplyFunc = func() {
+		said := make([]int64, tunnels)
 		for i, talk := range talks {
-			talk.alive(t, fmt.Sprintf("number %d", i))
+			said[i] = talk.said.Load()
+		}
+		for i, talk := range talks {
+			talk.beyond(t, said[i], fmt.Sprintf("number %d", i))
 		}
 		if n := blue.Upgrades() + green.Upgrades(); n != tunnels {
 			t.Errorf("want %d WebSockets at the backends in all, got %d", tunnels, n)

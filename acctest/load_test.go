@@ -167,7 +167,13 @@ func (t *talk) run(every time.Duration) {
 // alive wants that the talk goes on.
 func (t *talk) alive(tb testing.TB, what string) {
 	tb.Helper()
-	for n := t.said.Load(); t.said.Load() == n; time.Sleep(time.Millisecond) {
+	t.beyond(tb, t.said.Load(), what)
+}
+
+// beyond waits until more was said than n messages.
+func (t *talk) beyond(tb testing.TB, n int64, what string) {
+	tb.Helper()
+	for ; t.said.Load() <= n; time.Sleep(time.Millisecond) {
 		select {
 		case <-t.done:
 			tb.Errorf("the WebSocket %s ended: %v", what, t.err)

@@ -27,6 +27,13 @@ func (s *stage) states(pool, setting string) string {
 	return strings.Join(words, " ")
 }
 
+// healthy waits until the targets of a pool, by their keys in order, are healthy.
+func (s *stage) healthy(pool, setting string, keys ...string) {
+	s.Helper()
+	want := strings.Join(keys, ":healthy ") + ":healthy"
+	eventually(s, "healthy are "+strings.Join(keys, " and "), func() bool { return s.states(pool, setting) == want })
+}
+
 // TestViews: data sources read what resources wrote, and how the gateway is; a changed probe keeps what is known of the
 // targets until its own thresholds decide.
 func TestViews(t *testing.T) {
