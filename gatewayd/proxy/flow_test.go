@@ -7,9 +7,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
 func TestExpectContinue(t *testing.T) {
@@ -288,6 +290,52 @@ func TestIdleConnections(t *testing.T) {
 	}
 	if n := r.stats().Idle; n != 3 { // one is the first server's
 		t.Errorf("%d connections are idle, want 2 of this target and 1 of the other", n)
+	}
+}
+
+// Either side may want no further request on its connection.
+func TestNoKeepAlive(t *testing.T) {
+	s := answering(t, ok("x"))
+	for name, change := range map[string]func(*rig){
+		"no idle time":        func(r *rig) { r.setting.KeepAlive.IdleTimeout = "0s" },
+		"no idle connections": func(r *rig) { r.setting.KeepAlive.MaxIdle = 0 },
+	} {
+		r := newRig(t, change, s.addr)
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.expect(200, "x")
+		p.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		if h := p.expect(200, "x"); h.Get("Connection") != "close" {
+			t.Errorf("%s: the client got %v", name, h)
+		}
+		if got := p.rest(); got != "" {
+			t.Errorf("%s: behind the answer came %q", name, got)
+		}
+		if n := r.stats().Idle; n != 0 {
+			t.Errorf("%s: %d connections are idle", name, n)
+		}
+	}
+	for _, head := range s.got() {
+		if !strings.Contains(head, "\r\nConnection: close\r\n") {
+			t.Errorf("the backend got %q", head)
+		}
+	}
+}
+
+// Idle connections to a backend that is gone are closed at once.
+func TestIdleConnectionsOfAGoneBackend(t *testing.T) {
+	ended := make(chan bool, 1)
+	s := newServer(t, func(p *peer) { p.message(); p.send(ok("x")); p.gone(); ended <- true })
+	r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
+	for _, subject := range []func() tunnel.Subject{
+		func() tunnel.Subject { return tunnel.Subject{Backend: r.registry.Backends()[0]} },
+		func() tunnel.Subject { return tunnel.Subject{Pool: "pool:apps"} },
+	} {
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.expect(200, "x")
+		r.on(func() { r.w.Drain(subject(), tunnel.Drain{Timeout: time.Hour}) })
+		<-ended
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+	"golang.org/x/sys/unix"
 )
 
 // nobody is an address that refuses connections.
@@ -193,14 +194,49 @@ func TestUnaskedAnswer(t *testing.T) {
 	}
 }
 
+// full is an address that answers no connect: its backlog is full.
+func full(t *testing.T) netip.AddrPort {
+	t.Helper()
+	socket := func() int {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+	fd := socket()
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		unix.Connect(socket(), at)
+	}
+	in := at.(*unix.SockaddrInet4)
+	return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), uint16(in.Port))
+}
+
 func TestConnectTimeout(t *testing.T) {
-	// 192.0.2.0/24 is nobody's (RFC 5737): no answer comes, or the system knows that there is no way there.
-	r := newRig(t, func(r *rig) { r.setting.ConnectTimeout = "50ms"; r.setting.Retries = 0 }, netip.MustParseAddrPort("192.0.2.1:9"))
+	short := func(r *rig) { r.setting.ConnectTimeout = "50ms" }
+	r := newRig(t, short, full(t))
 	p := r.dial()
-	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	h := p.expect(502, "*")
-	if got := h.Get("Gatewayd-Reason"); got != "connect_timeout" && got != "connect_failed" {
-		t.Errorf("the reason is %s", got)
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab")
+	if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "connect_timeout" {
+		t.Errorf("got %v", h)
+	}
+	// Nothing has reached a backend, so another one may have it, whatever the method.
+	r = newRig(t, short, full(t), answering(t, ok("good")).addr)
+	for range 3 {
+		p = r.dial()
+		p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab")
+		p.expect(200, "good")
 	}
 }
 

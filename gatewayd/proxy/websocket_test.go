@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gorilla/websocket"
@@ -181,6 +180,53 @@ func TestRefusedHandshakes(t *testing.T) {
 	}
 }
 
+// A client that ended its side before its handshake was answered has a tunnel that is closed in that direction.
+func TestClientEndsBeforeTheTunnel(t *testing.T) {
+	answer := make(chan bool)
+	s := newServer(t, func(p *peer) {
+		p.head()
+		<-answer
+		p.send(switching + "\x82\x02hi")
+		if got := p.rest(); got != "" {
+			t.Errorf("the backend got %q", got)
+		}
+		p.send("\x88\x00")
+	})
+	r := newRig(t, nil, s.addr)
+	p := r.dial()
+	p.send(handshake)
+	p.CloseWrite()
+	until(t, "the end is seen", func() bool {
+		seen := false
+		r.on(func() {
+			for _, d := range r.w.doors {
+				seen = d.first != nil && d.first.flags&cEOF != 0
+			}
+		})
+		return seen
+	})
+	close(answer)
+	if got := p.rest(); got != switching+"\x82\x02hi\x88\x00" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A handshake is retried like any other request that is safe to repeat.
+func TestHandshakeIsRetried(t *testing.T) {
+	dead := newServer(t, func(p *peer) { p.message() })
+	r := newRig(t, nil, dead.addr, echo(t))
+	for range 3 {
+		c := r.websocket(nil)
+		c.WriteMessage(websocket.TextMessage, []byte("x"))
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != "x" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+	if r.stats().Retries == 0 {
+		t.Errorf("the dead target was never picked")
+	}
+}
+
 // A tunnel belongs to its objects: a removed one ends it politely by its deadline, anything else leaves it alone.
 func TestDrain(t *testing.T) {
 	r := newRig(t, nil, echo(t))
@@ -329,5 +375,4 @@ func TestIdleTunnelHoldsNothing(t *testing.T) {
 var (
 	_ loop.Handler = (*client)(nil)
 	_ loop.Handler = (*upstream)(nil)
-	_              = http1.AcceptKey
 )
