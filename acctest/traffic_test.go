@@ -1,6 +1,7 @@
 package acctest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ func TestChangesUnderTraffic(t *testing.T) {
 	var requests *load
 	var first, second *talk
 	var pool string
+	var byHand uint64
 	id := func(name string) string {
 		_, meta, err := s.gateway.Client().Get(t.Context(), spec.Pools, name, "")
 		if err != nil {
@@ -54,12 +56,27 @@ func TestChangesUnderTraffic(t *testing.T) {
 		}), func(step *resource.TestStep) { step.Taint = []string{"gatewayd_pool.green"} }, served("green"),
 			planned(actions(map[string]string{"gatewayd_pool.green": "replace"}))),
 		s.step("traffic/3-renamed", before(func() {
+			meta, err := s.gateway.Client().Create(t.Context(), spec.Rules, &spec.Rule{Name: "by-hand", Listener: "web", Pool: "green", Setting: "web",
+				Match: &spec.Match{Paths: []string{"/by/hand"}}}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			byHand = meta.Revision
 			if now := id("green"); now != pool {
 				t.Errorf("the pool was replaced and is another: its id was %s and is %s", pool, now)
 			}
 		}), served("green"), planned(actions(map[string]string{
 			"gatewayd_listener.web": "update", "gatewayd_pool.green": "update", "gatewayd_probe.web": "update",
-			"gatewayd_setting.web": "update", "gatewayd_rule.web": "update"}))),
+			"gatewayd_setting.web": "update", "gatewayd_rule.web": "update"})), after(func() {
+			// A rule that is not Terraform's followed, and its revision is that of its own last write.
+			o, revision := s.get(spec.Rules, "by-hand")
+			if r := o.(*spec.Rule); r.Listener != "front" || r.Pool != "emerald" || r.Setting != "patient" || revision != byHand {
+				t.Errorf("the rule is %+v at revision %d, and was written at %d", r, revision, byHand)
+			}
+			if _, err := s.gateway.Client().Delete(t.Context(), spec.Rules, "by-hand", revision, ""); err != nil {
+				t.Error(err)
+			}
+		})),
 		s.step("traffic/4-probe-changed", served("green"), planned(actions(map[string]string{"gatewayd_probe.web": "update"}))),
 		s.step("traffic/4-probe-changed", func(step *resource.TestStep) {
 			step.Taint = []string{"gatewayd_setting.web", "gatewayd_probe.web"}
@@ -119,4 +136,34 @@ func TestRulesMove(t *testing.T) {
 			tunnel.end(t, "of a rule that changes")
 		})))
 	s.run(steps...)
+}
+
+// TestReplacedKeepsItsTunnels: a rule, listener, pool or setting that is replaced is away for a moment only. Its
+// WebSockets are there when it is back, and stay when the time that they had to end is over.
+func TestReplacedKeepsItsTunnels(t *testing.T) {
+	s := newStage(t)
+	port := s.port("port")
+	s.backend("blue")
+	talks := map[string]*talk{}
+	replaced := func(labels ...string) resource.TestStep {
+		want := map[string]string{}
+		for _, label := range labels {
+			want["gatewayd_"+label+".web"] = "replace"
+		}
+		what := strings.Join(labels, " and ")
+		return s.step("replaced", before(func() { talks[what] = startTalk(t, port, "/", 20*time.Millisecond) }),
+			planned(actions(want)), func(step *resource.TestStep) {
+				for address := range want {
+					step.Taint = append(step.Taint, address)
+				}
+			})
+	}
+	s.run(s.step("replaced"), replaced("pool"), replaced("setting", "pool"), replaced("rule"), replaced("listener"), replaced("rule", "listener"),
+		s.step("replaced", after(func() {
+			// Three seconds of talking, which is longer than any drain here.
+			for what, talk := range talks {
+				talk.beyond(t, talk.said.Load()+150, "that was open while its "+what+" was replaced")
+				talk.end(t, "that was open while its "+what+" was replaced")
+			}
+		})))
 }
