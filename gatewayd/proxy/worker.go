@@ -109,7 +109,11 @@ func (w *Worker) serve(s loop.Stream, at table.Place) {
 	d.push(c)
 	w.stats.Clients++
 	s.SetHandler(c)
-	s.SetDeadline(w.l.Now() + loop.Time(c.keepAlive))
+	patience := c.keepAlive
+	if w.closing {
+		patience = min(patience, time.Second) // it was queued when the sockets closed, and may still ask once
+	}
+	s.SetDeadline(w.l.Now() + loop.Time(patience))
 }
 
 // enter begins every call of the loop. What is still collected then was left by a handler that panicked.
