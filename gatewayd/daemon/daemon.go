@@ -149,6 +149,7 @@ func (d *Daemon) AdminAddr() string {
 func (d *Daemon) Shutdown(ctx context.Context, delay, timeout time.Duration) error {
 	d.stopping.Store(true)
 	d.log.Info("The gateway stops.", "delay", delay.String(), "timeout", timeout.String())
+	d.control.Close() // From here on writes are refused: a publication would open sockets again.
 	d.plane.Shutdown(ctx, delay, timeout)
 	return d.Close()
 }

@@ -9,7 +9,7 @@ import (
 const (
 	lingerTime  = 2 * time.Second  // how long the peer's last bytes are read after our FIN
 	lingerBytes = 1 << 20          // how many of them
-	flushTime   = 60 * time.Second // how long Close waits for the peer to take what is queued
+	flushTime   = 60 * time.Second // how long Close waits for a peer that takes nothing of what is queued
 )
 
 // The states of a connection. They are bits because most are independent of each other.
@@ -58,7 +58,7 @@ type Conn struct {
 	splice  *splice        // what SpliceTo is doing
 	turn    uint32         // the turn that budget is of
 	budget  int32
-	drained uint32 // bytes thrown away while lingering
+	drained uint32 // bytes thrown away while lingering; before that, of a closing one, bytes queued when flushTime began
 	errno   uint16
 	op      op
 }
@@ -127,13 +127,14 @@ func (c *Conn) CloseWrite() {
 	c.sendFin()
 }
 
-// Close implements Stream. What is queued has a minute to leave, then the peer has two seconds and 1 MiB to end. While
+// Close implements Stream. What is queued may leave as long as some of it does every minute, then the peer has two seconds and 1 MiB to end. While
 // the connect still runs there is nobody to be polite to: it is given up, and what was written is lost.
 func (c *Conn) Close() {
 	if !c.alive() {
 		return
 	}
 	c.flags = c.flags&^fTimeout | fClosing
+	c.drained = uint32(c.queued)
 	c.l.wheel.set(&c.timer, c.l.now+Time(flushTime))
 	c.l.schedule(c)
 }

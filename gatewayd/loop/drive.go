@@ -44,6 +44,11 @@ func (l *Loop) drive(c *Conn) {
 	if c.flags&fConnecting != 0 {
 		if c.flags&fWritable != 0 {
 			c.flags &^= fConnecting
+			if c.remote.Addr().IsLoopback() && c.LocalAddr() == c.remote {
+				// Nobody listens there: the system chose the very port as ours, and connected the socket to itself.
+				c.die(opConnect, syscall.ECONNREFUSED)
+				return
+			}
 			if c.flags&fClosing == 0 {
 				c.h.Connected()
 			}
@@ -75,6 +80,18 @@ func (l *Loop) drive(c *Conn) {
 	if c.flags&(fBroken|fClosing) != 0 && c.flags&fDead == 0 {
 		c.finish()
 	}
+}
+
+// closeTimeout ends a closing connection whose peer took nothing for flushTime, or did not end in lingerTime.
+func (c *Conn) closeTimeout() {
+	if c.flags&fLinger == 0 && uint32(c.queued) != c.drained {
+		c.drained = uint32(c.queued)
+		c.l.wheel.set(&c.timer, c.l.now+Time(flushTime))
+		c.l.schedule(c)
+		return
+	}
+	c.flags |= fReset
+	c.die(opNone, 0)
 }
 
 func (l *Loop) recoverConn(c *Conn) {
@@ -237,6 +254,7 @@ func (c *Conn) linger() {
 	l := c.l
 	if c.flags&fLinger == 0 {
 		c.flags |= fLinger
+		c.drained = 0
 		l.wheel.set(&c.timer, l.now+Time(lingerTime))
 		c.held.Release()
 		c.held = nil

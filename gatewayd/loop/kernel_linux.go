@@ -205,9 +205,9 @@ func (k *linux) Pipe(size int) (r, w int, e syscall.Errno) {
 
 func (k *linux) Splice(from, to int, n int) (int, syscall.Errno) { return rawSplice(from, to, n) }
 
-// Tune sets what every TCP socket of the gateway has: no Nagle delay, and a peer that is gone is found within a
-// minute, whether bytes wait for it (TCP_USER_TIMEOUT) or not (keep-alive). Sockets accepted from a tuned listening
-// socket inherit it.
+// Tune sets what every TCP socket of the gateway has: no Nagle delay, and keep-alive, which finds an idle peer that is
+// gone within a minute. Sockets accepted from a tuned listening socket inherit it. TCP_USER_TIMEOUT is not set: on Linux
+// it also ends peers that are alive and only do not read, whose patience is the proxy's to decide.
 func Tune(fd int) error {
 	for _, o := range [...]struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
@@ -215,7 +215,6 @@ func Tune(fd int) error {
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 10},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
-		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 60_000},
 	} {
 		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
 			return err

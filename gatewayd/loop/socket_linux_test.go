@@ -379,3 +379,37 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("local and remote address are %v, want %v and %v", g, addr, c.LocalAddr())
 	}
 }
+
+// selfish is a kernel whose every connect ends at its own start.
+type selfish struct {
+	Kernel
+	last netip.AddrPort
+}
+
+func (k *selfish) Connect(to netip.AddrPort) (int, syscall.Errno) {
+	k.last = to
+	return k.Kernel.Connect(to)
+}
+
+func (k *selfish) LocalAddr(int) netip.AddrPort { return k.last }
+
+// TestConnectToItselfIsRefused: where nobody listens on a loopback port, the system may choose the same port for the
+// caller, and the connect succeeds against itself.
+func TestConnectToItselfIsRefused(t *testing.T) {
+	system, err := newKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := runningOn(t, &selfish{Kernel: system})
+	addr := listening(t, l, func(c *Conn) { c.SetHandler(&echo{c: c}) })
+	closed := make(chan error, 1)
+	on(t, l, func() {
+		l.Dial(addr, &funcs{
+			connected: func() { t.Error("Connected was called") },
+			closed:    func(err error) { closed <- err },
+		})
+	})
+	if err := <-closed; !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("Closed(%v), want a refused connect", err)
+	}
+}

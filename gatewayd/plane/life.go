@@ -14,18 +14,19 @@ import (
 type life struct {
 	listeners, rules map[string]time.Time // by hidden id, those that are gone: since when
 	backends         map[string]map[*backend.Backend]*origin
+	pools            map[string]bool // by hidden id, those that are gone while something was open on their backends
 }
 
 // An origin is where a backend came from. life holds them by the pool's hidden id.
 type origin struct {
-	settings map[string]bool // hidden ids of the settings under which it was used
+	settings map[string]bool // hidden ids of the settings under which its target means its port
 	here     bool            // false while draining
 }
 
 func newLife() *life {
 	return &life{
 		listeners: map[string]time.Time{}, rules: map[string]time.Time{},
-		backends: map[string]map[*backend.Backend]*origin{},
+		backends: map[string]map[*backend.Backend]*origin{}, pools: map[string]bool{},
 	}
 }
 
@@ -54,7 +55,7 @@ func (l *life) pass(s step) passage {
 	p.goneRules, p.backRules = passIDs(l.rules, s, spec.Rules)
 	for at, u := range s.isUses.pairs {
 		if s.wasUses.pairs[at] != u {
-			l.follow(u)
+			l.follow(&p, u)
 		}
 	}
 	for id, pool := range l.changedPools(s) {
@@ -63,8 +64,9 @@ func (l *life) pass(s step) passage {
 	return p
 }
 
-// follow notes the backends of a use.
-func (l *life) follow(u *use) {
+// follow notes the backends of a use. One that is met for the first time counts as back: the registry may have kept it
+// since an earlier life, of which workers still remember a drain.
+func (l *life) follow(p *passage, u *use) {
 	followed := l.backends[u.pool.ID]
 	if followed == nil {
 		followed = map[*backend.Backend]*origin{}
@@ -75,6 +77,7 @@ func (l *life) follow(u *use) {
 		if o == nil {
 			o = &origin{settings: map[string]bool{}, here: true}
 			followed[m.health.Backend] = o
+			p.backBackends = append(p.backBackends, m.health.Backend)
 		}
 		o.settings[u.setting.ID] = true
 	}
@@ -83,6 +86,9 @@ func (l *life) follow(u *use) {
 // changedPools are the pools, by hidden id, of which a backend may have gone or come back; nil for one that is gone.
 func (l *life) changedPools(s step) map[string]*spec.Entry {
 	changed := map[string]*spec.Entry{}
+	for id := range l.pools {
+		changed[id] = nil // To forget its backends once nothing is open on them.
+	}
 	for was, is := range s.is.Differences(s.was, spec.Pools) {
 		if was != nil && changed[was.ID] == nil {
 			changed[was.ID] = nil // Unless it is found under its new name.
@@ -122,8 +128,11 @@ func (l *life) passPool(p *passage, set *spec.Set, id string, pool *spec.Entry) 
 			delete(l.backends[id], b)
 		}
 	}
+	delete(l.pools, id)
 	if len(l.backends[id]) == 0 {
 		delete(l.backends, id)
+	} else if pool == nil {
+		l.pools[id] = true
 	}
 }
 
@@ -196,6 +205,7 @@ func (o *origin) stands(b *backend.Backend, targets map[netip.Addr][]int, set *s
 			if e := set.ByID(spec.Settings, id); e == nil || port(e) == int(b.Key.Addr.Port()) {
 				return true
 			}
+			delete(o.settings, id)
 		}
 	}
 	return false

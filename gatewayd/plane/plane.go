@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,36 +98,45 @@ func (p *Plane) drain(before *spec.Set, x passage) {
 			listeners[id] = e.Object.(*spec.Listener).DrainTimeout.Value()
 		}
 	}
-	if x.empty() {
-		return
-	}
-	p.each(func(i int) {
-		w := p.workers[i]
-		own := tunnel.Drain{Timeout: -1}
-		for _, id := range x.goneListeners {
+	own := tunnel.Drain{Timeout: -1}
+	var turns []func(w *proxy.Worker)
+	for _, id := range x.goneListeners {
+		turns = append(turns, func(w *proxy.Worker) {
 			w.Drain(tunnel.Subject{Listener: id}, tunnel.Drain{Timeout: listeners[id]})
-		}
-		for _, id := range x.goneRules {
-			w.Drain(tunnel.Subject{Rule: id}, own)
-		}
-		for _, b := range x.goneBackends {
-			w.Drain(tunnel.Subject{Backend: b}, own)
-		}
-		for _, id := range x.backListeners {
-			w.Keep(tunnel.Subject{Listener: id})
-		}
-		for _, id := range x.backRules {
-			w.Keep(tunnel.Subject{Rule: id})
-		}
-		for _, b := range x.backBackends {
-			w.Keep(tunnel.Subject{Backend: b})
-		}
-	})
+		})
+	}
+	for _, id := range x.goneRules {
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Rule: id}, own) })
+	}
+	for _, b := range x.goneBackends {
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Backend: b}, own) })
+	}
+	for _, id := range x.backListeners {
+		turns = append(turns, func(w *proxy.Worker) { w.Keep(tunnel.Subject{Listener: id}) })
+	}
+	for _, id := range x.backRules {
+		turns = append(turns, func(w *proxy.Worker) { w.Keep(tunnel.Subject{Rule: id}) })
+	}
+	for _, b := range x.backBackends {
+		turns = append(turns, func(w *proxy.Worker) { w.Keep(tunnel.Subject{Backend: b}) })
+	}
+	// A change of thousands of objects must not keep the loops from their connections.
+	for share := range slices.Chunk(turns, drainShare) {
+		p.each(func(i int) {
+			for _, turn := range share {
+				turn(p.workers[i])
+			}
+		})
+	}
 }
+
+// drainShare is how many gone or returned objects a loop is told of at a time.
+const drainShare = 128
 
 // Shutdown ends politely. Connections are accepted until delay is over; then idle ones close, answers say so, and
 // WebSockets get their Close 1012, spread over the time that is left of timeout. It returns once nothing is open, and at
-// the latest after timeout or when ctx ends. Close must follow.
+// the latest after timeout or when ctx ends. Nothing may be prepared or published any more when it is called, and Close
+// must follow.
 func (p *Plane) Shutdown(ctx context.Context, delay, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -355,3 +355,50 @@ func TestInspectTellsTiesAndBindsNothing(t *testing.T) {
 	}
 	var _ control.Plane = r.plane
 }
+
+// TestDrainIsForgottenWhenItsBackendReturns: a backend that was removed from an unused pool, and that the registry still
+// knows, is as good as new when pool and rule are back.
+func TestDrainIsForgottenWhenItsBackendReturns(t *testing.T) {
+	r := newRig(t)
+	port := freePort(t)
+	echo := echoServer(t, "a")
+	r.route(port, echo)
+	c := dial(t, port)
+	says(t, c, "before")
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Pools, `{"name":"q"}`)
+		r.put(d, spec.Rules, `{"name":"r","listener":"l","pool":"q","setting":"s"}`)
+	})
+	_ = c.Close()
+	for r.plane.Activity().Tunnels > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	r.publish(func(d *spec.Draft) { r.put(d, spec.Pools, `{"name":"p"}`) })
+	r.route(port, echo)
+	for range 3 {
+		c := dial(t, port)
+		for i := range 5 {
+			says(t, c, fmt.Sprint("again ", i))
+			r.publish(func(d *spec.Draft) { r.put(d, spec.Pools, `{"name":"other","targets":{"x":{"address":"127.0.0.%d"}}}`, i+2) })
+		}
+	}
+}
+
+// TestMovedListener: a listener that moves to another port serves there at once, and no more at the old.
+func TestMovedListener(t *testing.T) {
+	r := newRig(t)
+	from, to := freePort(t), freePort(t)
+	r.route(from, echoServer(t, "a"))
+	c := dial(t, from)
+	says(t, c, "before")
+	r.publish(func(d *spec.Draft) { r.put(d, spec.Listeners, `{"name":"l","address":"127.0.0.1","port":%d}`, to) })
+	if status, _ := ask(t, to); status != 200 {
+		t.Errorf("want 200 on the new port, got %d", status)
+	}
+	if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", from)); err != nil {
+		t.Errorf("the old port is still taken: %v", err)
+	} else {
+		_ = l.Close()
+	}
+	says(t, c, "the listener is still there")
+}

@@ -113,8 +113,9 @@ func (x *prepared) Publish() {
 	p.table.Store(x.table)
 	x.moveSockets()
 	p.set, p.serving = x.set, x.uses
-	p.drain(s.was, p.life.pass(s))
-	if s.changesTargets() {
+	passed := p.life.pass(s)
+	p.drain(s.was, passed)
+	if s.changesTargets() || !passed.empty() {
 		p.target()
 	}
 }
