@@ -60,6 +60,9 @@ func listenTCP(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// maxSocketPath is the longest path of a Unix socket on Linux (unix(7): 108 bytes with the NUL); BSD's is shorter.
+const maxSocketPath = 107
+
 // listenUnix makes the socket under a temporary name beside its place, sets its mode, and moves it there, so that it
 // never stands there with another mode.
 func listenUnix(path string) (net.Listener, error) {
@@ -71,6 +74,9 @@ func listenUnix(path string) (net.Listener, error) {
 	}
 	var random [4]byte
 	rand.Read(random[:]) // Never fails (crypto/rand).
+	if n := len(filepath.Dir(path)) + len("/.") + hex.EncodedLen(len(random)); max(n, len(path)) > maxSocketPath {
+		return nil, fmt.Errorf("is too long: the system allows %d bytes for the path of a Unix socket; name a shorter one with --admin-socket, or \"off\"", maxSocketPath)
+	}
 	temporary := filepath.Join(filepath.Dir(path), "."+hex.EncodeToString(random[:]))
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
 	if err != nil {

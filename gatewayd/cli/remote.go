@@ -31,6 +31,13 @@ type remote struct {
 // call makes a client and runs f with it until f returns or the user interrupts.
 func (r *remote) call(t *terminal, f func(context.Context, *client.Client) error) error {
 	cfg := client.Config{Endpoints: r.Endpoints, Token: r.Token, TokenFile: r.TokenFile, UserAgent: "gatewayd/" + t.version, RetryMax: -1}
+	if cfg.Token != "" && cfg.TokenFile != "" { // One is a flag and the other of the environment, or both are flags.
+		if os.Getenv("GATEWAYD_TOKEN") == cfg.Token && os.Getenv("GATEWAYD_TOKEN_FILE") != cfg.TokenFile {
+			cfg.Token = ""
+		} else if os.Getenv("GATEWAYD_TOKEN_FILE") == cfg.TokenFile {
+			cfg.TokenFile = ""
+		}
+	}
 	if cfg.Token == "" && cfg.TokenFile == "" {
 		dir, err := dataDir(r.DataDir)
 		if err != nil {

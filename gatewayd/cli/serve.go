@@ -61,13 +61,31 @@ func (s *serve) Run(t *terminal) error {
 		return err
 	}
 	<-signals
+	return stop(d, signals, s.ShutdownDelay, s.ShutdownTimeout)
+}
+
+// stopGrace is how much longer than promised a stop may take before the process gives up on ending in order.
+const stopGrace = 5 * time.Second
+
+// stop ends the gateway politely; a second signal ends it now. Whatever may hang, the process is gone in time.
+func stop(d *daemon.Daemon, signals <-chan os.Signal, delay, timeout time.Duration) error {
 	ctx, now := context.WithCancel(context.Background())
 	defer now()
-	go func() {
-		<-signals
-		now()
-	}()
-	return d.Shutdown(ctx, s.ShutdownDelay, s.ShutdownTimeout)
+	done := make(chan error, 1)
+	go func() { done <- d.Shutdown(ctx, delay, timeout) }()
+	late := time.NewTimer(timeout + stopGrace)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-signals:
+			now()
+			late.Reset(stopGrace)
+		case <-late.C:
+			return errors.New("stopping took too long; the process ends without order")
+		}
+	}
 }
 
 // dataDir is the directory named, or the usual one of the user who runs the process.

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -93,6 +95,8 @@ func TestMistakesAreToldOnStart(t *testing.T) {
 		"corrupt store":   {serve("--data-dir", corrupt), 1, []string{"gatewayd.db"}},
 		"no config file":  {serve("--data-dir", t.TempDir(), "--config", "/does/not/exist"), 1, []string{"/does/not/exist"}},
 		"broken config":   {serve("--data-dir", t.TempDir(), "--config", broken), 1, []string{`targets["a"].address`, "IP address"}},
+		"two faults":      {serve("--data-dir", t.TempDir(), "--config", broken), 1, []string{`pool "p"`, `rule "r"`}},
+		"long directory":  {[]string{"serve", "--data-dir", filepath.Join(t.TempDir(), strings.Repeat("d", 120)), "--admin", "127.0.0.1:0"}, 1, []string{"107 bytes", "--admin-socket"}},
 		"short timeout":   {serve("--data-dir", t.TempDir(), "--shutdown-timeout", "1s"), 1, []string{"--shutdown-timeout", "--shutdown-delay"}},
 		"no token":        {[]string{"status", "--data-dir", t.TempDir()}, 1, []string{"admin.token", "--token-file"}},
 		"nobody there":    {[]string{"status", "--token", "x", "--endpoints", "http://" + freeAddress(t)}, 1, []string{"refused"}},
@@ -119,6 +123,13 @@ func TestTerminationIsPolite(t *testing.T) {
 	}
 	_ = answer.Body.Close()
 	defer func() { _ = socket.Close() }()
+
+	// Somebody who only connected to the admin API must not make the stop a failure.
+	silent, err := net.Dial("tcp", p.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
 
 	p.signal(t, syscall.SIGTERM)
 	for p.status("/readyz") == http.StatusOK {

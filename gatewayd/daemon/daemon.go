@@ -127,13 +127,22 @@ func (d *Daemon) fill(ctx context.Context, file string) error {
 	}
 	if _, err := d.control.Apply(ctx, changes); err != nil {
 		var refused *control.Error
-		if errors.As(err, &refused) && refused.Change < len(objects) {
-			o := objects[refused.Change]
-			return fmt.Errorf("configuration file %s: %s %q: %w", file, spec.KindOf(o), o.Key(), err)
+		if !errors.As(err, &refused) {
+			return fmt.Errorf("configuration file %s: %w", file, err)
 		}
-		return fmt.Errorf("configuration file %s: %w", file, err)
+		return fmt.Errorf("configuration file %s:\n%w", file, faults(refused, objects))
 	}
 	return nil
+}
+
+// faults is a line for each object that was refused.
+func faults(refused *control.Error, objects []spec.Object) error {
+	var lines []error
+	for _, fault := range append([]*control.Error{refused}, refused.Others...) {
+		o := objects[fault.Change]
+		lines = append(lines, fmt.Errorf("  %s %q: %w", spec.KindOf(o), o.Key(), fault))
+	}
+	return errors.Join(lines...)
 }
 
 // AdminAddr is where the admin API answers: the TCP address where there is one, else the Unix socket's path.
@@ -159,8 +168,11 @@ func (d *Daemon) Close() error {
 	d.stopping.Store(true)
 	var errs []error
 	if d.server != nil {
+		// A client that only connected holds the server for seconds. It is cut, and that is no failure.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		errs = append(errs, d.server.Close(ctx))
+		if err := d.server.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, err)
+		}
 		cancel()
 	} else {
 		for _, l := range d.listeners {

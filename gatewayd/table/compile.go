@@ -174,6 +174,9 @@ func placeOf(o *spec.Listener) Place {
 	p := Place{Address: o.Address, Port: o.Port}
 	if a, err := netip.ParseAddr(o.Address); err == nil {
 		p.Address = a.Unmap().String()
+		if a == netip.IPv6Unspecified() {
+			p.Address = "" // The system cannot hold both apart on one port.
+		}
 	}
 	return p
 }

@@ -31,7 +31,7 @@ type Table struct {
 	settings map[*spec.Entry]*Setting
 }
 
-// A Place is where a socket listens. Address "" means every address of the machine; another is in the canonical form
+// A Place is where a socket listens. Address "" means every address of the machine, as "::" does; another is in the canonical form
 // of netip, IPv4 never mapped into IPv6.
 type Place struct {
 	Address string
