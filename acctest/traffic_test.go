@@ -160,9 +160,13 @@ func TestReplacedKeepsItsTunnels(t *testing.T) {
 	}
 	s.run(s.step("replaced"), replaced("pool"), replaced("setting", "pool"), replaced("rule"), replaced("listener"), replaced("rule", "listener"),
 		s.step("replaced", after(func() {
+			said := map[string]int64{}
+			for what, talk := range talks {
+				said[what] = talk.said.Load()
+			}
 			// Three seconds of talking, which is longer than any drain here.
 			for what, talk := range talks {
-				talk.beyond(t, talk.said.Load()+150, "that was open while its "+what+" was replaced")
+				talk.beyond(t, said[what]+150, "that was open while its "+what+" was replaced")
 				talk.end(t, "that was open while its "+what+" was replaced")
 			}
 		})))
