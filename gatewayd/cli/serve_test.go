@@ -116,7 +116,7 @@ func TestTerminationIsPolite(t *testing.T) {
 	echo := gatewaytest.StartEcho(t, "a")
 	listen := freeAddress(t)
 	p := serveIn(t, t.TempDir(), "--config", configFile(t, listen, echo.Addr().String()),
-		"--shutdown-delay", "1s", "--shutdown-timeout", "20s")
+		"--shutdown-delay", "500ms", "--shutdown-timeout", "5s")
 	socket, answer, err := websocket.DefaultDialer.Dial("ws://"+listen+"/ws", nil)
 	if err != nil {
 		t.Fatal(err)
