@@ -2,6 +2,6 @@
 // the loops, which accept on their own sockets without a lock.
 //
 // It finds taken ports, holds sockets that are bound but not served yet, and closes a group without resetting what is
-// queued on it. It knows nothing of listeners, routes or HTTP: control binds and closes, and hands accepted connections
+// queued on it. It knows nothing of listeners, routes or HTTP: gatewayd/plane binds and closes, and hands accepted connections
 // to the proxy through a function given to [New].
 package listen
