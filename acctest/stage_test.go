@@ -235,17 +235,3 @@ func (s *stage) get(kind *spec.Kind, name string) (spec.Object, uint64) {
 	}
 	return o, meta.Revision
 }
-
-// edit changes an object past Terraform.
-func edit[O spec.Object](s *stage, name string, change func(O)) error {
-	var zero O
-	kind := spec.KindOf(zero)
-	o, meta, err := s.gateway.Client().Get(s.Context(), kind, name, "")
-	if err != nil {
-		return err
-	}
-	o = spec.Clone(o)
-	change(o.(O))
-	_, err = s.gateway.Client().Update(s.Context(), kind, name, o, meta.Revision, "")
-	return err
-}

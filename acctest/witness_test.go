@@ -123,8 +123,11 @@ func specPath(at *tftypes.AttributePath) string {
 
 // protocol is everything that the provider's server speaks; what were not named here would be lost to Terraform.
 type protocol interface {
+	//lint:ignore SA1019 its methods move into ProviderServer one day; until then there is no other name for them
 	tfprotov6.ProviderServerWithListResource
+	//lint:ignore SA1019 its methods move into ProviderServer one day; until then there is no other name for them
 	tfprotov6.ProviderServerWithActions
+	//lint:ignore SA1019 its methods move into ProviderServer one day; until then there is no other name for them
 	tfprotov6.ProviderServerWithStateStores
 }
 
