@@ -12,13 +12,17 @@ import (
 // maxConflicts bounds how often a batch starts anew because somebody else committed first.
 const maxConflicts = 10
 
-// write takes a batch of jobs through validation, preparation, commit and publication, and answers all of them.
+// write takes a batch of jobs through validation, preparation, commit and publication, and answers all of them. That is
+// not deferred: a panic on the way must not look like a success to those who wait.
 func (c *Controller) write(batch []*job) {
-	defer func() {
-		for _, j := range batch {
-			close(j.done)
-		}
-	}()
+	c.decide(batch)
+	for _, j := range batch {
+		close(j.done)
+	}
+}
+
+// decide is the way of a batch up to its answers.
+func (c *Controller) decide(batch []*job) {
 	refused := map[*job]error{}
 	for conflicts := 0; ; {
 		base := c.state.Load()
