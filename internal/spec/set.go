@@ -294,25 +294,31 @@ func (e *Entry) names(r Ref) bool {
 	return e != nil && slices.Contains(e.refs, r)
 }
 
-// checkHostSource refuses a probe that takes its host from a setting that has none.
+// checkHostSource refuses a setting that has no host for the probe that it names. The probe itself may turn to settings
+// without one: whoever writes the two one after the other, as Terraform does, writes the probe first. HostConditions
+// tells of what is left.
 func (s *Set) checkHostSource(e *Entry) Problems {
+	o, ok := e.Object.(*Setting)
+	if !ok || o.Probe == nil || o.Host != nil || o.HostFromTarget {
+		return nil
+	}
 	var ps Problems
-	switch o := e.Object.(type) {
-	case *Setting:
-		if o.Probe == nil || o.Host != nil || o.HostFromTarget {
-			break
-		}
-		if p := s.Get(Probes, *o.Probe); p != nil && p.Object.(*Probe).HostFromSetting {
-			ps.AddNeeding("probe", []string{"host", "host_from_target"}, "names probe %q, which takes its host from the setting; give the setting a host, or host_from_target = true", *o.Probe)
-		}
-	case *Probe:
-		if !o.HostFromSetting {
-			break
-		}
-		for _, h := range s.Holders(Probes, o.Name) {
-			if set := h.Object.(*Setting); set.Host == nil && !set.HostFromTarget {
-				ps.Add("host_from_setting", "needs a host in every setting that uses the probe; setting %q has none", set.Name)
-			}
+	if p := s.Get(Probes, *o.Probe); p != nil && p.Object.(*Probe).HostFromSetting {
+		ps.AddNeeding("probe", []string{"host", "host_from_target"}, "names probe %q, which takes its host from the setting; give the setting a host, or host_from_target = true", *o.Probe)
+	}
+	return ps
+}
+
+// HostConditions tells of a probe that takes its host from a setting that has none: its requests there say 127.0.0.1. A
+// retired setting is past mending and not told of. Other entries have no such condition.
+func (s *Set) HostConditions(e *Entry) Problems {
+	var ps Problems
+	if o, ok := e.Object.(*Probe); !ok || !o.HostFromSetting {
+		return nil
+	}
+	for _, h := range s.Holders(Probes, e.name) {
+		if set, ok := h.Object.(*Setting); ok && !h.Retired && set.Host == nil && !set.HostFromTarget {
+			ps.Add("host_from_setting", "finds no host in setting %q, whose targets are probed with the host 127.0.0.1; give the setting a host, or host_from_target = true", h.name)
 		}
 	}
 	return ps

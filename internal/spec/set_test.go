@@ -98,14 +98,36 @@ func TestCheckRefs(t *testing.T) {
 			t.Errorf("%s: %v", host, ps)
 		}
 	}
-	d = s.Draft(2)
-	plain := NewEntry("h", 2, decode(t, Probes, ""))
+}
+
+// TestAProbeMayTurnToSettingsWithoutHost: it is written before them where both change, so it is told of and not refused.
+func TestAProbeMayTurnToSettingsWithoutHost(t *testing.T) {
+	d := (*Set)(nil).Draft(1)
+	plain := NewEntry("h", 1, decode(t, Probes, ""))
+	hostless := NewEntry("s", 1, decode(t, Settings, `"probe":"h"`))
 	d.Put(plain)
 	d.Put(hostless)
-	s = d.Finish()
-	again := NewEntry("h", 3, decode(t, Probes, `"host_from_setting":true`))
-	if ps := s.CheckRefs(again, plain); len(ps) != 1 || ps[0].Path != "host_from_setting" || !strings.Contains(ps[0].Message, `"s2"`) {
-		t.Errorf("a probe that turns to settings without host: %v", ps)
+	d.Put(NewEntry("s2", 1, decode(t, Settings, `"name":"s2","probe":"h"`)).Retire())
+	d.Put(NewEntry("s3", 1, decode(t, Settings, `"name":"s3","probe":"h","host_from_target":true`)))
+	d = d.Finish().Draft(2)
+	again := NewEntry("h", 2, decode(t, Probes, `"host_from_setting":true`))
+	d.Put(again)
+	s := d.Finish()
+	if ps := s.CheckRefs(again, plain); ps != nil {
+		t.Errorf("want the probe taken, got %v", ps)
+	}
+	if ps := s.HostConditions(again); len(ps) != 1 || ps[0].Path != "host_from_setting" || !strings.Contains(ps[0].Message, `"s"`) {
+		t.Errorf("want to be told of the setting without host and of no other, got %v", ps)
+	}
+	for _, e := range []*Entry{plain, hostless} {
+		if ps := s.HostConditions(e); ps != nil {
+			t.Errorf("%s: %v", e.Kind, ps)
+		}
+	}
+	d = s.Draft(3)
+	d.Put(NewEntry("s", 3, decode(t, Settings, `"probe":"h","host":"a.example"`)))
+	if ps := d.Finish().HostConditions(again); ps != nil {
+		t.Errorf("the setting has a host now, and still %v", ps)
 	}
 }
 

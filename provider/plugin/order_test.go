@@ -86,6 +86,32 @@ func TestSwappedPriorities(t *testing.T) {
 	b.wantEmpty(config("b", 1))
 }
 
+// TestAProbeTurnsToASettingThatGetsAHost: Terraform writes the probe first, since the setting names it, and for a moment
+// there is no host. Back again, the setting loses its host after the probe stopped asking for it.
+func TestAProbeTurnsToASettingThatGetsAHost(t *testing.T) {
+	g := newGateway(t)
+	r := start(t, g, nil)
+	probe, setting := r.instance(spec.Probes), r.instance(spec.Settings)
+	own, ownSetting := object{"name": "h"}, object{"name": "s", "probe": "h"}
+	taken, takenSetting := object{"name": "h", "host_from_setting": true}, object{"name": "s", "probe": "h", "host": "a.example"}
+	probe.must(own)
+	setting.must(ownSetting)
+	for _, to := range []struct{ probe, setting object }{{taken, takenSetting}, {own, ownSetting}} {
+		r = start(t, g, nil)
+		probe, setting = probe.in(r), setting.in(r)
+		first, second := probe.plan(to.probe), setting.plan(to.setting)
+		// That the setting has no host yet is a warning.
+		if ds := probe.apply(first); first.failed || len(ds) > 0 && ds[:len("warning")] != "warning" {
+			t.Fatal(first.diagnostics, ds)
+		}
+		if ds := second.diagnostics + setting.apply(second); ds != "" {
+			t.Fatal(ds)
+		}
+		probe.wantEmpty(to.probe)
+		setting.wantEmpty(to.setting)
+	}
+}
+
 // TestManyAtOnce: Terraform plans and applies as many objects at once as its -parallelism says, on one provider.
 func TestManyAtOnce(t *testing.T) {
 	g := furnished(t)
