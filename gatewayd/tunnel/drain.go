@@ -104,13 +104,9 @@ func (s *Set) step(l *list) {
 }
 
 // plan works out when the tunnel has to end and arranges its Close; place, from 0 to below 1, is where in the spread.
-// The end that comes first counts.
+// The end that comes first counts. One that is ending keeps its deadline, unless it comes earlier now.
 func (t *Tunnel) plan(place float64) {
-	if t.flags&(closeWanted|ended) != 0 {
-		return
-	}
-	var at loop.Time
-	t.deadline = 0
+	var at, end loop.Time
 	for i := range t.links {
 		l := t.links[i].list
 		if !l.draining {
@@ -121,13 +117,21 @@ func (t *Tunnel) plan(place float64) {
 			timeout = t.grant
 		}
 		deadline := l.start + loop.Time(timeout)
-		if t.deadline != 0 && t.deadline <= deadline {
+		if end != 0 && end <= deadline {
 			continue
 		}
-		t.deadline = max(deadline, 1)
+		end = max(deadline, 1)
 		at = max(l.drain.moment(l.start, timeout, place), 1)
 	}
-	t.client.SetDeadline(at)
+	if t.flags&(closeWanted|ended) == 0 {
+		t.deadline = end
+		t.client.SetDeadline(at)
+		return
+	}
+	if end != 0 && (t.deadline == 0 || end < t.deadline) {
+		t.deadline = end
+		t.limit()
+	}
 }
 
 // politeTime is how long a client may be silent behind a Close of ours, and a backend behind its own.

@@ -12,11 +12,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const now = time.Duration(0)
-
 // drain ends the rig's tunnels within a time.
 func (r *rig) drain(within time.Duration) {
 	r.on(func() { r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: within}) })
+}
+
+// close drains the rig's tunnels with much time, and lets the moment of their Closes come.
+func (r *rig) close() {
+	r.t.Helper()
+	r.drain(time.Hour)
+	r.due()
 }
 
 // The whole polite end: Close to the client, its bytes until its own Close to the backend, the backend's swallowed.
@@ -25,7 +30,7 @@ func TestPoliteEnd(t *testing.T) {
 	c, s := r.open()
 	s.send(hello)
 	c.expect(hello)
-	r.drain(now)
+	r.close()
 	c.expect(away)
 	s.send(hello) // nobody reads it any more
 	c.send(masked)
@@ -100,7 +105,7 @@ func TestSilentClient(t *testing.T) {
 	c, s := r.open()
 	c.send(masked)
 	s.expect(masked)
-	r.drain(now)
+	r.close()
 	c.expect(away)
 	r.due() // five seconds later
 	head := make([]byte, 8)
@@ -127,7 +132,7 @@ func TestCloseBeforeAPartOfAHeader(t *testing.T) {
 		r.only(func(t *Tunnel) { held = t.fromBackend.n == 3 })
 		return held
 	})
-	r.drain(now)
+	r.close()
 	c.expect(away)
 	s.Close()
 	c.ends()
@@ -256,9 +261,10 @@ func TestTwoDrains(t *testing.T) {
 // A tunnel that was routed before its rule went and begins afterwards drains like the others.
 func TestLateTunnel(t *testing.T) {
 	r := newRig(t)
-	r.drain(now)
+	r.drain(0)
 	c, s := r.open()
 	c.expect(away)
+	c.ends()
 	c.Close()
 	s.Close()
 }
@@ -281,11 +287,81 @@ func TestBackendResetsBehindClose(t *testing.T) {
 	c, s := r.open()
 	s.send(hello)
 	c.expect(hello)
-	r.drain(now)
+	r.close()
 	until(t, "the Close is sent", func() bool { return r.stats().Closed == 1 })
 	s.reset()
 	c.expect(away)
 	c.send(ownClose)
 	c.ends()
 	c.Close()
+}
+
+// A deadline is a promise: no peer that is slow to close keeps a tunnel beyond it.
+func TestDeadlineCuts(t *testing.T) {
+	for name, do := range map[string]func(r *rig, c, s *peer){
+		"a client that talks on": func(r *rig, c, s *peer) {
+			c.send(masked)
+			s.expect(masked)
+		},
+		"a silent client": func(r *rig, c, s *peer) {},
+		"a client within a frame": func(r *rig, c, s *peer) {
+			c.send(masked, masked[:9])
+			s.expect(masked + masked[:9])
+			r.due() // five seconds later
+		},
+		"a backend that does not answer the Close": func(r *rig, c, s *peer) {
+			c.send(ownClose)
+			s.expect(ownClose)
+			c.ends()
+		},
+		"a backend that does not answer our Close": func(r *rig, c, s *peer) {
+			r.due() // five seconds later
+			s.bytes(8)
+			c.ends()
+		},
+		"a client that does not answer its Close, of a gone backend": func(r *rig, c, s *peer) {
+			s.reset()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c, s := r.open()
+			s.send(hello)
+			c.expect(hello)
+			r.close()
+			c.expect(away)
+			do(r, c, s)
+			if n := r.stats().Open; n != 1 {
+				t.Fatalf("%d tunnels are open", n)
+			}
+			// An earlier drain of something else ends it, too.
+			r.on(func() { r.set.Drain(Subject{Listener: "listener"}, Drain{Timeout: 20 * time.Millisecond}) })
+			until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
+			if got := r.stats(); got.Closed != 1 || got.Cut != 1 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// Without any time both peers are told by a Close where it can stand, and nobody's answer is waited for.
+func TestNoTime(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	c.send(masked)
+	s.expect(masked)
+	r.drain(0)
+	c.expect(away)
+	c.ends()
+	head := s.bytes(8)
+	if head[0] != 0x88 || head[1] != 0x82 || head[2]^head[6] != 0x03 || head[3]^head[7] != 0xe9 {
+		t.Errorf("the backend got % x", head)
+	}
+	s.ends()
+	c.Close()
+	s.Close()
+	until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
+	if got := r.stats(); got.Closed != 1 || got.Cut != 1 {
+		t.Errorf("%+v", got)
+	}
 }

@@ -5,25 +5,34 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
 )
 
-// due is the client's deadline. It is one after the other: time for the Close, its last moment, and the end of
-// patience with a client that does not answer it.
+// due is the client's deadline: first the time for its Close, then the end of patience with a client that does not
+// answer it.
 func (t *Tunnel) due() {
-	switch now := t.set.l.Now(); {
+	switch {
 	case t.deadline == 0 || t.flags&ended != 0:
 	case t.flags&closeWanted == 0:
 		t.flags |= closeWanted
-		if t.fromBackend.follower.AtBoundary() && !t.fromBackend.eof {
+		switch {
+		case t.fromBackend.follower.AtBoundary() && !t.fromBackend.eof:
 			t.placeClose()
-		} else if now >= t.deadline {
+		case t.late():
 			t.cut()
-		} else {
-			t.client.SetDeadline(t.deadline)
+		default:
+			t.limit()
 		}
-	case t.flags&closeSent == 0 || now >= t.deadline:
-		t.cut()
-	default:
+	case t.flags&closeSent != 0:
 		t.closeForClient()
 	}
+}
+
+func (t *Tunnel) late() bool { return t.set.l.Now() >= t.deadline }
+
+// limit arranges the cut at the deadline, whatever is waited for then. The drain that ends first decides.
+func (t *Tunnel) limit() {
+	if t.last == nil {
+		t.last = new(loop.Timer)
+	}
+	t.set.l.SetTimer(t.last, t.deadline, t.cut)
 }
 
 // placeClose sends our Close to the client, behind everything that was written. Nothing may follow it (RFC 6455
@@ -39,10 +48,12 @@ func (t *Tunnel) placeClose() {
 	t.fromBackend.drop, t.fromBackend.n = true, 0
 	t.backend.Resume()
 	s.stats.Closed++
-	until := s.l.Now() + loop.Time(politeTime)
-	// However long the client goes on talking, it has to answer before twice the time of a silent one.
-	t.deadline = max(t.deadline, until+loop.Time(politeTime))
-	t.client.SetDeadline(until)
+	if t.late() {
+		t.curt()
+		return
+	}
+	t.limit()
+	t.client.SetDeadline(s.l.Now() + loop.Time(politeTime))
 	t.clientPassed()
 }
 
@@ -67,15 +78,21 @@ func (t *Tunnel) clientPassed() {
 }
 
 // closeForClient sends the backend the Close that a silent client owes it. Inside a frame of the client's there is no
-// place for it before the end.
+// place for it, and the end is at the deadline.
 func (t *Tunnel) closeForClient() {
-	if !t.fromClient.follower.AtBoundary() || t.fromClient.eof {
-		t.client.SetDeadline(t.deadline)
-		return
+	if t.askBackend() {
+		t.endClient()
+	}
+}
+
+// askBackend sends the backend a Close in the client's place, if there is one.
+func (t *Tunnel) askBackend() bool {
+	if t.fromClient.drop || t.fromClient.eof || !t.fromClient.follower.AtBoundary() {
+		return false
 	}
 	mask := t.set.mask()
 	t.backend.Write(ws.AppendClose(t.set.l.Scratch(), ws.CodeGoingAway, "", &mask))
-	t.endClient()
+	return true
 }
 
 func (t *Tunnel) endClient() {
@@ -88,10 +105,27 @@ func (t *Tunnel) endClient() {
 	t.backend.SetDeadline(t.set.l.Now() + loop.Time(politeTime))
 }
 
-// cut ends a tunnel that cannot be ended politely.
-func (t *Tunnel) cut() {
+// curt ends a tunnel whose Close was placed at its deadline or behind it: no answer is waited for, but a reset would
+// destroy the Close on its way.
+func (t *Tunnel) curt() {
+	t.askBackend()
 	t.flags |= ended
 	t.set.stats.Cut++
+	for _, s := range [...]loop.Stream{t.client, t.backend} {
+		if s.Queued() > 0 {
+			s.Reset()
+		} else {
+			s.Close()
+		}
+	}
+}
+
+// cut ends a tunnel at its deadline: one that could not be ended politely, or whose peers have not ended yet.
+func (t *Tunnel) cut() {
+	if t.flags&ended == 0 {
+		t.flags |= ended
+		t.set.stats.Cut++
+	}
 	t.client.Reset()
 	t.backend.Reset()
 }

@@ -73,7 +73,7 @@ func (t *Tunnel) eof(d *direction, dst loop.Stream) {
 	}
 	dst.CloseWrite()
 	if t.fromClient.eof && t.fromBackend.eof {
-		t.flags |= ended
+		t.end()
 		t.client.Close()
 		t.backend.Close()
 	}

@@ -181,6 +181,15 @@ func (p *peer) expect(want string) {
 	}
 }
 
+func (p *peer) bytes(n int) string {
+	p.t.Helper()
+	b := make([]byte, n)
+	if k, err := io.ReadFull(p.r, b); err != nil {
+		p.t.Fatalf("got % x: %v", b[:k], err)
+	}
+	return string(b)
+}
+
 // ends expects FIN and nothing before it.
 func (p *peer) ends() {
 	p.t.Helper()

@@ -101,6 +101,9 @@ func (s *Set) release(t *Tunnel) {
 		s.tidy(l)
 	}
 	s.stats.Open--
+	if t.last != nil {
+		s.l.StopTimer(t.last)
+	}
 	*t = Tunnel{}
 	if s.freed < keepFree {
 		t.links[0].next = s.free

@@ -53,7 +53,7 @@ type Stats struct {
 	Open   int
 	Opened uint64
 	Closed uint64 // ended by a Close of ours
-	Cut    uint64 // reset at the end of their time, because no frame boundary came or the peers did not close
+	Cut    uint64 // ended at their deadline, because no frame boundary came or the peers had not closed
 }
 
 // Add adds another loop's figures.

@@ -15,8 +15,8 @@ const (
 	ended                         // both streams were told to end
 )
 
-// A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer unless it is draining, and no
-// goroutine: it is what an idle connection costs beside its two streams, so mind its size.
+// A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer before its time for a Close has
+// come, and no goroutine: it is what an idle connection costs beside its two streams, so mind its size.
 type Tunnel struct {
 	set             *Set
 	client, backend loop.Stream
@@ -24,6 +24,7 @@ type Tunnel struct {
 	fromClient      direction
 	fromBackend     direction
 	deadline        loop.Time     // of the drain; 0 without one
+	last            *loop.Timer   // cuts the tunnel at the deadline; nil until the time for a Close has come
 	grant           time.Duration // Terms.DrainTimeout
 	flags           uint8
 }
@@ -57,7 +58,7 @@ func (e *clientEnd) Connected() {}
 func (e *clientEnd) Data(b []byte) int {
 	t := (*Tunnel)(e)
 	if t.flags&closeSent != 0 {
-		t.client.SetDeadline(min(t.set.l.Now()+loop.Time(politeTime), t.deadline))
+		t.client.SetDeadline(t.set.l.Now() + loop.Time(politeTime))
 	}
 	t.pass(&t.fromClient, t.client, t.backend, b)
 	t.clientPassed()
@@ -138,13 +139,21 @@ func (t *Tunnel) closed(end uint8, err error) {
 		t.set.release(t)
 	case err == nil:
 	case end == clientGone:
-		t.flags |= ended
+		t.end()
 		t.backend.Reset()
 	case t.flags&closeSent != 0:
 		t.fromBackend.eof = true
 		t.client.CloseWrite()
 	default:
-		t.flags |= ended
+		t.end()
 		t.client.Reset()
+	}
+}
+
+// end notes that both streams were told to end. What they still send leaves before the deadline of a drain.
+func (t *Tunnel) end() {
+	t.flags |= ended
+	if t.deadline != 0 {
+		t.limit()
 	}
 }
