@@ -125,8 +125,8 @@ func (e *backendEnd) Spliced(moved int64) {
 // Closed implements loop.Handler.
 func (e *backendEnd) Closed(err error) { (*Tunnel)(e).closed(backendGone, err) }
 
-// closed notes that an end is gone. One that was not ended by this side takes the other with it, as a reset; but a
-// client that was sent our Close gets the time to answer it.
+// closed notes that an end is gone. One that was not ended by this side takes the other with it; but a client that was
+// sent our Close gets the time to answer it.
 func (t *Tunnel) closed(end uint8, err error) {
 	t.flags |= end
 	if end == clientGone {
@@ -139,14 +139,22 @@ func (t *Tunnel) closed(end uint8, err error) {
 		t.set.release(t)
 	case err == nil:
 	case end == clientGone:
+		// A reset tells the backend at once, but must not destroy what it has not taken yet.
 		t.end()
-		t.backend.Reset()
+		if t.backend.Queued() > 0 {
+			t.backend.Close()
+		} else {
+			t.backend.Reset()
+		}
 	case t.flags&closeSent != 0:
 		t.fromBackend.eof = true
 		t.client.CloseWrite()
 	default:
+		// A backend that closes over unread bytes resets, also behind its last message. That may still wait in our
+		// system for the client, where a reset would destroy it; a client sees by the missing Close that this is no
+		// regular end.
 		t.end()
-		t.client.Reset()
+		t.client.Close()
 	}
 }
 

@@ -76,21 +76,63 @@ func TestHalfClose(t *testing.T) {
 	until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
 }
 
+// A reset of one end takes the other with it: the backend sees a reset, the client an end without a Close.
 func TestResetPasses(t *testing.T) {
+	r := newRig(t)
+	c, s := r.open()
+	c.send(masked)
+	s.expect(masked)
+	c.reset()
+	if _, err := s.r.ReadByte(); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the backend saw %v", err)
+	}
+	c, s = r.open()
+	s.send(hello)
+	c.expect(hello)
+	s.reset()
+	c.ends()
+	c.Close()
+	until(t, "the tunnels are gone", func() bool { return r.stats().Open == 0 })
+}
+
+// What one end sent before it was reset still reaches the other one, as far as the gateway had taken it.
+func TestResetDestroysNothing(t *testing.T) {
 	r := newRig(t)
 	for i := range 2 {
 		c, s := r.open()
 		if i == 1 {
 			c, s = s, c
 		}
-		c.send(masked)
-		s.expect(masked)
-		c.reset()
-		if _, err := s.r.ReadByte(); !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("%d: the other end saw %v", i, err)
+		sent, stalled := make(chan int64), make(chan bool)
+		go func() {
+			n := int64(0)
+			for {
+				select {
+				case <-stalled:
+					sent <- n
+					return
+				default:
+				}
+				s.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+				k, _ := s.Write(zeros[:1000])
+				n += int64(k)
+			}
+		}()
+		until(t, "the tunnel stands still", func() bool {
+			queued := 0
+			r.only(func(t *Tunnel) { queued = t.client.Queued() + t.backend.Queued() })
+			return queued > 0
+		})
+		stalled <- true
+		most := <-sent
+		s.reset()
+		got, err := io.Copy(io.Discard, c.r)
+		if err != nil || got == 0 || got > most {
+			t.Errorf("%d: got %d of %d bytes: %v", i, got, most, err)
 		}
+		c.Close()
+		until(t, "the tunnel is gone", func() bool { return r.stats().Open == 0 })
 	}
-	until(t, "the tunnels are gone", func() bool { return r.stats().Open == 0 })
 }
 
 // Large messages both ways at once, with a reader that lags: everything arrives in order, spliced or not.
