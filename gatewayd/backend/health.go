@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // A Status is a verdict on a backend.
@@ -46,11 +47,27 @@ type Follower interface {
 	Refresh()
 }
 
+// MaxReason is how many bytes of a reason are kept. Reasons repeat what a user wrote, and there may be many targets.
+const MaxReason = 300
+
+// clip shortens a reason to MaxReason, at the end of a character.
+func clip(reason string) string {
+	const rest = "..."
+	if len(reason) <= MaxReason {
+		return reason
+	}
+	end := MaxReason - len(rest)
+	for end > 0 && !utf8.RuneStart(reason[end]) {
+		end--
+	}
+	return reason[:end] + rest
+}
+
 // A Result is the outcome of one probe, with the thresholds of the probe that it is judged by.
 type Result struct {
 	At     time.Time // when the probe ended
 	OK     bool
-	Reason string // why it failed, in words a user understands; empty where OK
+	Reason string // why it failed, in words a user understands; empty where OK; cut at MaxReason
 
 	// UnhealthyThreshold and HealthyThreshold are the failures and successes in a row that turn the verdict. Less than 1
 	// counts as 1.
@@ -128,7 +145,7 @@ func (h *Health) count(r Result) bool {
 		}
 	} else {
 		v.Successes, v.Failures = 0, v.Failures+1
-		v.Reason = r.Reason
+		v.Reason = clip(r.Reason)
 		if v.Failures >= r.UnhealthyThreshold {
 			next = Unhealthy
 		}

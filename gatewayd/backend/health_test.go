@@ -2,10 +2,12 @@ package backend
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -125,6 +127,23 @@ func TestRecountKeepsTheVerdict(t *testing.T) {
 	h.Report(result(5, "bad"))
 	if h.Status() != Unhealthy {
 		t.Fatal("three failures of the changed probe did not decide")
+	}
+}
+
+func TestReasonsAreCut(t *testing.T) {
+	var r Registry
+	h := r.Health(key, "s1")
+	for _, letter := range []string{"x", "ü", "語"} {
+		h.Report(result(0, strings.Repeat(letter, 1<<20)))
+		got := h.View().Reason
+		if len(got) > MaxReason || len(got) < MaxReason-3 || !utf8.ValidString(got) || !strings.HasSuffix(got, letter+"...") {
+			t.Errorf("a reason of a megabyte of %s is kept as %d bytes: %q", letter, len(got), got)
+		}
+	}
+	whole := strings.Repeat("x", MaxReason)
+	h.Report(result(0, whole))
+	if got := h.View().Reason; got != whole {
+		t.Errorf("a reason of %d bytes is kept as %q", MaxReason, got)
 	}
 }
 

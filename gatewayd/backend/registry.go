@@ -4,7 +4,12 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 )
+
+// KeepFor is how long a verdict stands after the health was last named. A rule or listener that is replaced takes its
+// targets away for a moment, and dead ones must not come back from it as unknown.
+const KeepFor = 5 * time.Minute
 
 // A Registry holds the backends and healths of a gateway. Its zero value is empty and ready; every method may be called
 // by anybody.
@@ -27,6 +32,13 @@ type place struct {
 type record struct {
 	health *Health
 	named  bool
+	away   time.Time // when the first Retain did not name it any more; zero while it is named
+}
+
+// keeps says whether a health that is not named has a verdict, or a count on the way to one, that still stands. What was
+// never probed has nothing to keep.
+func (rec *record) keeps(now time.Time) bool {
+	return now.Sub(rec.away) < KeepFor && !rec.health.View().LastProbe.IsZero()
 }
 
 // Backend is the backend of a key, made if there is none.
@@ -64,8 +76,10 @@ func (r *Registry) place(k Key) *place {
 }
 
 // Retain says which healths the published configuration names; their backends are named with them. What it does not
-// name is dropped: at once where nothing is open on the backend, else by a later Sweep or Retain. Call it when the
-// configuration is live on every loop, because a loop with an older one may still open something.
+// name keeps what is known of it for KeepFor, and goes on where it was when it is named again by then; what was never
+// probed has nothing to keep. Afterwards it is dropped by the next Retain or Sweep that finds nothing open on the
+// backend. So what is kept is bounded by what was named and probed in that time. Call it when the configuration is live
+// on every loop, because a loop with an older one may still open something.
 func (r *Registry) Retain(named []*Health) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,14 +95,14 @@ func (r *Registry) Retain(named []*Health) {
 			continue
 		}
 		if rec := p.healths[h.Setting]; rec != nil && rec.health == h {
-			p.named, rec.named = true, true
+			p.named, rec.named, rec.away = true, true, time.Time{}
 		}
 	}
 	r.sweep()
 }
 
-// Sweep drops what the last Retain did not name and nothing is open on any more. Call it now and then while something
-// drains; it costs a walk over everything.
+// Sweep drops what the last Retain did not name, once its time is over and nothing is open on it any more. Call it now
+// and then; it costs a walk over everything.
 func (r *Registry) Sweep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,22 +110,27 @@ func (r *Registry) Sweep() {
 }
 
 func (r *Registry) sweep() {
+	now := time.Now()
 	for k, p := range r.backends {
-		if p.backend.Open.Load() > 0 {
-			continue
-		}
+		open := p.backend.Open.Load() > 0
 		for setting, rec := range p.healths {
-			if !rec.named {
+			if rec.named {
+				continue
+			}
+			if rec.away.IsZero() {
+				rec.away = now
+			}
+			if !open && !rec.keeps(now) {
 				delete(p.healths, setting)
 			}
 		}
-		if !p.named {
+		if !p.named && !open && len(p.healths) == 0 {
 			delete(r.backends, k)
 		}
 	}
 }
 
-// Backends lists every backend, those that only drain included, by pool and address.
+// Backends lists every backend, those that only drain or are only kept included, by pool and address.
 func (r *Registry) Backends() []*Backend {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +142,7 @@ func (r *Registry) Backends() []*Backend {
 	return list
 }
 
-// Healths lists every health, those that only drain included, by pool, address and setting.
+// Healths lists every health, those that only drain or are only kept included, by pool, address and setting.
 func (r *Registry) Healths() []*Health {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func at(i int) Key {
@@ -27,36 +29,110 @@ func TestRegistryKeepsWhatIsNamed(t *testing.T) {
 	}
 	r.Retain([]*Health{a, c})
 	if again := r.Health(at(1), "s2"); again == b {
-		t.Error("a health that no configuration names was kept")
+		t.Error("a health that was never probed and that no configuration names was kept")
 	}
 	if n := len(r.Backends()); n != 2 {
 		t.Errorf("there are %d backends, want 2", n)
 	}
 }
 
+func TestRegistryKeepsVerdicts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r Registry
+		dead, tried, fresh := r.Health(at(1), "s1"), r.Health(at(2), "s1"), r.Health(at(3), "s1")
+		for i := range 3 {
+			dead.Report(result(i, "the connection was refused"))
+		}
+		tried.Report(result(0, "the connection was refused"))
+		r.Retain([]*Health{dead, tried, fresh})
+		before := dead.View()
+		for range 2 { // Away for less than the time, again and again.
+			r.Retain(nil)
+			time.Sleep(KeepFor - time.Second)
+			r.Sweep()
+			if r.Health(at(1), "s1") != dead || r.Health(at(2), "s1") != tried {
+				t.Fatal("a health that was named minutes ago was dropped")
+			}
+			r.Retain([]*Health{dead, tried})
+		}
+		if after := dead.View(); after != before {
+			t.Errorf("the view %+v became %+v", before, after)
+		}
+		tried.Report(result(1, "the connection was refused"))
+		tried.Report(result(2, "the connection was refused"))
+		if s := tried.Status(); s != Unhealthy {
+			t.Errorf("two failures after one before it was away make it %s, want unhealthy", s)
+		}
+		if n := len(r.Healths()); n != 2 {
+			t.Errorf("there are %d healths, want 2: one was never probed", n)
+		}
+	})
+}
+
+func TestRegistryDropsOldVerdicts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r Registry
+		a, b := r.Health(at(1), "s1"), r.Health(at(2), "s1")
+		for _, h := range []*Health{a, b} {
+			h.Report(result(0, ""))
+		}
+		r.Retain([]*Health{a, b})
+		time.Sleep(time.Hour)
+		r.Retain([]*Health{b})
+		time.Sleep(KeepFor / 2)
+		r.Health(at(1), "s1") // For a configuration that is discarded: it does not begin the time anew.
+		r.Retain([]*Health{b})
+		time.Sleep(KeepFor / 2)
+		r.Retain([]*Health{b})
+		if list := r.Healths(); len(list) != 1 || list[0] != b || len(r.Backends()) != 1 {
+			t.Errorf("there are %d healths of %d backends, want one", len(list), len(r.Backends()))
+		}
+	})
+}
+
+// TestRegistryForgetsInTime publishes other targets each minute for hours.
+func TestRegistryForgetsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r Registry
+		for i := range 500 {
+			h := r.Health(at(i), "s1")
+			h.Report(result(i, ""))
+			r.Retain([]*Health{h})
+			time.Sleep(time.Minute)
+			if n := len(r.Healths()); n > 6 {
+				t.Fatalf("%d healths are kept of one a minute", n)
+			}
+		}
+	})
+}
+
 func TestRegistryKeepsWhatIsOpen(t *testing.T) {
-	var r Registry
-	h := r.Health(at(1), "s1")
-	h.Report(result(0, ""))
-	r.Retain([]*Health{h})
-	h.Backend.Open.Add(1)
-	r.Retain(nil)
-	if again := r.Health(at(1), "s1"); again != h {
-		t.Fatal("a target that was made again while its tunnels drain is another backend")
-	}
-	r.Retain(nil)
-	r.Sweep()
-	if n := len(r.Healths()); n != 1 {
-		t.Fatalf("there are %d healths while a tunnel is open, want 1", n)
-	}
-	h.Backend.Open.Add(-1)
-	r.Sweep()
-	if n := len(r.Healths()) + len(r.Backends()); n != 0 {
-		t.Errorf("%d entries are left when the last tunnel has ended", n)
-	}
-	if again := r.Health(at(1), "s1"); again == h || again.Status() != Unknown {
-		t.Error("what was dropped came back")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var r Registry
+		h := r.Health(at(1), "s1")
+		h.Report(result(0, ""))
+		r.Retain([]*Health{h})
+		h.Backend.Open.Add(1)
+		r.Retain(nil)
+		time.Sleep(2 * KeepFor)
+		if again := r.Health(at(1), "s1"); again != h {
+			t.Fatal("a target that was made again while its tunnels drain is another backend")
+		}
+		r.Retain(nil)
+		time.Sleep(2 * KeepFor)
+		r.Sweep()
+		if n := len(r.Healths()); n != 1 {
+			t.Fatalf("there are %d healths while a tunnel is open, want 1", n)
+		}
+		h.Backend.Open.Add(-1)
+		r.Sweep()
+		if n := len(r.Healths()) + len(r.Backends()); n != 0 {
+			t.Errorf("%d entries are left when the last tunnel has ended", n)
+		}
+		if again := r.Health(at(1), "s1"); again == h || again.Status() != Unknown {
+			t.Error("what was dropped came back")
+		}
+	})
 }
 
 func TestRegistryKeepsWhatIsBeingPrepared(t *testing.T) {
