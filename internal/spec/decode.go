@@ -57,8 +57,11 @@ func DecodeConfig(data []byte) ([]Object, Problems) {
 		}
 	}
 	for _, m := range root.members {
-		if !known[m.name] {
-			ps.Add(m.name, "is not a collection; there are %s", collections())
+		switch {
+		case m.again:
+			ps.Add(cut(m.name), givenTwice)
+		case !known[m.name]:
+			ps.Add(cut(m.name), "is not a collection; there are %s", collections())
 		}
 	}
 	if len(ps) > 0 {
@@ -172,13 +175,16 @@ func bindStruct(ps *Problems, path string, n *node, v reflect.Value) {
 		return
 	}
 	for _, m := range n.members {
-		where := join(path, m.name)
+		where := join(path, cut(m.name))
 		f := fieldByName(v, m.name)
-		if !f.IsValid() {
+		switch {
+		case m.again:
+			ps.Add(where, givenTwice)
+		case !f.IsValid():
 			ps.Add(where, "is not a known field%s", suggestion(v.Type(), m.name))
-			continue
+		default:
+			bind(ps, where, m.value, f)
 		}
-		bind(ps, where, m.value, f)
 	}
 }
 
@@ -193,6 +199,10 @@ func bindMap(ps *Problems, path string, n *node, v reflect.Value) {
 	}
 	m := reflect.MakeMapWithSize(v.Type(), len(n.members))
 	for _, member := range n.members {
+		if member.again {
+			ps.Add(key(path, member.name), givenTwice)
+			continue
+		}
 		e := reflect.New(v.Type().Elem())
 		if e.Elem().Kind() == reflect.Struct {
 			setDefaults(e)
@@ -311,7 +321,11 @@ type node struct {
 type member struct {
 	name  string
 	value *node
+	again bool // an earlier member has the name
 }
+
+// givenTwice is what is wrong with a member whose name is there again.
+const givenTwice = "is given twice"
 
 func (n *node) member(name string) *node {
 	for _, m := range n.members {
@@ -324,13 +338,13 @@ func (n *node) member(name string) *node {
 
 func (n *node) describe() string {
 	if n.shape == shapeNumber {
-		return n.text
+		return cut(n.text)
 	}
 	return n.shape.String()
 }
 
-// parse reads one JSON value into nodes. It refuses what encoding/json would let pass: repeated keys, bytes that are not
-// UTF-8, anything behind the value.
+// parse reads one JSON value into nodes. It refuses what encoding/json would let pass: bytes that are not UTF-8, anything
+// behind the value. Repeated keys are marked for bind, which knows their paths.
 func parse(data []byte) (*node, Problems) {
 	if !utf8.Valid(data) {
 		return nil, Problems{{Message: "the JSON is not valid UTF-8"}}
@@ -340,7 +354,7 @@ func parse(data []byte) (*node, Problems) {
 	}
 	p := parser{data: data, d: json.NewDecoder(bytes.NewReader(data))}
 	p.d.UseNumber()
-	n := p.value("", 0)
+	n := p.value(0)
 	if len(p.problems) > 0 {
 		return nil, p.problems
 	}
@@ -368,7 +382,7 @@ func (p *parser) token() json.Token {
 	return t
 }
 
-func (p *parser) value(path string, depth int) *node {
+func (p *parser) value(depth int) *node {
 	start := p.start()
 	t := p.token()
 	n := &node{}
@@ -382,13 +396,13 @@ func (p *parser) value(path string, depth int) *node {
 		n.shape, n.text = shapeString, t
 	case json.Delim:
 		if depth == maxDepth {
-			p.problems.Add(path, "the JSON nests deeper than %d levels", maxDepth)
+			p.problems.Add("", "the JSON nests deeper than %d levels at byte %d", maxDepth, start)
 			return n
 		}
 		if t == '{' {
-			p.object(n, path, depth)
+			p.object(n, depth)
 		} else {
-			p.array(n, path, depth)
+			p.array(n, depth)
 		}
 	}
 	if len(p.problems) == 0 {
@@ -406,24 +420,21 @@ func (p *parser) start() int64 {
 	return i
 }
 
-func (p *parser) object(n *node, path string, depth int) {
+func (p *parser) object(n *node, depth int) {
 	n.shape = shapeObject
 	seen := map[string]bool{}
 	for len(p.problems) == 0 && p.d.More() {
 		name, _ := p.token().(string)
-		if seen[name] {
-			p.problems.Add(join(path, name), "is given twice")
-		}
+		n.members = append(n.members, member{name: name, again: seen[name], value: p.value(depth + 1)})
 		seen[name] = true
-		n.members = append(n.members, member{name, p.value(join(path, name), depth+1)})
 	}
 	p.token()
 }
 
-func (p *parser) array(n *node, path string, depth int) {
+func (p *parser) array(n *node, depth int) {
 	n.shape = shapeArray
 	for len(p.problems) == 0 && p.d.More() {
-		n.elements = append(n.elements, p.value(at(path, len(n.elements)), depth+1))
+		n.elements = append(n.elements, p.value(depth+1))
 	}
 	p.token()
 }

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,7 +27,13 @@ func TestDecodeSaysWhereAndWhat(t *testing.T) {
 		{Pools, ``, "", "empty"},
 		{Pools, "{\"name\":\"\xff\"}", "", "UTF-8"},
 		{Pools, `{"name":"a"} {}`, "", "behind the JSON"},
-		{Pools, strings.Repeat("[", 100), strings.Repeat("[0]", 32), "deeper"},
+		{Pools, strings.Repeat("[", 100), "", "deeper than 32 levels at byte 32"},
+		{Pools, `{"name":"a","targets":{"x":{},"x":{}}}`, `targets["x"]`, "given twice"},
+		{Pools, `{"name":"a","targets":{"k":{"port":1,"port":2}}}`, `targets["k"].port`, "given twice"},
+		{Probes, `{"name":"a","match":{"body":"a","body":"b"}}`, "match.body", "given twice"},
+		{Pools, `{"name":"a","` + strings.Repeat("n", 1000) + `":1}`, strings.Repeat("n", 100) + "...", "not a known field"},
+		{Pools, `{"name":"a","targets":{"` + strings.Repeat("k", 1000) + `":1}}`, `targets["` + strings.Repeat("k", 100) + `..."]`, "not a number"},
+		{Listeners, `{"port":` + strings.Repeat("1", 1000) + `}`, "port", strings.Repeat("1", 100) + "..."},
 		{Probes, `{"name":"a","match":{"statuses":["200",1]}}`, "match.statuses[1]", "must be a string"},
 		{Probes, `{"name":"a","match":{"statuses":null}}`, "match.statuses", "not null"},
 		{Rules, `{"name":"a","match":{"host":1}}`, "match.host", "there are hostnames, paths"},
@@ -75,6 +82,41 @@ func TestSparseLeavesOutDefaults(t *testing.T) {
 	if got, want := string(EncodeSparse(o)), `{"name":"p","targets":{"a":{"address":"::1"},"b":{"address":"::2","weight":5}}}`; got != want {
 		t.Errorf("want %s, got %s", want, got)
 	}
+}
+
+// TestProblemsAreBounded: an answer to many mistakes is not many times their size.
+func TestProblemsAreBounded(t *testing.T) {
+	counted := func(what string, ps Problems, more int) {
+		t.Helper()
+		if len(ps) != MaxProblems+1 {
+			t.Fatalf("%s: want %d problems and one, got %d", what, MaxProblems, len(ps))
+		}
+		if last := ps[MaxProblems]; last.More != more || last.Path != "" || last.Message != fmt.Sprintf("has %d more problems", more) {
+			t.Errorf("%s: want %d more, got %+v", what, more, last)
+		}
+	}
+	_, ps := DecodeConfig([]byte(`{"pools":[` + strings.Repeat("1,", 4999) + `1]}`))
+	counted("a document", ps, 4900)
+	_, ps = Decode(Pools, []byte(`{`+strings.Repeat(`"a":1,`, 299)+`"b":1}`))
+	counted("repeated keys", ps, 200)
+
+	pool := Pools.New().(*Pool)
+	pool.Name, pool.Targets = "p", map[string]PoolTarget{}
+	for i := range 300 {
+		pool.Targets[fmt.Sprint("t", i)] = PoolTarget{Address: "nowhere", Weight: 1}
+	}
+	ps = Check(pool)
+	counted("a pool", ps, 200)
+
+	var all Problems
+	for range 3 {
+		all.Append(ps)
+	}
+	counted("three pools", all, 800)
+	all = Problems{{Message: "is bad"}}
+	all.Append(ps)
+	all.Add("name", "is worse")
+	counted("what comes before and behind", all, 202)
 }
 
 // FuzzDecode: nothing panics, and what is accepted comes back the same after Encode and after EncodeSparse.

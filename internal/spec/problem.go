@@ -17,19 +17,58 @@ type Problem struct {
 	// Needs names other paths on which the verdict rests. Where one of them is not known yet, as in a Terraform plan,
 	// the problem may be none.
 	Needs []string `json:"-"`
+	// More is 0, but for the last of MaxProblems and one: it says that there were so many more.
+	More int `json:"-"`
 }
 
-// Problems are several of them, in the order of the fields. Nil means that nothing is wrong.
+// MaxProblems is how many problems are told one by one. Whoever makes more mistakes makes the same ones again, and a
+// small document must not get an answer many times its size.
+const MaxProblems = 100
+
+// Problems are several of them, in the order of the fields: at most MaxProblems, and one that counts the rest. Nil means
+// that nothing is wrong.
 type Problems []Problem
 
 // Add notes a problem at a path.
 func (ps *Problems) Add(path, format string, args ...any) {
-	*ps = append(*ps, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+	ps.AddNeeding(path, nil, format, args...)
 }
 
 // AddNeeding notes a problem at a path that rests on other paths too.
 func (ps *Problems) AddNeeding(path string, needs []string, format string, args ...any) {
+	if len(*ps) >= MaxProblems {
+		ps.count(1)
+		return
+	}
 	*ps = append(*ps, Problem{Path: path, Message: fmt.Sprintf(format, args...), Needs: needs})
+}
+
+// Append adds the problems of another part of the same whole.
+func (ps *Problems) Append(others Problems) {
+	for _, p := range others {
+		switch {
+		case p.More > 0:
+			ps.count(p.More)
+		case len(*ps) >= MaxProblems:
+			ps.count(1)
+		default:
+			*ps = append(*ps, p)
+		}
+	}
+}
+
+// count notes n problems that are not told, behind those that are.
+func (ps *Problems) count(n int) {
+	last := len(*ps) - 1
+	if last < 0 || (*ps)[last].More == 0 {
+		*ps, last = append(*ps, Problem{}), last+1
+	}
+	n += (*ps)[last].More
+	message := "has 1 more problem"
+	if n > 1 {
+		message = fmt.Sprintf("has %d more problems", n)
+	}
+	(*ps)[last] = Problem{Message: message, More: n}
 }
 
 // At returns the problems with their paths moved below base.
@@ -74,7 +113,19 @@ func join(base, path string) string {
 func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // key appends a map key to a path.
-func key(path, k string) string { return path + "[" + strconv.Quote(k) + "]" }
+func key(path, k string) string { return path + "[" + strconv.Quote(cut(k)) + "]" }
+
+// maxStep is how many bytes of a name that nobody but its writer knows stand in a path. No name that is legal has more
+// than 80.
+const maxStep = 100
+
+// cut shortens what is too long to be told in full.
+func cut(name string) string {
+	if len(name) <= maxStep {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxStep], "") + "..."
+}
 
 // Steps splits a Path into its parts: a string for a field, an int for an index of a list, a MapKey for a key of a map.
 func Steps(path string) ([]any, error) {
