@@ -85,9 +85,14 @@ func (f *Field) checkElements(ps *Problems, path string, elements []string) {
 	}
 }
 
+// maxDuration bounds how a duration may be written, in bytes: it is kept as it was, and "1.000s" has no end.
+const maxDuration = 32
+
 func (f *Field) checkDuration(ps *Problems, path, s string) {
 	d, err := time.ParseDuration(s)
 	switch {
+	case len(s) > maxDuration:
+		ps.Add(path, "must be at most %d bytes long, not %d", maxDuration, len(s))
 	case err != nil:
 		ps.Add(path, "must be a duration such as \"30s\" or \"1h30m\", not %s", quoteShort(s))
 	case f.Range != nil && (int64(d) < f.Range.Min || int64(d) > f.Range.Max):

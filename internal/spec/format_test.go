@@ -19,7 +19,7 @@ func TestFormats(t *testing.T) {
 		},
 		"authority": {
 			valid: []string{"a.example", "a.example:8080", "10.0.0.1", "10.0.0.1:1", "[::1]", "[2001:db8::1]:65535", "localhost"},
-			invalid: []string{"*.example", "a?.example", "a.example:", "a.example:0", "a.example:65536", "a.example:+1",
+			invalid: []string{"*.example", "a?.example", "a.example:", "a.example:0", "a.example:080", "a.example:65536", "a.example:+1",
 				"a.example:x", "::1", "[::1", "::1]", "[::1]x", "[::1]:", "[fe80::1%eth0]", "[10.0.0.1]", "a b", "a/b", "u@a", ""},
 		},
 		"path_pattern": {
