@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -107,7 +108,7 @@ func (c *Controller) prepare(set *spec.Set, batch []*job, refused map[*job]error
 		if j.err != nil {
 			continue
 		}
-		if err := j.blame(problems); err != nil {
+		if err := j.blame(set, problems); err != nil {
 			refused[j] = err
 			blamed++
 		}
@@ -121,20 +122,21 @@ func (c *Controller) prepare(set *spec.Set, batch []*job, refused map[*job]error
 	return prepared, problems
 }
 
-// blame is the job's refusal by problems of objects that it touched; nil if it touched none of them.
-func (j *job) blame(problems []ObjectProblem) error {
+// blame is the job's refusal by problems of objects that stand in the set as the job wrote them; nil if there is none.
+// What another job of the batch wrote anew since is no longer this one's, whatever the object is called by now.
+func (j *job) blame(set *spec.Set, problems []ObjectProblem) error {
 	faults := map[int]*Error{}
 	var order []*Error
 	for _, p := range problems {
-		if !j.touched[object{p.Kind, p.Name}] {
+		i := j.wrote(set.Get(p.Kind, p.Name))
+		if i < 0 {
 			continue
 		}
-		i, problem := j.at(p)
 		if faults[i] == nil {
 			faults[i] = &Error{Reason: Invalid, Change: i, Message: fmt.Sprintf("The %s %q cannot be served.", p.Kind, p.Name)}
 			order = append(order, faults[i])
 		}
-		faults[i].Problems = append(faults[i].Problems, problem)
+		faults[i].Problems = append(faults[i].Problems, p.Problem)
 	}
 	if err := together(order); err != nil {
 		return err
@@ -142,15 +144,16 @@ func (j *job) blame(problems []ObjectProblem) error {
 	return nil
 }
 
-// at finds the change that wrote the problem's object. Where it was touched by a change of another object, as a holder
-// by a rename, that is told in the text.
-func (j *job) at(p ObjectProblem) (int, spec.Problem) {
-	for i, r := range j.results {
-		if j.changes[i].Kind == p.Kind && r.Entry.Name() == p.Name {
-			return i, p.Problem
-		}
+// wrote is the index of the change that wrote the entry, or -1. A revision is one job's, and an entry that followed a
+// rename or retired since keeps its own.
+func (j *job) wrote(e *spec.Entry) int {
+	if e == nil {
+		return -1
 	}
-	return 0, spec.Problem{Message: fmt.Sprintf("%s %q: %s", p.Kind, p.Name, p.Problem)}
+	return slices.IndexFunc(j.results, func(r *Result) bool {
+		return r.Outcome != Unchanged && r.Outcome != Deleted && r.Outcome != Retired &&
+			r.Entry.Kind == e.Kind && r.Entry.ID == e.ID && r.Entry.Revision == e.Revision
+	})
 }
 
 func failAll(batch []*job, err *Error) {

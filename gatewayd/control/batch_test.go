@@ -105,6 +105,26 @@ func TestEachOfABatchHasItsOwnAnswer(t *testing.T) {
 	})
 }
 
+// TestBlameGoesByWhatWasWritten has one write rename a listener while another creates one of its old name on a port that
+// is taken.
+func TestBlameGoesByWhatWasWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := start(t, nil)
+		g.must("created", create(listener("front", 80))...)
+		g.plane.take(81, true)
+		held(g,
+			func() { g.must("updated", update("front", 1, listener("door", 80))) },
+			func() {
+				_, err := g.Apply(t.Context(), create(listener("front", 81)))
+				if e, _ := err.(*control.Error); e == nil || e.Reason != control.Invalid || len(e.Problems) != 1 || e.Problems[0].Path != "port" {
+					t.Errorf("a taken port: %v", err)
+				}
+			},
+		)
+		g.expect("listener door", "pool the-first")
+	})
+}
+
 func TestCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := start(t, nil)

@@ -193,7 +193,6 @@ type job struct {
 
 	// The rest is the writer's until done.
 	results  []*Result // one a change; an idempotent repeat shares the first one's
-	touched  map[object]bool
 	writes   []keyed
 	revision uint64
 	err      error

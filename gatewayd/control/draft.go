@@ -115,7 +115,7 @@ func (d *draft) newID(kind *spec.Kind, name string) string {
 // change that is made again; it may be nil.
 func (d *draft) apply(j *job, revision uint64, repeat func(*Change) *Result) error {
 	start := len(d.log)
-	j.results, j.writes, j.touched, j.revision = make([]*Result, len(j.changes)), nil, nil, revision
+	j.results, j.writes, j.revision = make([]*Result, len(j.changes)), nil, revision
 	err := check(j.changes)
 	for i := range j.changes {
 		if err != nil {
@@ -140,7 +140,7 @@ func (d *draft) apply(j *job, revision uint64, repeat func(*Change) *Result) err
 		j.results = nil
 		return err
 	}
-	d.settle(j, start)
+	d.settle(j)
 	return nil
 }
 
@@ -217,11 +217,7 @@ func (d *draft) sweep(start int) {
 }
 
 // settle fills in what is known of a job only when all its changes are made.
-func (d *draft) settle(j *job, start int) {
-	j.touched = map[object]bool{}
-	for _, s := range d.log[start:] {
-		j.touched[s.object] = true
-	}
+func (d *draft) settle(j *job) {
 	for i, r := range j.results {
 		c := &j.changes[i]
 		if r.Outcome == Retired && r.Revision == j.revision {

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"testing"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/memory"
+	keeper "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/memory"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -25,7 +25,7 @@ func (trap) Discard()                          {}
 // TestPanicAnswersNobody has the writer panic before the commit: whoever waits must not take that for a success while the
 // process goes down.
 func TestPanicAnswersNobody(t *testing.T) {
-	c := &Controller{store: memory.Open(), plane: trap{}, log: slog.New(slog.DiscardHandler), memory: newMemory()}
+	c := &Controller{store: keeper.Open(), plane: trap{}, log: slog.New(slog.DiscardHandler), memory: newMemory()}
 	if err := c.adopt(t.Context()); err != nil {
 		t.Fatal(err)
 	}
