@@ -32,7 +32,12 @@ func (f *Field) checkValue(ps *Problems, path string, v reflect.Value) {
 		v = v.Elem()
 	}
 	if f.Required && v.IsZero() {
-		ps.Add(path, "is required")
+		// A number that was left out is 0 here, as one that was given as 0.
+		if f.Type == Int && f.Range != nil {
+			ps.Add(path, "must be %s, not 0 or left out", f.Range)
+		} else {
+			ps.Add(path, "is required")
+		}
 		return
 	}
 	switch f.Type {

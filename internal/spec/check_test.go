@@ -23,7 +23,7 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `"address":"localhost"`, "address", "must be an IP address"},
 		{Listeners, `"address":"fe80::1%eth0"`, "address", "without a zone"},
 		{Listeners, `"address":"::ffff:10.0.0.1"`, "address", "IPv4 address 10.0.0.1"},
-		{Listeners, `"port":0`, "port", "is required"},
+		{Listeners, `"port":0`, "port", "must be 1 to 65535, not 0 or left out"},
 		{Listeners, `"port":-1`, "port", "must be 1 to 65535, not -1"},
 		{Listeners, `"port":65536`, "port", "must be 1 to 65535, not 65536"},
 		{Listeners, `"hostnames":["a.example","a.example"]`, "hostnames", `"a.example" is given twice`},
