@@ -88,6 +88,7 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Rules, `"priority":0`, "priority", "must be 1 to 1000000, not 0"},
 		{Rules, `"priority":1000001`, "priority", "must be 1 to 1000000"},
 		{Rules, `"match":{"hostnames":["**.example"]}`, "match.hostnames", "in one label"},
+		{Rules, `"match":{"paths":["/caf%C3%A9/*"]}`, "match.paths", `"/caf%C3%A9/*" must not be percent-encoded, since paths are decoded before rules match; write "/café/*"`},
 		{Rules, `"match":{"paths":["/a*b"]}`, "match.paths", `"/a*b" must hold "*" only as its last character`},
 	} {
 		o := decode(t, c.kind, c.in)

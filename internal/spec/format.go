@@ -122,7 +122,8 @@ func checkRequestPath(s string) error {
 }
 
 // checkPathPattern is the grammar of the paths that rules match: the normal form of a path (decoded, no dot-segments,
-// no empty segments), "*" only at the end.
+// no empty segments), "*" only at the end. What looks encoded would match a path that was encoded twice, which nobody
+// means.
 func checkPathPattern(s string) error {
 	if !strings.HasPrefix(s, "/") {
 		return errors.New("must start with \"/\"")
@@ -146,6 +147,9 @@ func checkPathPattern(s string) error {
 			return errors.New("must not hold control characters")
 		}
 	}
+	if plain := decoded(s); plain != s {
+		return errors.New("must not be percent-encoded, since paths are decoded before rules match" + insteadOf(s, plain))
+	}
 	segments := strings.Split(body, "/")
 	for i, segment := range segments {
 		// The last segment of a prefix is only the beginning of one: "/.well*" is fine, and so is "/.*".
@@ -157,6 +161,29 @@ func checkPathPattern(s string) error {
 		}
 	}
 	return nil
+}
+
+// decoded is s with the byte in the place of every "%" that two hexadecimal digits follow. Any other "%" is itself.
+func decoded(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && hexDigit(s[i+1]) && hexDigit(s[i+2]) {
+			c, _ := strconv.ParseUint(s[i+1:i+3], 16, 8) // Two hexadecimal digits are a byte.
+			b.WriteByte(byte(c))
+			i += 2
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// insteadOf says which pattern to write, where what s decodes to is one that means the same.
+func insteadOf(s, plain string) string {
+	if strings.Count(plain, "*") > strings.Count(s, "*") || decoded(plain) != plain || checkPathPattern(plain) != nil {
+		return ""
+	}
+	return "; write " + quoteShort(plain)
 }
 
 // checkStatuses is a status code or a range of them.

@@ -23,8 +23,8 @@ func TestFormats(t *testing.T) {
 				"a.example:x", "::1", "[::1", "::1]", "[::1]x", "[::1]:", "[fe80::1%eth0]", "[10.0.0.1]", "a b", "a/b", "u@a", ""},
 		},
 		"path_pattern": {
-			valid: []string{"/", "/*", "/chat", "/chat/*", "/chat*", "/.well-known/*", "/.*", "/a b", "/ä", "/100%", "/a.b/..c"},
-			invalid: []string{"", "chat", "*", "/a*b", "/**", "/a?b", "/a#b", `/a\b`, "/a//b", "//", "/./a", "/a/..", "/a/../b",
+			valid: []string{"/", "/*", "/chat", "/chat/*", "/chat*", "/.well-known/*", "/.*", "/a b", "/ä", "/100%", "/100%*", "/%4", "/%g0", "/a.b/..c"},
+			invalid: []string{"", "chat", "*", "/caf%C3%A9/*", "/%41", "/a%2fb", "/100%25", "/%00", "/%2A", "/%ff*", "/a*b", "/**", "/a?b", "/a#b", `/a\b`, "/a//b", "//", "/./a", "/a/..", "/a/../b",
 				"/../*", "/a\x00", "/a\x7f", "/a\xff", "/" + strings.Repeat("a", 2048)},
 		},
 		"request_path": {
@@ -54,6 +54,18 @@ func TestFormats(t *testing.T) {
 			if formats[format](s) == nil {
 				t.Errorf("%s %q: want it refused", format, s)
 			}
+		}
+	}
+}
+
+// TestEncodedPathPatterns: what to write instead is told where it is a pattern that means the same.
+func TestEncodedPathPatterns(t *testing.T) {
+	for s, want := range map[string]string{
+		"/caf%C3%A9/*": `; write "/café/*"`, "/a%20b": `; write "/a b"`, "/100%25": `; write "/100%"`, "/a%2fb": `; write "/a/b"`,
+		"/%2A": "", "/%2541": "", "/%00": "", "/a%3fb": "", "/%ff*": "", "/%2e%2e/a": "",
+	} {
+		if err := checkPathPattern(s); err == nil || !strings.HasSuffix(err.Error(), "before rules match"+want) {
+			t.Errorf("%s: want it refused with %q, got %v", s, want, err)
 		}
 	}
 }
