@@ -72,18 +72,29 @@ func (f *Field) checkSize(ps *Problems, path string, n int) {
 	}
 }
 
+// caseless are the formats of which requests are matched without regard to ASCII case.
+var caseless = map[string]bool{"hostname": true, "path_pattern": true}
+
 func (f *Field) checkElements(ps *Problems, path string, elements []string) {
-	seen := map[string]bool{}
+	seen := map[string]string{} // by what is matched: as it was written first
 	for i, s := range elements {
 		// An element of a set has no index that a user could count, so its value stands in the text.
 		where, named := at(path, i), ""
 		if f.Type == SetOf {
 			where, named = path, quoteShort(s)+" "
 		}
-		if seen[s] {
-			ps.Add(where, "%sis given twice", named)
+		matched := s
+		if caseless[f.Format] {
+			matched = lower(s)
 		}
-		seen[s] = true
+		switch first, again := seen[matched]; {
+		case !again:
+			seen[matched] = s
+		case first == s:
+			ps.Add(where, "%sis given twice", named)
+		default:
+			ps.Add(where, "%sis the same as %s; upper and lower case are not told apart", named, quoteShort(first))
+		}
 		if err := formats[f.Format](s); err != nil {
 			ps.Add(where, "%s%s", named, err)
 		}
@@ -125,6 +136,17 @@ func (f *Field) checkString(ps *Problems, path, s string) {
 			ps.Add(path, "%s", err)
 		}
 	}
+}
+
+// lower folds ASCII, and no other letters: a path may hold those, and they are told apart.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func contains(list []string, s string) bool {

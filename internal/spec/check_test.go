@@ -27,6 +27,7 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `"port":-1`, "port", "must be 1 to 65535, not -1"},
 		{Listeners, `"port":65536`, "port", "must be 1 to 65535, not 65536"},
 		{Listeners, `"hostnames":["a.example","a.example"]`, "hostnames", `"a.example" is given twice`},
+		{Listeners, `"hostnames":["a","A"]`, "hostnames", `"A" is the same as "a"; upper and lower case are not told apart`},
 		{Listeners, `"hostnames":["a..example"]`, "hostnames", `"a..example" must consist of labels`},
 		{Listeners, `"hostnames":[""]`, "hostnames", "1 to 253 characters"},
 		{Listeners, `"header_timeout":"soon"`, "header_timeout", `must be a duration such as "30s"`},
@@ -89,6 +90,8 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Rules, `"priority":1000001`, "priority", "must be 1 to 1000000"},
 		{Rules, `"match":{"hostnames":["**.example"]}`, "match.hostnames", "in one label"},
 		{Rules, `"match":{"paths":["/caf%C3%A9/*"]}`, "match.paths", `"/caf%C3%A9/*" must not be percent-encoded, since paths are decoded before rules match; write "/café/*"`},
+		{Rules, `"match":{"paths":["/Chat/*","/chat/*"]}`, "match.paths", `"/chat/*" is the same as "/Chat/*"`},
+		{Rules, `"match":{"hostnames":["*.EXAMPLE","*.example"]}`, "match.hostnames", `is the same as`},
 		{Rules, `"match":{"paths":["/a*b"]}`, "match.paths", `"/a*b" must hold "*" only as its last character`},
 	} {
 		o := decode(t, c.kind, c.in)
@@ -128,6 +131,7 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Probes, `"match":{"statuses":["100","599","200-200"],"body":"ok"}`},
 		{Rules, `"match":{}`},
 		{Rules, `"match":{"hostnames":["????.contoso.com"],"paths":["/","/*","/chat*","/chat/*"]},"priority":1000000`},
+		{Rules, `"match":{"paths":["/ä","/Ä"]}`},
 	} {
 		if ps := Check(decode(t, c.kind, c.in)); ps != nil {
 			t.Errorf("%s with %.200s: want no problem, got %v", c.kind, c.in, ps)
