@@ -97,8 +97,7 @@ func (x *exchange) send(s loop.Stream) {
 // reached notes that bytes of the request are on their way.
 func (x *exchange) reached() {
 	x.flags |= xReached
-	x.moved = x.w.l.Now()
-	x.arm()
+	x.progress()
 }
 
 // abandon ends the present attempt. A connection that is still there cannot be used for anything else.

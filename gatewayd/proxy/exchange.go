@@ -34,8 +34,11 @@ type exchange struct {
 
 	timer loop.Timer
 	fire  func()
-	moved loop.Time // when the last byte went in the direction that is waited for
+	moved loop.Time // when the last byte moved on behind what is waited for, or the wait began
 	cut   loop.Time // the end of a drain; 0 without one
+	// waiting is how much the one who is waited for had not taken when the timer was set.
+	waiting int
+	stirred bool // in the worker's list
 
 	accept   [28]byte // what a backend must answer to the handshake
 	kind     http1.RequestKind
@@ -180,14 +183,14 @@ func (x *exchange) complete(t *http1.Trailer) {
 	if x.flags&xChunked != 0 {
 		x.forward(http1.AppendLastChunk(x.w.small[:0], t))
 	}
-	x.moved = x.w.l.Now()
-	x.arm()
+	if x.flags&xReached != 0 {
+		x.progress()
+	}
 }
 
 // forward sends bytes of the request, or puts them with those that wait, and holds them for another attempt as long as
 // that is possible.
 func (x *exchange) forward(p []byte) {
-	x.moved = x.w.l.Now()
 	if x.hold != nil {
 		full := x.flags&xReached != 0 && x.hold.Len()+len(p) > holdMost
 		if full || !x.hold.Append(p) {
@@ -195,6 +198,7 @@ func (x *exchange) forward(p []byte) {
 		}
 	}
 	if x.flags&xReached != 0 && x.up != nil {
+		x.progress()
 		x.w.out.write(x.up.stream, p)
 	}
 }
@@ -207,6 +211,10 @@ func (x *exchange) drop() {
 
 // drained says that the client took what it was sent.
 func (x *exchange) drained() {
+	if x.flags&xHead != 0 {
+		x.moved = x.w.l.Now()
+		x.arm()
+	}
 	if x.up != nil {
 		x.up.stream.Resume()
 	}
@@ -249,7 +257,7 @@ func (x *exchange) end() {
 	x.flags = 0
 	w.stats.Open--
 	x.down, x.route, x.cut = nil, nil, 0
-	x.interims, x.retries, x.kind = 0, 0, 0
+	x.interims, x.retries, x.kind, x.waiting = 0, 0, 0, 0
 	clear(x.tried)
 	x.tried = x.tried[:0]
 	if len(w.freeExchanges) < keepFree {
@@ -279,14 +287,13 @@ func (w *Worker) unlink(x *exchange) {
 func (x *exchange) answer(r *http1.Response) {
 	x.flags |= xHead
 	x.drop()
-	x.moved = x.w.l.Now()
-	x.arm()
+	x.progress()
 	x.down.answer(r)
 }
 
 // answerContent takes a piece of the answer's body.
 func (x *exchange) answerContent(p []byte) {
-	x.moved = x.w.l.Now()
+	x.progress()
 	x.down.content(p)
 }
 

@@ -6,18 +6,60 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
+const (
+	// bodyTimeout is how long a client may send no byte of a request's body that is waited for.
+	bodyTimeout = 60 * time.Second
+	// writeTimeout is how long a client may take nothing of an answer.
+	writeTimeout = 5 * time.Minute
+)
+
+// A wait is what an exchange waits for. Each has a limit of its own, which counts from when the wait began or from the
+// last byte that moved on behind it.
+type wait uint8
+
+const (
+	waitConnect wait = iota // the connection to the backend
+	waitRequest             // the client, to send the request's body
+	waitBackend             // the backend, to take the request or to answer
+	waitAnswer              // the backend, to send the answer's body
+	waitReader              // the client, to take the answer
+)
+
+// waits is what the exchange waits for now.
+func (x *exchange) waits() wait {
+	switch {
+	case x.flags&xReached == 0:
+		return waitConnect
+	case x.flags&xHead != 0:
+		if x.down.queued() > 0 {
+			return waitReader
+		}
+		return waitAnswer
+	case x.flags&(xComplete|xExpect) != 0 || x.up == nil || x.up.stream.Queued() > 0:
+		return waitBackend
+	}
+	return waitRequest
+}
+
 // due is when the exchange has waited long enough for what it waits for, and why it ends then. 0 means never.
 func (x *exchange) due() (at loop.Time, why Reason) {
 	s := x.route.Setting
-	switch {
-	case x.flags&xReached == 0:
-		at, why = x.moved+loop.Time(s.ConnectTimeout), ReasonConnectTimeout
-	case x.flags&xHead != 0:
-		at, why = x.idle(s.StreamIdleTimeout), ReasonSlowBody
-	case x.flags&(xComplete|xExpect) == 0 && x.up != nil && x.up.stream.Queued() == 0:
-		at, why = x.idle(s.StreamIdleTimeout), ReasonSlowBody // it is the client that is slow
+	limit, why := s.StreamIdleTimeout, ReasonSlowBody
+	switch x.waits() {
+	case waitConnect:
+		limit, why = s.ConnectTimeout, ReasonConnectTimeout
+	case waitBackend:
+		limit, why = s.RequestTimeout, ReasonRequestTimeout
+	case waitReader:
+		limit = writeTimeout
 	default:
-		at, why = x.moved+loop.Time(s.RequestTimeout), ReasonRequestTimeout
+		// A setting may let an answer rest for ever, but no request.
+		if x.flags&(xComplete|xExpect) == 0 && (limit <= 0 || limit > bodyTimeout) {
+			limit = bodyTimeout
+		}
+	}
+	if limit > 0 {
+		at = x.moved + loop.Time(limit)
 	}
 	if x.cut != 0 && (at == 0 || x.cut <= at) {
 		return x.cut, ReasonDrained
@@ -25,14 +67,43 @@ func (x *exchange) due() (at loop.Time, why Reason) {
 	return at, why
 }
 
-func (x *exchange) idle(timeout time.Duration) loop.Time {
-	if timeout <= 0 {
-		return 0
+// progress notes that what is waited for moved on, or is something else from now on. The timer follows when the handler
+// ends (see Worker.leave): whether somebody has to take bytes first shows only when what was gathered is written.
+func (x *exchange) progress() {
+	x.moved = x.w.l.Now()
+	if !x.stirred {
+		x.stirred = true
+		x.w.stirred = append(x.w.stirred, x)
 	}
-	return x.moved + loop.Time(timeout)
 }
 
-// arm sets the timer for what is waited for now. While bytes move only the stamp changes, and the timer finds it.
+// settle sets the timer of every exchange that went on in this handler.
+func (w *Worker) settle() {
+	for i, x := range w.stirred {
+		w.stirred[i] = nil
+		x.stirred = false
+		if x.flags&xOpen != 0 && x.route != nil {
+			x.waiting = x.queue()
+			x.arm()
+		}
+	}
+	w.stirred = w.stirred[:0]
+}
+
+// queue is how much the one who is waited for has not taken yet.
+func (x *exchange) queue() int {
+	switch x.waits() {
+	case waitReader:
+		return x.down.queued()
+	case waitBackend:
+		if x.up != nil {
+			return x.up.stream.Queued()
+		}
+	}
+	return 0
+}
+
+// arm sets the timer for what is waited for now. Moving it to a later time is no more than a store.
 func (x *exchange) arm() {
 	if at, _ := x.due(); at != 0 {
 		x.w.l.SetTimer(&x.timer, at, x.fire)
@@ -44,11 +115,19 @@ func (x *exchange) expired() {
 		return
 	}
 	at, why := x.due()
+	w := x.w
+	now := w.l.Now()
 	if at == 0 {
 		return
 	}
-	w := x.w
-	if at > w.l.Now() {
+	if at <= now && why != ReasonDrained {
+		// Nobody says when a part of a queue is taken.
+		if n := x.queue(); n < x.waiting {
+			x.waiting, x.moved = n, now
+			at, _ = x.due()
+		}
+	}
+	if at > now {
 		w.l.SetTimer(&x.timer, at, x.fire)
 		return
 	}

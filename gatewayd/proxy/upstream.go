@@ -153,7 +153,7 @@ func (u *upstream) readHead(b []byte) int {
 		}
 		if r.Status == 100 && x.flags&xExpect != 0 {
 			x.flags &^= xExpect
-			x.arm()
+			x.progress()
 		}
 		x.down.interim(r)
 		return end
@@ -245,8 +245,13 @@ func (u *upstream) EOF() {
 
 // Drained implements loop.Handler.
 func (u *upstream) Drained() {
-	if x := u.x; x != nil && x.flags&xComplete == 0 {
-		x.moved = u.w.l.Now()
+	x := u.x
+	if x == nil {
+		return
+	}
+	x.moved = u.w.l.Now()
+	x.arm()
+	if x.flags&xComplete == 0 {
 		x.down.resume()
 	}
 }

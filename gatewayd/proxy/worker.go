@@ -46,6 +46,7 @@ type Worker struct {
 	drains   map[tunnel.Subject]active
 	cursor   *exchange // the next to be planned anew
 	planning bool
+	stirred  []*exchange // went on in this handler
 
 	closing  bool // Shutdown was called
 	shutdown loop.Time
@@ -124,7 +125,12 @@ func (w *Worker) enter() {
 }
 
 // leave ends every call of the loop.
-func (w *Worker) leave() { w.out.flush() }
+func (w *Worker) leave() {
+	w.out.flush()
+	if len(w.stirred) > 0 {
+		w.settle()
+	}
+}
 
 // appendID appends 128 random bits in hex.
 func (w *Worker) appendID(b []byte) []byte {
