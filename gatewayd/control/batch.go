@@ -52,7 +52,7 @@ func (c *Controller) decide(batch []*job) {
 		prepared.Discard()
 		if conflicts++; !errors.Is(err, store.ErrConflict) || conflicts > maxConflicts {
 			c.log.Error("the configuration could not be stored", "revision", revision, "error", err)
-			failAll(batch, unavailable(err, "The gateway could not store the change; nothing was changed."))
+			failAll(batch, unstored(err))
 			return
 		}
 		if err := c.adopt(context.Background()); err != nil {
@@ -159,66 +159,6 @@ func (j *job) wrote(e *spec.Entry) int {
 func failAll(batch []*job, err *Error) {
 	for _, j := range batch {
 		j.err = err
-	}
-}
-
-// commit stores what the draft changed, and then remembers what follows from it.
-func (c *Controller) commit(d *draft, set *spec.Set, batch []*job) error {
-	writes := map[life]write{}
-	for _, j := range batch {
-		if j.err == nil {
-			for _, w := range j.writes {
-				writes[w.life] = w.write
-			}
-		}
-	}
-	var puts []store.Record
-	var deletes []store.Ref
-	var gone []*spec.Entry
-	kept := map[life]bool{}
-	seen := map[object]bool{}
-	for _, s := range d.log {
-		if seen[s.object] {
-			continue
-		}
-		seen[s.object] = true
-		before, after := d.base.set.Get(s.kind, s.name), set.Get(s.kind, s.name)
-		switch {
-		case after != nil && after != before:
-			l := life{after.Kind, after.ID}
-			w, written := writes[l]
-			if !written {
-				w = c.memory.writes[l]
-			}
-			kept[l] = true
-			puts = append(puts, record(after, w))
-		case after == nil:
-			// What is not in the store either, made and removed in one batch, does no harm here.
-			deletes = append(deletes, store.Ref{Kind: s.kind.Name, Name: s.name})
-		}
-		if before != nil && (after == nil || after.ID != before.ID) {
-			gone = append(gone, before)
-		}
-	}
-	if err := c.store.Commit(context.Background(), d.base.set.Revision(), set.Revision(), puts, deletes); err != nil {
-		return err
-	}
-	for l, w := range writes {
-		c.memory.writes[l] = w
-	}
-	for _, e := range gone {
-		if l := (life{e.Kind, e.ID}); !kept[l] {
-			delete(c.memory.writes, l)
-			c.memory.ids.set(object{e.Kind, e.Name()}, e.ID)
-		}
-	}
-	return nil
-}
-
-func record(e *spec.Entry, w write) store.Record {
-	return store.Record{
-		Kind: e.Kind.Name, Name: e.Name(), ID: e.ID, Revision: e.Revision, Retired: e.Retired,
-		Write: w.print, Outcome: w.outcome, Body: spec.Encode(e.Object),
 	}
 }
 

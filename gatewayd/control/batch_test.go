@@ -1,10 +1,12 @@
 package control_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -220,17 +222,26 @@ func TestIDsAreForgotten(t *testing.T) {
 	})
 }
 
-// A broken store fails its commits as long as it is broken.
+// A broken store fails its commits as long as it is broken. One that lies stores them nevertheless, and one that is mute
+// cannot be read either.
 type broken struct {
 	store.Store
-	err error
+	err        error
+	lies, mute bool
 }
 
 func (b *broken) Commit(ctx context.Context, base, next uint64, puts []store.Record, deletes []store.Ref) error {
-	if b.err != nil {
+	if b.err != nil && !b.lies {
 		return b.err
 	}
-	return b.Store.Commit(ctx, base, next, puts, deletes)
+	return cmp.Or(b.Store.Commit(ctx, base, next, puts, deletes), b.err)
+}
+
+func (b *broken) Load(ctx context.Context) (uint64, []store.Record, error) {
+	if b.mute {
+		return 0, nil, errors.New("input/output error")
+	}
+	return b.Store.Load(ctx)
 }
 
 func TestFailedCommitChangesNothing(t *testing.T) {
@@ -250,6 +261,50 @@ func TestFailedCommitChangesNothing(t *testing.T) {
 	g.expect("listener front", "pool new", "pool web")
 	g.restart()
 	g.expect("listener front", "pool new", "pool web")
+}
+
+// TestCommitThatFailsAndIsThere has the store fail after it stored.
+func TestCommitThatFailsAndIsThere(t *testing.T) {
+	s := &broken{Store: memory.Open()}
+	g := start(t, s)
+	g.must("created created", create(pool("web"), listener("front", 80))...)
+	s.err, s.lies = errors.New("input/output error"), true
+	g.must("updated", update("web", 1, pool("web", "10.0.0.1")))
+	g.must("deleted created", append([]control.Change{remove(spec.Listeners, "front")}, create(pool("new"))...)...)
+	g.expect("pool new", "pool web")
+	g.restart()
+	g.expect("pool new", "pool web")
+	if g.Set().Revision() != 3 {
+		t.Errorf("revision %d, want 3", g.Set().Revision())
+	}
+}
+
+// TestCommitInDoubt has the store fail and not say what it holds. Once it can be read, what it holds serves.
+func TestCommitInDoubt(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &broken{Store: memory.Open(), lies: there}
+			g := start(t, s)
+			s.err, s.mute = errors.New("input/output error"), true
+			err := g.refused(control.Unavailable, keyed(create(pool("web"))[0], "k"))
+			if strings.Contains(err.Message, "nothing was changed") {
+				t.Errorf("the message claims to know: %s", err.Message)
+			}
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			s.err, s.mute = nil, false
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if found := g.Set().Get(spec.Pools, "web") != nil; found != there || g.plane.last() != g.Set() {
+				t.Errorf("the store holds the pool: %v, the gateway serves it: %v", there, found)
+			}
+			g.must("created", keyed(create(pool("web"))[0], "k"))
+			g.expect("pool web")
+			if g.Set().Revision() != 1 {
+				t.Errorf("revision %d, want 1", g.Set().Revision())
+			}
+		})
+	}
 }
 
 // TestTwoWriters has two controllers share a store, as two nodes do.

@@ -71,7 +71,8 @@ const (
 	PreconditionRequired Reason = "precondition_required"
 	// Conflict: something else stands in the way, such as a stored record of the name that cannot be read.
 	Conflict Reason = "conflict"
-	// Unavailable: the gateway cannot keep or serve the change now; nothing changed. It can be repeated.
+	// Unavailable: the gateway cannot keep or serve the change now; nothing changed, unless the Message says that this is
+	// not known. It can be repeated.
 	Unavailable Reason = "unavailable"
 )
 

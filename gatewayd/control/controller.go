@@ -32,7 +32,8 @@ type Config struct {
 	Plane Plane
 	// Log gets what nobody is answered: conditions at boot, causes of refusals that are not the caller's fault.
 	Log *slog.Logger
-	// Retry is how long after a Prepare that left transient conditions the next one is tried. 0 means 5s.
+	// Retry is how long after a Prepare that left transient conditions, or after a store that could not be read, the next
+	// attempt is made. 0 means 5s.
 	Retry time.Duration
 }
 
@@ -47,6 +48,9 @@ type Controller struct {
 	jobs  chan *job
 
 	memory memory // of the writer goroutine
+	// doubt, of the writer goroutine, says that the store may be ahead of the state: a commit failed and could not be
+	// checked.
+	doubt bool
 
 	closing   chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -150,7 +154,7 @@ func (c *Controller) run() {
 	defer timer.Stop()
 	for {
 		var again <-chan time.Time
-		if c.state.Load().transient() {
+		if c.doubt || c.state.Load().transient() {
 			again = timer.C
 		}
 		select {
@@ -159,7 +163,11 @@ func (c *Controller) run() {
 		case j := <-c.jobs:
 			c.write(c.waiting(j))
 		case <-again:
-			c.prepareAgain()
+			if c.doubt {
+				c.resolve()
+			} else {
+				c.prepareAgain()
+			}
 			timer.Reset(c.retry)
 		}
 	}

@@ -91,6 +91,7 @@ func (c *Controller) adopt(ctx context.Context) error {
 	s.served = served
 	c.logConditions(served)
 	c.memory.writes = writes
+	c.doubt = false
 	c.state.Store(s)
 	return nil
 }
