@@ -224,7 +224,7 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 		return nil, call.explain(ctx, err)
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	text, err := io.ReadAll(response.Body) // The router holds all of it.
 	if err != nil {
 		return nil, call.explain(ctx, err)
 	}

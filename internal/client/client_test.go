@@ -227,6 +227,40 @@ func TestUnsafeRequestsAreNotRepeated(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatBreaksOffIsRepeated: under the same key, since the write may have been done.
+func TestAnAnswerThatBreaksOffIsRepeated(t *testing.T) {
+	for name, framed := range map[string]bool{"by its length": true, "in chunks": false} {
+		var keys []string
+		endpoint, count := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			keys = append(keys, r.Header.Get(api.HeaderIdempotencyKey))
+			w.Header().Set(api.HeaderID, "id")
+			if framed {
+				w.Header().Set("Content-Length", "12")
+			}
+			w.WriteHeader(http.StatusCreated)
+			if len(keys) == 1 {
+				io.WriteString(w, `{"name"`)
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			io.WriteString(w, `{"name":"p"}`)
+		})
+		c := newClient(t, Config{Endpoints: []string{endpoint}, RetryMax: 1})
+		meta, err := c.Create(t.Context(), spec.Pools, &spec.Pool{Name: "p"}, "")
+		if err != nil || meta.ID != "id" || count.Load() != 2 {
+			t.Fatalf("%s: %+v after %d attempts: %v", name, meta, count.Load(), err)
+		}
+		if keys[0] != keys[1] || keys[0] == "" {
+			t.Errorf("%s: keys %q", name, keys)
+		}
+		keys = nil
+		_, err = newClient(t, Config{Endpoints: []string{endpoint}, RetryMax: -1}).Create(t.Context(), spec.Pools, &spec.Pool{Name: "p"}, "")
+		if !IsUnreachable(err) || !strings.Contains(err.Error(), endpoint+" broke off") {
+			t.Errorf("%s: without repetition: %v", name, err)
+		}
+	}
+}
+
 func TestEndpointsInTurn(t *testing.T) {
 	good, served := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })
 	busy, refused := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })

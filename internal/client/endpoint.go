@@ -1,11 +1,13 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -156,6 +158,9 @@ func (r *router) RoundTrip(request *http.Request) (*http.Response, error) {
 	out := request.Clone(request.Context())
 	out.URL.Scheme, out.URL.Host, out.Host = e.scheme, e.host, e.host
 	response, err := e.transport.RoundTrip(out)
+	if err == nil {
+		err = readWhole(response)
+	}
 	if err != nil {
 		call.failed[e.text] = err
 		call.lost = call.lost || !unsent(err)
@@ -168,6 +173,18 @@ func (r *router) RoundTrip(request *http.Request) (*http.Response, error) {
 		r.last.Store(int64(i))
 	}
 	return response, nil
+}
+
+// readWhole puts the whole body, or the beginning of one that is too large, in the place of the stream. An answer that
+// breaks off is a failed attempt then, which is repeated as any other.
+func readWhole(response *http.Response) error {
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	response.Body = io.NopCloser(bytes.NewReader(text))
+	return nil
 }
 
 // CloseIdleConnections is found by http.Client.CloseIdleConnections.

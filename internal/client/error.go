@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -74,6 +75,9 @@ func describe(endpoint string, err error) string {
 		return endpoint + " does not speak TLS; the endpoint may be meant as http://"
 	case ok && late.Timeout():
 		return endpoint + " did not answer in time; check the address and what filters the way to it"
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return endpoint + " broke off in the middle of its answer; check whether gatewayd, or what stands before it, ended meanwhile"
 	}
 	return fmt.Sprintf("%s failed: %v", endpoint, innermost(err))
 }
