@@ -56,15 +56,25 @@ func newRouter(cfg Config) (*router, error) {
 	return r, nil
 }
 
-// redact hides the password of an endpoint that must not have one.
+// redact hides what of an endpoint that cannot be used may be a secret: user and password, query and fragment. It looks
+// at the text alone, for what is no URL is redacted too.
 func redact(text string) string {
-	if u, err := url.Parse(text); err == nil {
-		return u.Redacted()
+	start := 0
+	if i := strings.Index(text, "://"); i >= 0 {
+		start = i + len("://")
 	}
-	if i := strings.LastIndexByte(text, '@'); i >= 0 {
-		return "..." + text[i:]
+	scheme, rest := text[:start], text[start:]
+	user, end := strings.LastIndexByte(rest, '@'), strings.IndexAny(rest, "?#")
+	switch {
+	case end >= 0 && user > end:
+		return scheme + "..." // Which of the two the one behind belongs to cannot be told.
+	case end >= 0:
+		rest = rest[:end+1] + "..."
 	}
-	return text
+	if user >= 0 {
+		rest = "..." + rest[user:]
+	}
+	return scheme + rest
 }
 
 func newEndpoint(text string, tlsConfig *tls.Config) (endpoint, error) {
