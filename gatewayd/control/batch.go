@@ -174,7 +174,7 @@ func (c *Controller) conclude(batch []*job, set *spec.Set, served []ObjectProble
 				r.Warnings = warnings(set, conditions, r.Entry)
 			}
 			if p := j.changes[i].print(); p != "" {
-				c.memory.answers.set(p, *r)
+				c.memory.answers.set(p, remembered(r))
 			}
 		}
 	}

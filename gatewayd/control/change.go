@@ -44,11 +44,12 @@ type Result struct {
 	// Outcome is one of Created, Updated, Unchanged, Deleted, Retired and Revived.
 	Outcome string
 	// Entry is the object after the change; of a deletion, the object as it was or, retired, as it is. Its Revision is
-	// the ETag.
+	// the ETag. The answer to a repeated deletion has the name, the id and the revision only.
 	Entry *spec.Entry
 	// Revision is that of the configuration that holds the change. Every later one holds it too.
 	Revision uint64
-	// Holders are the objects that name a retired object, or that an admin's drop left without it.
+	// Holders are the objects that name a retired object, or that an admin's drop left without it; in a repeated answer
+	// those of now.
 	Holders []*spec.Entry
 	// Warnings say what of the object is served otherwise than written.
 	Warnings []spec.Problem

@@ -31,20 +31,55 @@ type memory struct {
 	// writes are the last writes of objects. They are stored with the objects.
 	writes map[life]write
 	// answers are the recent answers to changes with a key, by print. They do not survive a restart.
-	answers recent[string, Result]
+	answers recent[string, answer]
 	// ids are those of recently deleted objects, so that one created under the name goes on where it ended.
 	ids recent[object, string]
 }
 
 func newMemory() memory {
-	return memory{writes: map[life]write{}, answers: newRecent[string, Result](), ids: newRecent[object, string]()}
+	return memory{writes: map[life]write{}, answers: newRecent[string, answer](), ids: newRecent[object, string]()}
+}
+
+// An answer is what is remembered of a Result. It is small, however large the object is: a repeat brings the object along,
+// since one under the same print has the same.
+type answer struct {
+	outcome  string
+	name, id string
+	retired  bool
+	object   uint64 // its revision
+	revision uint64 // of the configuration
+}
+
+func remembered(r *Result) answer {
+	return answer{outcome: r.Outcome, name: r.Entry.Name(), id: r.Entry.ID, retired: r.Entry.Retired, object: r.Entry.Revision, revision: r.Revision}
+}
+
+// result is the answer to the change once more. Holders are those of now.
+func (a *answer) result(set *spec.Set, c *Change) *Result {
+	r := &Result{Outcome: a.outcome, Revision: a.revision}
+	if e := set.Get(c.Kind, a.name); e != nil && e.ID == a.id && e.Revision == a.object && e.Retired == a.retired {
+		r.Entry = e
+	} else {
+		o := c.Put
+		if o == nil {
+			o = named(c.Kind, a.name)
+		}
+		r.Entry = spec.NewEntry(a.id, a.object, o)
+		if a.retired {
+			r.Entry = r.Entry.Retire()
+		}
+	}
+	if a.outcome == Retired || c.Retired {
+		r.Holders = set.Holders(c.Kind, a.name)
+	}
+	return r
 }
 
 // repeat is the first answer to a change that was made before under its key; nil if it was not.
 func (m *memory) repeat(set *spec.Set, c *Change) *Result {
 	p := c.print()
-	if r, found := m.answers.get(p); found {
-		return &r
+	if a, found := m.answers.get(p); found {
+		return a.result(set, c)
 	}
 	names := []string{c.Name}
 	if c.Put != nil {

@@ -1,8 +1,12 @@
 package control_test
 
 import (
+	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -345,12 +349,41 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
+// TestMemoryHoldsNoObjects writes an object again and again under keys; what it was before is free to go.
+func TestMemoryHoldsNoObjects(t *testing.T) {
+	g := start(t, nil)
+	const writes = 20
+	var before []weak.Pointer[spec.Pool]
+	for i := range writes {
+		p := pool("web", fmt.Sprint("10.0.0.", i))
+		before = append(before, weak.Make(p))
+		g.must([]string{"created", "updated"}[min(i, 1)], keyed(control.Change{Kind: spec.Pools, Name: "web", Put: p, Upsert: true}, fmt.Sprint("k", i)))
+	}
+	g.plane.mu.Lock()
+	g.plane.published = slices.Clone(g.plane.published[writes:])
+	g.plane.mu.Unlock()
+	runtime.GC()
+	for i, p := range before[:writes-2] {
+		if p.Value() != nil {
+			t.Errorf("the object of write %d is kept", i)
+		}
+	}
+	again := keyed(control.Change{Kind: spec.Pools, Name: "web", Put: pool("web", "10.0.0.3"), Upsert: true}, "k3")
+	if r := g.must("updated", again)[0]; r.Entry.Revision != 4 || !spec.Equal(r.Entry.Object, again.Put) {
+		t.Errorf("the repeat answers %+v", r)
+	}
+	g.expect("pool web")
+	if g.Set().Revision() != writes {
+		t.Errorf("revision %d, want %d", g.Set().Revision(), writes)
+	}
+}
+
 func TestRepeatAfterSomebodyElsesWrite(t *testing.T) {
 	g := start(t, nil)
 	first := g.must("created", keyed(create(pool("web"))[0], "k"))[0]
 	g.must("updated", update("web", 1, pool("web", "10.0.0.1")))
 	// The answer is that of then, so the next write on it is told that it is late.
-	if r := g.must("created", keyed(create(pool("web"))[0], "k"))[0]; r.Entry != first.Entry {
+	if r := g.must("created", keyed(create(pool("web"))[0], "k"))[0]; r.Entry.ID != first.Entry.ID || r.Entry.Revision != 1 || !spec.Equal(r.Entry.Object, pool("web")) {
 		t.Errorf("the repeat answers %+v", r.Entry)
 	}
 	g.restart()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -168,10 +167,11 @@ func (d *draft) deleteUnread(c *Change, revision uint64) (*Result, *Error) {
 	if !found {
 		return nil, missing(c)
 	}
-	e := nameOnly(c.Kind, record)
-	if e == nil {
+	o := named(c.Kind, record.Name)
+	if o == nil {
 		return nil, missing(c)
 	}
+	e := spec.NewEntry(record.ID, record.Revision, o)
 	if err := c.matches(e); err != nil {
 		return nil, err
 	}
@@ -179,14 +179,14 @@ func (d *draft) deleteUnread(c *Change, revision uint64) (*Result, *Error) {
 	return &Result{Outcome: Deleted, Entry: e, Revision: revision}, nil
 }
 
-// nameOnly stands for an object of which only the name is known; nil if even that is none.
-func nameOnly(kind *spec.Kind, record store.Record) *spec.Entry {
-	body, _ := json.Marshal(map[string]string{"name": record.Name}) // A map of strings always encodes.
+// named is an object of which only the name is known; nil if even that is none.
+func named(kind *spec.Kind, name string) spec.Object {
+	body, _ := json.Marshal(map[string]string{"name": name}) // A map of strings always encodes.
 	o, problems := spec.Decode(kind, body)
 	if len(problems) > 0 {
 		return nil
 	}
-	return spec.NewEntry(record.ID, record.Revision, o)
+	return o
 }
 
 // drop ends a retired object although others name it. They are left naming nothing, which shows as a condition.
