@@ -7,23 +7,74 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
-// active is a drain under way, of requests.
+// An active is a drain under way, of requests.
 type active struct {
-	timeout time.Duration
-	start   loop.Time
+	of         tunnel.Subject
+	timeout    time.Duration
+	start      loop.Time
+	prev, next *active // in the order of their beginnings
+}
+
+// forgetTime is how long a drain is remembered: none is longer than an hour.
+const forgetTime = 2 * time.Hour
+
+// drains are those of the last two hours, by subject and in the order of their beginnings, so that neither a new one
+// nor forgetting costs what the others are.
+type drains struct {
+	by          map[tunnel.Subject]*active
+	first, last *active
+}
+
+// put begins a drain, or begins it anew.
+func (d *drains) put(of tunnel.Subject, timeout time.Duration, now loop.Time) {
+	d.remove(of)
+	a := &active{of: of, timeout: timeout, start: now, prev: d.last}
+	if d.last != nil {
+		d.last.next = a
+	} else {
+		d.first = a
+	}
+	d.last = a
+	d.by[of] = a
+}
+
+func (d *drains) remove(of tunnel.Subject) {
+	a := d.by[of]
+	if a == nil {
+		return
+	}
+	delete(d.by, of)
+	if a.prev != nil {
+		a.prev.next = a.next
+	} else {
+		d.first = a.next
+	}
+	if a.next != nil {
+		a.next.prev = a.prev
+	} else {
+		d.last = a.prev
+	}
+}
+
+// forget drops the drains that are over, a bounded number a turn.
+func (w *Worker) forget() {
+	d := &w.drains
+	for n := 0; d.first != nil && n < planStep && d.first.start+loop.Time(forgetTime) <= w.l.Now(); n++ {
+		d.remove(d.first.of)
+	}
+	if d.first != nil {
+		w.l.SetTimer(&w.forgetting, max(d.first.start+loop.Time(forgetTime), w.l.Now()), w.forget)
+	}
 }
 
 // Drain ends what uses a subject that is gone: tunnels politely within the time, requests at its end, idle connections at once.
 // Call it after the table that does without the subject was published; then nothing new comes to it. Client
 // connections whose address and port have no listener any more close when they serve no request.
 func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
-	now := w.l.Now()
-	for s, a := range w.drains {
-		if now-a.start > loop.Time(2*time.Hour) { // no drain is longer than one
-			delete(w.drains, s)
-		}
+	if w.drains.first == nil {
+		w.l.SetTimer(&w.forgetting, w.l.Now()+loop.Time(forgetTime), w.forget)
 	}
-	w.drains[of] = active{d.Timeout, now}
+	w.drains.put(of, d.Timeout, w.l.Now())
 	w.tunnels.Drain(of, d)
 	w.plan()
 	switch {
@@ -46,7 +97,7 @@ func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 
 // Keep cancels the drain of a subject that is back.
 func (w *Worker) Keep(of tunnel.Subject) {
-	delete(w.drains, of)
+	w.drains.remove(of)
 	w.tunnels.Keep(of)
 	w.plan()
 }
@@ -101,8 +152,8 @@ func (x *exchange) plan() {
 	for _, s := range [...]tunnel.Subject{
 		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.backend},
 	} {
-		a, ok := w.drains[s]
-		if !ok {
+		a := w.drains.by[s]
+		if a == nil {
 			continue
 		}
 		timeout := a.timeout

@@ -95,9 +95,9 @@ func (u *upstream) unshelve() {
 	u.w.stats.Idle--
 }
 
-// forget drops an empty shelf, and the stock with its last one. It is called when a connection was idle for too long,
+// tidy drops an empty shelf, and the stock with its last one. It is called when a connection was idle for too long,
 // and so never while requests come.
-func (w *Worker) forget(h *shelf) {
+func (w *Worker) tidy(h *shelf) {
 	if h.n > 0 {
 		return
 	}

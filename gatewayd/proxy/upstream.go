@@ -260,7 +260,7 @@ func (u *upstream) Drained() {
 func (u *upstream) Timeout() {
 	if h := u.shelf; h != nil {
 		u.close()
-		u.w.forget(h)
+		u.w.tidy(h)
 	}
 }
 

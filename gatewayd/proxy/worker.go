@@ -42,11 +42,12 @@ type Worker struct {
 	stats   Stats
 
 	// Open exchanges, the newest first, and the drains that may cut them.
-	first    *exchange
-	drains   map[tunnel.Subject]active
-	cursor   *exchange // the next to be planned anew
-	planning bool
-	stirred  []*exchange // went on in this handler
+	first      *exchange
+	drains     drains
+	forgetting loop.Timer
+	cursor     *exchange // the next to be planned anew
+	planning   bool
+	stirred    []*exchange // went on in this handler
 
 	closing  bool // Shutdown was called
 	shutdown loop.Time
@@ -79,7 +80,7 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		l: l, cfg: cfg, log: cfg.Log,
 		doors:   map[table.Place]*door{},
 		stocks:  map[*backend.Backend]*stock{},
-		drains:  map[tunnel.Subject]active{},
+		drains:  drains{by: map[tunnel.Subject]*active{}},
 		tunnels: tunnel.NewSet(l),
 		out:     gather{l: l},
 		random:  rand.NewChaCha8(seed),
