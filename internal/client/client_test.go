@@ -90,6 +90,8 @@ func TestConfigurationIsChecked(t *testing.T) {
 		{Config{Endpoints: []string{"ftp://x"}}, "begin with"},
 		{Config{Endpoints: []string{"http://gateway.example"}}, "in the clear"},
 		{Config{Endpoints: []string{"http://10.0.0.1:9180"}}, "in the clear"},
+		{Config{Endpoints: []string{"http://x.localhost:9180"}}, "in the clear"},
+		{Config{Endpoints: []string{"http://localhost.:9180"}}, "in the clear"},
 		{Config{Endpoints: []string{"http://localhost:9180/v1"}}, "without a path"},
 		{Config{Endpoints: []string{"https://"}}, "a host"},
 		{Config{Endpoints: []string{"https://user:secret@host"}}, "user or password"},
@@ -116,6 +118,23 @@ func TestConfigurationIsChecked(t *testing.T) {
 	c, err := New(Config{})
 	if err != nil || c.Endpoints()[0] != DefaultEndpoint {
 		t.Errorf("the zero configuration: %v", err)
+	}
+}
+
+// TestNoProxyForThisMachine: the token in a plain request must not travel to a proxy of the environment.
+func TestNoProxyForThisMachine(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"http://localhost:9180": false, "http://127.0.0.1:9180": false, "http://127.8.8.8": false, "http://[::1]:9180": false,
+		"https://localhost": false, "https://[::ffff:127.0.0.1]": false, "unix:///run/x.sock": false,
+		"https://gateway.example": true, "https://10.0.0.1": true, "https://x.localhost": true,
+	} {
+		e, err := newEndpoint(endpoint, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.transport.Proxy != nil; got != want {
+			t.Errorf("%s: a proxy may be used: %v, want %v", endpoint, got, want)
+		}
 	}
 }
 

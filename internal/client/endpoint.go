@@ -101,13 +101,19 @@ func newEndpoint(text string, tlsConfig *tls.Config) (endpoint, error) {
 		if u.Scheme == "http" && !loopback(u.Hostname()) {
 			return endpoint{}, errors.New("would send the token in the clear; use https://, or http:// to this machine only")
 		}
-		return endpoint{text: text, scheme: u.Scheme, host: u.Host, transport: newTransport(tlsConfig, "")}, nil
+		t := newTransport(tlsConfig, "")
+		if loopback(u.Hostname()) {
+			t.Proxy = nil // What is meant for this machine stays on it.
+		}
+		return endpoint{text: text, scheme: u.Scheme, host: u.Host, transport: t}, nil
 	}
 	return endpoint{}, errors.New("must begin with http://, https:// or unix://")
 }
 
+// loopback says whether a host is this machine: localhost or an address of its own. Names below localhost may lead
+// anywhere, whatever RFC 6761 wishes, and net/http sends them to a proxy.
 func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if host == "localhost" {
 		return true
 	}
 	a, err := netip.ParseAddr(host)
