@@ -10,7 +10,7 @@ import (
 func (x *exchange) first(b *backend.Backend, d *door, req *http1.Request, path []byte) {
 	w := x.w
 	x.take(b)
-	u := w.fromIdle(b, x.route.Setting.ID)
+	u := x.fromIdle()
 	w.out.flush()
 	buf := w.l.Scratch()
 	if u != nil {
@@ -146,7 +146,7 @@ func (x *exchange) failed(why refusal) {
 	w.stats.Retries++
 	x.retries++
 	x.take(b)
-	if u := w.fromIdle(b, x.route.Setting.ID); u != nil {
+	if u := x.fromIdle(); u != nil {
 		x.send(u.stream)
 		x.reuse(u)
 		if x.flags&xComplete == 0 {

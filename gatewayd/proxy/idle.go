@@ -39,20 +39,38 @@ func (w *Worker) shelf(b *backend.Backend, setting string) *shelf {
 	return h
 }
 
-// fromIdle takes an idle connection, or nil.
-func (w *Worker) fromIdle(b *backend.Backend, setting string) *upstream {
-	s := w.stocks[b]
+// fromIdle takes an idle connection for the exchange, or nil. The backend may have ended it already, or have sent what
+// nobody asked for, without this worker being told yet. A request that can be repeated finds that out; for any other
+// the connection is asked, which is a system call.
+func (x *exchange) fromIdle() *upstream {
+	w := x.w
+	s := w.stocks[x.backend]
 	if s == nil {
 		return nil
 	}
+	repeatable := x.flags&(xIdempotent|xComplete) == xIdempotent|xComplete
 	for _, h := range s.shelves {
-		if h.setting == setting && h.first != nil {
+		for h.setting == x.route.Setting.ID && h.first != nil {
 			u := h.first
 			u.unshelve()
-			return u
+			if repeatable {
+				u.taken = w.l.Now()
+				return u
+			}
+			if u.quiet() {
+				u.taken = 0
+				return u
+			}
+			u.discard()
 		}
 	}
 	return nil
+}
+
+// quiet says that nothing has come on an idle connection.
+func (u *upstream) quiet() bool {
+	q, ok := u.stream.(loop.Quieter)
+	return !ok || q.Quiet()
 }
 
 // keepIdle puts a connection that can serve another request aside, or reports false.

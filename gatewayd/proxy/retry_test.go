@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
 func TestVerdicts(t *testing.T) {
@@ -140,5 +142,63 @@ func TestGiveUpCrossesRequest(t *testing.T) {
 	for range 4 {
 		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		p.expect(200, "x")
+	}
+}
+
+// What is in the kernel already when a kept connection is taken up again is known before a request that cannot be
+// repeated is sent on it, and is never the answer to any request.
+func TestKeptConnectionThatEndedAlready(t *testing.T) {
+	large := strings.Repeat("x", 30000)
+	for name, end := range map[string]func(*peer){
+		"FIN":   func(p *peer) { p.CloseWrite() },
+		"reset": func(p *peer) { p.reset() },
+		"bytes": func(p *peer) { p.send(ok("unasked")) },
+	} {
+		for _, request := range []string{
+			"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+			"DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+			"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n" + large,
+		} {
+			method, _, _ := strings.Cut(request, " ")
+			t.Run(name+" "+method, func(t *testing.T) {
+				kept := make(chan *peer, 1)
+				s := newServer(t, func(p *peer) {
+					if _, _, alive := p.message(); !alive {
+						return
+					}
+					p.send(ok("asked"))
+					select {
+					case kept <- p:
+					default:
+					}
+					p.gone()
+				})
+				r := newRig(t, func(r *rig) { r.setting.Retries = 0 }, s.addr)
+				p := r.dial()
+				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				p.expect(200, "asked")
+				until(t, "the connection is kept", func() bool { return r.stats().Idle == 1 })
+				// The loop stands still until both ends are in its kernel, the client's before the backend's.
+				r.on(func() {
+					p.send(request)
+					var c *client
+					for _, d := range r.w.doors {
+						c = d.first
+					}
+					for c.stream.(loop.Quieter).Quiet() {
+					}
+					u := r.w.stocks[r.registry.Backends()[0]].shelves[0].first
+					end(<-kept)
+					for u.stream.(loop.Quieter).Quiet() {
+					}
+				})
+				p.expect(200, "asked")
+				if n := s.conns.Load(); n != 2 {
+					t.Errorf("the backend saw %d connections", n)
+				}
+			})
+		}
 	}
 }

@@ -15,7 +15,8 @@ type upstream struct {
 	shelf      *shelf      // where it is idle
 	prev, next *upstream   // on the shelf
 	body       http1.Body
-	scanned    int32 // of a head or a trailer section
+	taken      loop.Time // when it was taken off its shelf without a look whether anything had come
+	scanned    int32     // of a head or a trailer section
 	state      upState
 	flags      uint8
 }
@@ -81,6 +82,11 @@ func (u *upstream) read(b []byte) int {
 	if u.x == nil {
 		// Nobody asked for it: an answer that comes on its own must never become a request's.
 		u.discard()
+		return len(b)
+	}
+	if u.taken == u.w.l.Now() && u.flags&uAnswered == 0 {
+		// What is told in the very turn in which the request was sent was there before it, and is no answer to it.
+		u.x.failed(refuse(ReasonBackendClosed))
 		return len(b)
 	}
 	u.flags |= uAnswered
