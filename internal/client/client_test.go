@@ -169,6 +169,31 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestWritesMeetTheKnownObject: the id stands in the URL of a write where the caller has one.
+func TestWritesMeetTheKnownObject(t *testing.T) {
+	var got []string
+	endpoint, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("If-Match"))
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	c := newClient(t, Config{Endpoints: []string{endpoint}})
+	for _, id := range []string{"", "a&b"} {
+		known := c.Known(spec.Pools, "p", id)
+		if _, err := known.Update(t.Context(), &spec.Pool{Name: "p"}, 7, ""); err != nil {
+			t.Error(err)
+		}
+		if _, err := known.Delete(t.Context(), 0, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{`PUT /v1/pools/p "7"`, `DELETE /v1/pools/p *`, `PUT /v1/pools/p?id=a%26b "7"`, `DELETE /v1/pools/p?id=a%26b *`}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("want %q, got %q", want, got)
+	}
+}
+
 func TestTokenFileIsReadAtEveryCall(t *testing.T) {
 	var seen []string
 	endpoint, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {

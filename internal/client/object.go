@@ -63,14 +63,52 @@ func (c *Client) Get(ctx context.Context, kind *spec.Kind, name, id string) (spe
 
 // Create makes a new object. api.IsExists knows the error where its name is taken. An empty key means a fresh one.
 func (c *Client) Create(ctx context.Context, kind *spec.Kind, o spec.Object, key string) (Meta, error) {
-	return c.put(ctx, api.ObjectPath(kind, o.Key()), o, http.Header{"If-None-Match": {"*"}}, key)
+	return c.put(ctx, request{path: api.ObjectPath(kind, o.Key()), header: http.Header{"If-None-Match": {"*"}}}, o, key)
 }
 
 // Update writes the object that is called name now; another name in o renames it. revision is the one that the object
 // was read at: api.IsChanged knows the error where somebody was faster. 0 means any revision. An empty key means a
 // fresh one.
 func (c *Client) Update(ctx context.Context, kind *spec.Kind, name string, o spec.Object, revision uint64, key string) (Meta, error) {
-	return c.put(ctx, api.ObjectPath(kind, name), o, ifMatch(revision), key)
+	return c.Known(kind, name, "").Update(ctx, o, revision, key)
+}
+
+// A Known is an object that the caller read or wrote before. Its writes meet this object and no other that came to have
+// the name: where somebody renamed it meanwhile, they fail with an error that api.IsChanged knows.
+type Known struct {
+	client *Client
+	kind   *spec.Kind
+	name   string
+	query  url.Values // nil where the id is not known
+}
+
+// Known is the object that was called name and has the id. With an empty id it is whatever has the name.
+func (c *Client) Known(kind *spec.Kind, name, id string) Known {
+	k := Known{client: c, kind: kind, name: name}
+	if id != "" {
+		k.query = url.Values{api.ParamID: {id}}
+	}
+	return k
+}
+
+func (k Known) request(revision uint64) request {
+	return request{path: api.ObjectPath(k.kind, k.name), query: k.query, header: ifMatch(revision)}
+}
+
+// Update is Client.Update of the object.
+func (k Known) Update(ctx context.Context, o spec.Object, revision uint64, key string) (Meta, error) {
+	return k.client.put(ctx, k.request(revision), o, key)
+}
+
+// Delete is Client.Delete of the object.
+func (k Known) Delete(ctx context.Context, revision uint64, key string) (holders []api.Holder, err error) {
+	r := k.request(revision)
+	r.method = http.MethodDelete
+	a, err := k.client.write(ctx, r, key)
+	if api.IsNotFound(err) && a != nil && a.repeated {
+		return nil, nil // The first attempt deleted it and its answer was lost.
+	}
+	return heldBy(a, err)
 }
 
 func ifMatch(revision uint64) http.Header {
@@ -82,8 +120,9 @@ func ifMatch(revision uint64) http.Header {
 
 // put sends only what differs from the defaults, so that a gateway that does not know a newer field is not asked about
 // it without need.
-func (c *Client) put(ctx context.Context, path string, o spec.Object, header http.Header, key string) (Meta, error) {
-	a, err := c.write(ctx, request{method: http.MethodPut, path: path, header: header, body: spec.EncodeSparse(o)}, key)
+func (c *Client) put(ctx context.Context, r request, o spec.Object, key string) (Meta, error) {
+	r.method, r.body = http.MethodPut, spec.EncodeSparse(o)
+	a, err := c.write(ctx, r, key)
 	if err != nil {
 		return Meta{}, err
 	}
@@ -109,11 +148,7 @@ func (c *Client) write(ctx context.Context, r request, key string) (*answer, err
 // Delete removes an object. holders are those that still name it, where it is retired instead: gone from every read,
 // serving them until the last lets go. revision is as in Update. An empty key means a fresh one.
 func (c *Client) Delete(ctx context.Context, kind *spec.Kind, name string, revision uint64, key string) (holders []api.Holder, err error) {
-	a, err := c.write(ctx, request{method: http.MethodDelete, path: api.ObjectPath(kind, name), header: ifMatch(revision)}, key)
-	if api.IsNotFound(err) && a != nil && a.repeated {
-		return nil, nil // The first attempt deleted it and its answer was lost.
-	}
-	return heldBy(a, err)
+	return c.Known(kind, name, "").Delete(ctx, revision, key)
 }
 
 // Drop removes a retired object now, although others still name it: holders are those that are left without it.

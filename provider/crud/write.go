@@ -57,12 +57,12 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	}
 	r.gateway.turnBlind()
 	known := r.revisionOf(ctx, c, name, loadMark(ctx, req.Private, &resp.Diagnostics))
-	meta, err := c.Update(ctx, r.kind, name, o, known.Revision, client.NewKey())
+	meta, err := c.Known(r.kind, name, known.ID).Update(ctx, o, known.Revision, client.NewKey())
 	switch {
 	case api.IsExists(err):
 		resp.Diagnostics.Append(r.nameTaken(summary, name, o))
 		return
-	case api.IsChanged(err):
+	case api.IsChanged(err), isGone(err) && r.standing(ctx, c, name):
 		resp.Diagnostics.AddError(summary, r.changed(ctx, c, name, known, req.State.Raw))
 		return
 	case isGone(err):
@@ -90,11 +90,11 @@ func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp 
 	}
 	r.gateway.turnBlind()
 	known := r.revisionOf(ctx, c, name, loadMark(ctx, req.Private, &resp.Diagnostics))
-	holders, err := c.Delete(ctx, r.kind, name, known.Revision, client.NewKey())
+	holders, err := c.Known(r.kind, name, known.ID).Delete(ctx, known.Revision, client.NewKey())
 	switch {
-	case isGone(err):
-	case api.IsChanged(err):
+	case api.IsChanged(err), isGone(err) && r.standing(ctx, c, name):
 		resp.Diagnostics.AddError(summary, r.changed(ctx, c, name, known, req.State.Raw))
+	case isGone(err):
 	case err != nil:
 		resp.Diagnostics.Append(r.gateway.Failed(r.kind, summary, err)...)
 	case len(holders) > 0:
@@ -133,6 +133,12 @@ func (r *Resource) revisionOf(ctx context.Context, c *client.Client, name string
 // isGone says that there is no such object.
 func isGone(err error) bool { return api.IsNotFound(err) }
 
+// standing says whether there is an object of the name, which is another than the one that is gone.
+func (r *Resource) standing(ctx context.Context, c *client.Client, name string) bool {
+	_, _, err := c.Get(ctx, r.kind, name, "")
+	return err == nil
+}
+
 // taken explains a create that met an object of the name.
 func (r *Resource) taken(ctx context.Context, c *client.Client, o spec.Object) string {
 	there := fmt.Sprintf("name is taken: a %s %q is on the gateway already.", r.kind, o.Key())
@@ -164,6 +170,9 @@ func (r *Resource) changed(ctx context.Context, c *client.Client, name string, k
 	}
 	first := fmt.Sprintf("Somebody changed the %s on the gateway since Terraform read it: it was at revision %d and is at %d now.",
 		r.kind, known.Revision, meta.Revision)
+	if known.ID != "" && meta.ID != known.ID {
+		first = fmt.Sprintf("Somebody deleted the %s since Terraform read it and created another of its name, which is at revision %d now.", r.kind, meta.Revision)
+	}
 	before := read(r.kind, state)
 	if before.object == nil {
 		return paragraphs(first, again)

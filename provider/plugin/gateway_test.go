@@ -61,7 +61,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	g.mu.Lock()
-	older, lose := g.older, g.loseAnswer && r.Method != http.MethodGet && r.URL.RawQuery == ""
+	older, lose := g.older, g.loseAnswer && r.Method != http.MethodGet && !r.URL.Query().Has(api.ParamDryRun)
 	g.loseAnswer = g.loseAnswer && !lose
 	g.mu.Unlock()
 	if older != "" {

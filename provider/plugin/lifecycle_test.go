@@ -73,6 +73,35 @@ func TestARenameElsewhereIsDrift(t *testing.T) {
 	i.wantEmpty(pool("mine", 80))
 }
 
+// TestAWriteMeetsTheObjectThatWasPlanned: an object that somebody renamed since the plan is neither taken for gone nor
+// for the one that has its name now.
+func TestAWriteMeetsTheObjectThatWasPlanned(t *testing.T) {
+	g := newGateway(t)
+	i := start(t, g, nil).instance(spec.Pools)
+	i.must(pool("mine", 80))
+	plans := map[string]*plan{"update": i.plan(pool("mine", 81)), "delete": i.plan(nil)}
+	refused := func(parts ...string) {
+		t.Helper()
+		for verb, p := range plans {
+			want(t, i.in(start(t, g, nil)).apply(p), append(parts, "error: Unable to "+verb+` pool "mine": Somebody `, "Run terraform plan again")...)
+		}
+	}
+	theirs := spec.Clone(g.get(spec.Pools, "mine")).(*spec.Pool)
+	theirs.Name = "theirs"
+	g.write(theirs, "mine")
+	refused(`name: "mine" in the state, "theirs" on the gateway`)
+
+	another := &spec.Pool{Name: "mine", Targets: map[string]spec.PoolTarget{"z": {Address: "10.0.0.9", Weight: 1}}}
+	g.write(another, "mine")
+	refused(`name: "mine" in the state, "theirs" on the gateway`)
+
+	g.drop(spec.Pools, "theirs")
+	refused("deleted the pool since Terraform read it and created another of its name", `targets["z"]: only on the gateway`)
+	if got := g.get(spec.Pools, "mine"); got == nil || !spec.Equal(got, another) {
+		t.Errorf("want the other pool untouched, got %v", got)
+	}
+}
+
 func TestDriftOfAFieldShows(t *testing.T) {
 	g := newGateway(t)
 	i := start(t, g, nil).instance(spec.Settings)
