@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
@@ -342,7 +345,7 @@ func TestBootWithBrokenRecords(t *testing.T) {
 	record := func(kind, name, body string) store.Record {
 		return store.Record{Kind: kind, Name: name, ID: "id-" + name, Revision: 3, Body: []byte(body)}
 	}
-	newer := record("pool", "newer", `{"name":"newer","telepathy":true}`)
+	newer := record("pool", "newer", `{"name":"newer","targets":["telepathy"]}`)
 	records := []store.Record{
 		record("pool", "web", `{"name":"web"}`), newer,
 		record("hologram", "x", `{}`),
@@ -379,6 +382,69 @@ func TestBootWithBrokenRecords(t *testing.T) {
 	g.must("updated", update("front", 3, listener("front", 80)))
 	if c := g.Conditions(); len(c) != 3 {
 		t.Errorf("conditions: %v", c)
+	}
+}
+
+// TestStepBack boots an older version on what a newer one stored: fields that it does not know are told and kept, and the
+// rest serves.
+func TestStepBack(t *testing.T) {
+	s := memory.Open()
+	record := func(kind, name, body string) store.Record {
+		return store.Record{Kind: kind, Name: name, ID: "id-" + name, Revision: 3, Body: []byte(body)}
+	}
+	front := record("listener", "front", `{"name":"front","port":80,"quic":{"0rtt":true},"drain_timeout":"7s"}`)
+	if err := s.Commit(t.Context(), 0, 3, []store.Record{
+		front, record("pool", "web", `{"name":"web","mood":"<b>"}`), record("setting", "plain", `{"name":"plain"}`),
+		record("rule", "all", `{"name":"all","listener":"front","pool":"web","setting":"plain","weather":"rain"}`),
+	}, nil); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, s)
+	g.expect("listener front", "pool web", "setting plain", "rule all")
+	if l := g.get(spec.Listeners, "front").Object.(*spec.Listener); l.Port != 80 || l.DrainTimeout != "7s" {
+		t.Errorf("the listener is %+v", l)
+	}
+	conditions := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, c := range g.Conditions() {
+			got = append(got, c.Name+" "+c.Path)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("conditions of %q, want %q", got, want)
+		}
+	}
+	conditions("front quic", "web mood", "all weather")
+	// A rename that the rule follows, a retirement and an equal write leave what is not known where it is.
+	g.must("updated", update("plain", 3, setting("simple", "")))
+	g.must("retired", remove(spec.Pools, "web"))
+	g.must("unchanged", update("front", 3, g.get(spec.Listeners, "front").Object))
+	stored := func() map[string]string {
+		t.Helper()
+		_, records, err := s.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies := map[string]string{}
+		for _, r := range records {
+			bodies[r.Name] = string(r.Body)
+		}
+		return bodies
+	}
+	want := map[string]string{
+		"front": string(front.Body), "simple": `{"name":"simple"}`, "web": `{"mood":"\u003cb\u003e","name":"web"}`,
+		"all": `{"listener":"front","name":"all","pool":"web","setting":"simple","weather":"rain"}`,
+	}
+	if diff := gocmp.Diff(want, stored()); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+	g.restart()
+	conditions("front quic", "web mood", "all weather")
+	// A write is of what this version knows.
+	g.must("updated", update("front", 3, listener("front", 80)))
+	conditions("web mood", "all weather")
+	if body := stored()["front"]; body != `{"name":"front","port":80}` {
+		t.Errorf("stored: %s", body)
 	}
 }
 

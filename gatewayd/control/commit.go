@@ -81,7 +81,7 @@ func (c *Controller) difference(d *draft, set *spec.Set, batch []*job) *commit {
 				w = c.memory.writes[l]
 			}
 			x.kept[l] = true
-			x.puts = append(x.puts, record(after, w))
+			x.puts = append(x.puts, record(after, w, d.base.body(after)))
 		case after == nil:
 			// What is not in the store either, made and removed in one batch, does no harm here.
 			x.deletes = append(x.deletes, store.Ref{Kind: s.kind.Name, Name: s.name})
@@ -93,10 +93,10 @@ func (c *Controller) difference(d *draft, set *spec.Set, batch []*job) *commit {
 	return x
 }
 
-func record(e *spec.Entry, w write) store.Record {
+func record(e *spec.Entry, w write, body []byte) store.Record {
 	return store.Record{
 		Kind: e.Kind.Name, Name: e.Name(), ID: e.ID, Revision: e.Revision, Retired: e.Retired,
-		Write: w.print, Outcome: w.outcome, Body: spec.Encode(e.Object),
+		Write: w.print, Outcome: w.outcome, Body: body,
 	}
 }
 

@@ -171,7 +171,7 @@ func (m *model) stored(r *rapid.T, set *spec.Set) {
 	want := map[string]string{}
 	for _, kind := range spec.Kinds() {
 		for _, e := range set.All(kind) {
-			want[place(kind, e.Name())] = line(store.Record{ID: e.ID, Revision: e.Revision, Retired: e.Retired, Body: spec.Encode(e.Object)})
+			want[place(kind, e.Name())] = line(store.Record{ID: e.ID, Revision: e.Revision, Retired: e.Retired, Body: spec.EncodeSparse(e.Object)})
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

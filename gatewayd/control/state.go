@@ -26,6 +26,9 @@ type state struct {
 type loaded struct {
 	entry    *spec.Entry
 	problems spec.Problems
+	// body is the record's, where it has fields that this version does not know. They are kept until the object's next
+	// write, for the version that knows them.
+	body []byte
 }
 
 // unread is a record that could not be made an object, and why.
@@ -67,7 +70,7 @@ func (c *Controller) adopt(ctx context.Context) error {
 	var none *spec.Set
 	d := none.Draft(revision)
 	for _, r := range records {
-		e, reason := entry(r, revision)
+		e, unknown, reason := entry(r, revision)
 		if reason != "" {
 			s.unread[store.Ref{Kind: r.Kind, Name: r.Name}] = unread{r, reason}
 			c.log.Warn("a stored object cannot be read and is kept aside", "kind", r.Kind, "name", r.Name, "reason", reason)
@@ -77,9 +80,12 @@ func (c *Controller) adopt(ctx context.Context) error {
 		if r.Write != "" {
 			writes[life{e.Kind, e.ID}] = write{r.Write, r.Outcome}
 		}
-		if problems := spec.Check(e.Object); len(problems) > 0 {
-			s.loaded = append(s.loaded, loaded{e, problems})
-			c.log.Warn("a stored object would be refused today and is served as far as it goes", "kind", r.Kind, "name", r.Name, "problems", problems.Error())
+		if l := (loaded{entry: e, problems: append(unknown, spec.Check(e.Object)...)}); len(l.problems) > 0 {
+			if len(unknown) > 0 {
+				l.body = r.Body
+			}
+			s.loaded = append(s.loaded, l)
+			c.log.Warn("a stored object would be refused today and is served as far as it goes", "kind", r.Kind, "name", r.Name, "problems", l.problems.Error())
 		}
 	}
 	s.set = d.Finish()
@@ -102,26 +108,26 @@ func (c *Controller) logConditions(conditions []ObjectProblem) {
 	}
 }
 
-// entry makes an entry of a record, or says why it cannot.
-func entry(r store.Record, revision uint64) (e *spec.Entry, reason string) {
+// entry makes an entry of a record, less the fields that this version does not know, or says why it cannot.
+func entry(r store.Record, revision uint64) (e *spec.Entry, unknown spec.Problems, reason string) {
 	kind := spec.KindByName(r.Kind)
 	if kind == nil {
-		return nil, fmt.Sprintf("there is no kind %q", r.Kind)
+		return nil, nil, fmt.Sprintf("there is no kind %q", r.Kind)
 	}
-	o, problems := spec.Decode(kind, r.Body)
+	o, unknown, problems := spec.DecodeStored(kind, r.Body)
 	switch {
 	case len(problems) > 0:
-		return nil, problems.Error()
+		return nil, nil, problems.Error()
 	case o.Key() != r.Name:
-		return nil, fmt.Sprintf("it is stored under the name %q and says that its name is %q", r.Name, o.Key())
+		return nil, nil, fmt.Sprintf("it is stored under the name %q and says that its name is %q", r.Name, o.Key())
 	case r.ID == "" || r.Revision == 0 || r.Revision > revision:
-		return nil, fmt.Sprintf("it has the id %q and revision %d in a configuration of revision %d", r.ID, r.Revision, revision)
+		return nil, nil, fmt.Sprintf("it has the id %q and revision %d in a configuration of revision %d", r.ID, r.Revision, revision)
 	}
 	e = spec.NewEntry(r.ID, r.Revision, o)
 	if r.Retired {
 		e = e.Retire()
 	}
-	return e, ""
+	return e, unknown, ""
 }
 
 // prepareAgain tries once more what could not be served, such as a listener whose port was taken.
