@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,14 +50,14 @@ func open(path string) (*Store, error) {
 			return nil, err
 		}
 	}
-	db, err := openChecked(path)
+	db, file, err := openChecked(path)
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s holds its lock; one data directory serves one gatewayd", lockHolder(path))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, path: path}, nil
+	return &Store{db: db, path: path, file: file}, nil
 }
 
 // create makes an empty store under another name and moves it to its place when it is whole, so that an end of the
@@ -88,11 +89,24 @@ func create(path string) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	// A link, unlike a rename, leaves a file alone that another process made meanwhile.
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := place(os.Link, temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// place gives a whole file its name. A link, unlike a rename, leaves a file alone that another process made meanwhile.
+// Some volumes have no links; there, of two first starts in one moment the later one's file stays, and the other process
+// finds at its first commit that its own is gone.
+func place(link func(from, to string) error, temporary, path string) error {
+	err := link(temporary, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(err, fs.ErrExist)
+	}
+	return os.Rename(temporary, path)
 }
 
 func syncDir(dir string) error {
@@ -105,13 +119,13 @@ func syncDir(dir string) error {
 
 // openChecked opens the file and reads all of it. bbolt panics, or reads beyond the end of the mapped file, where a page
 // says nonsense; both come out as ErrDamaged here.
-func openChecked(path string) (db *bbolt.DB, err error) {
+func openChecked(path string) (db *bbolt.DB, info os.FileInfo, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	var file *os.File
 	defer func() {
 		if r := recover(); r != nil {
 			// The mapping is lost with the panic; the lock must not be.
-			db, err = nil, fmt.Errorf("reading it failed (%v): %w", r, ErrDamaged)
+			db, info, err = nil, nil, fmt.Errorf("reading it failed (%v): %w", r, ErrDamaged)
 			if file != nil {
 				file.Close()
 			}
@@ -126,23 +140,22 @@ func openChecked(path string) (db *bbolt.DB, err error) {
 		},
 	})
 	if errno := syscall.Errno(0); errors.Is(err, bolterrors.ErrTimeout) || errors.As(err, &errno) {
-		return nil, err
+		return nil, nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("it does not begin as it should (%w): %w", err, ErrDamaged)
+		return nil, nil, fmt.Errorf("it does not begin as it should (%w): %w", err, ErrDamaged)
 	}
-	if err := db.View(func(tx *bbolt.Tx) error { return verify(tx, file) }); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if info, err = file.Stat(); err == nil {
+		err = db.View(func(tx *bbolt.Tx) error { return verify(tx, info) })
 	}
-	return db, nil
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, info, nil
 }
 
 // verify reads everything that the transaction can reach.
-func verify(tx *bbolt.Tx, file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
+func verify(tx *bbolt.Tx, info os.FileInfo) error {
 	if info.Size() < tx.Size() {
 		return fmt.Errorf("it has %d bytes of at least %d: %w", info.Size(), tx.Size(), ErrDamaged)
 	}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"os"
 
 	"go.etcd.io/bbolt"
@@ -35,6 +36,7 @@ var (
 type Store struct {
 	db   *bbolt.DB
 	path string
+	file os.FileInfo // of the open file
 }
 
 var _ store.Store = (*Store)(nil)
@@ -167,6 +169,9 @@ func (s *Store) Commit(ctx context.Context, base, next uint64, puts []store.Reco
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("committing revision %d to %s: %w", next, s.path, err)
 	}
+	if err := s.inPlace(); err != nil {
+		return fmt.Errorf("committing revision %d to %s: %w", next, s.path, err)
+	}
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		states, bucket := tx.Bucket(stateBucket), tx.Bucket(recordBucket)
 		st, err := decodeState(states.Get(stateKey))
@@ -197,6 +202,21 @@ func (s *Store) Commit(ctx context.Context, base, next uint64, puts []store.Reco
 	})
 	if err != nil {
 		return fmt.Errorf("committing revision %d to %s: %w", next, s.path, err)
+	}
+	return nil
+}
+
+// inPlace says whether the open file is still the one that the next start would find. One that was removed takes commits
+// as before, and they are gone with the process.
+func (s *Store) inPlace() error {
+	now, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("the file was removed under the running gateway; restart it to begin with an empty configuration, or with what is put there")
+	case err != nil:
+		return err
+	case !os.SameFile(now, s.file):
+		return errors.New("another file was put in its place under the running gateway; restart it to use that one")
 	}
 	return nil
 }

@@ -186,3 +186,28 @@ func TestUnusablePlaces(t *testing.T) {
 		t.Errorf("Open below a file: %v", err)
 	}
 }
+
+// TestFileThatIsGoneTakesNoCommit removes the data directory, and puts another file in place, under an open store: what
+// would be committed to it would be gone at the next start.
+func TestFileThatIsGoneTakesNoCommit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	path := filepath.Join(dir, "gatewayd.db")
+	s := open(t, path)
+	put := []store.Record{{Kind: "pool", Name: "web", ID: "1", Revision: 1, Body: []byte("{}")}}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), 0, 1, put, nil); err == nil || !strings.Contains(err.Error(), "was removed") {
+		t.Errorf("a commit to a removed file: %v", err)
+	}
+	other := open(t, path)
+	if err := s.Commit(t.Context(), 0, 1, put, nil); err == nil || !strings.Contains(err.Error(), "another file") {
+		t.Errorf("a commit to a replaced file: %v", err)
+	}
+	if err := other.Commit(t.Context(), 0, 1, put, nil); err != nil {
+		t.Error(err)
+	}
+	if revision, _, err := s.Load(t.Context()); revision != 0 || err != nil {
+		t.Errorf("the removed file is at revision %d; %v", revision, err)
+	}
+}
