@@ -98,6 +98,27 @@ func (g *Gateway) supports(o spec.Object) (changes []api.Change, complete bool) 
 	return changes, complete
 }
 
+// exchange lists the renames by which objects of a kind go round in a circle, where the one from a name to another would
+// close it: `"a" becomes "b"`. It is nil where there is none. No order of writes leads round: every name is taken.
+func (g *Gateway) exchange(k *spec.Kind, from, to string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	renames := []string{becomes(from, to)}
+	for at := from; len(renames) <= len(g.planned); {
+		p := g.planned[name{k, at}]
+		if p.object == nil || p.change.IfNoneMatch || p.change.Name == at {
+			return nil
+		}
+		renames = append(renames, becomes(p.change.Name, at))
+		if at = p.change.Name; at == to {
+			return renames
+		}
+	}
+	return nil
+}
+
+func becomes(from, to string) string { return fmt.Sprintf("%q becomes %q", from, to) }
+
 // sees says whether dry runs are worth a try.
 func (g *Gateway) sees() bool {
 	g.mu.Lock()

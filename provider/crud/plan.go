@@ -58,10 +58,24 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		known := loadMark(ctx, req.Private, &resp.Diagnostics)
 		change.Name, change.IfNoneMatch = nameIn(ctx, req.State, &resp.Diagnostics), false
 		change.ID, change.IfMatch = known.ID, known.Revision
+		if renames := r.gateway.exchange(r.kind, change.Name, o.Key()); change.Name != o.Key() && renames != nil {
+			resp.Diagnostics.Append(r.exchanged(change.Name, o, renames))
+			return
+		}
 	}
 	r.gateway.foresee(ctx, r.kind, o, change, &resp.Diagnostics)
 	r.gateway.remember(r.kind, o.Key(), planned{o, change})
 }
+
+// exchanged explains a rename that closes a circle.
+func (r *Resource) exchanged(from string, o spec.Object, renames []string) diag.Diagnostic {
+	return onAttribute(r.kind, spec.Problem{Path: "name"}, diag.NewErrorDiagnostic(unable("rename", r.kind, from), fmt.Sprintf(
+		"name cannot become %q: %s exchange their names in this plan (%s), and whichever went first would find its name taken.\n\n%s",
+		o.Key(), r.kind.Collection, strings.Join(renames, ", "), thirdName)))
+}
+
+// thirdName is how names are exchanged.
+const thirdName = "Give one of them a third name, run terraform apply, then give it the name that it shall have and apply again."
 
 // foresee asks the gateway what a change would come to, together with the planned objects that it names, and adds what
 // it says as warnings.

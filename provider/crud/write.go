@@ -158,8 +158,10 @@ func (r *Resource) taken(ctx context.Context, c *client.Client, o spec.Object) s
 func (r *Resource) nameTaken(summary, from string, o spec.Object) diag.Diagnostic {
 	return onAttribute(r.kind, spec.Problem{Path: "name"}, diag.NewErrorDiagnostic(summary, fmt.Sprintf(
 		"name cannot become %q: another %s of that name is on the gateway.\n\n"+
-			"If that one is deleted or renamed in the same apply, run terraform apply again. Else choose another name, or import that object instead of renaming %q.",
-		o.Key(), r.kind, from)))
+			"If that one is deleted, or renamed to a name that is free, in the same apply, run terraform apply again. "+
+			"If the two exchange their names, it would fail again. %s\n\n"+
+			"Else choose another name, or import that object instead of renaming %q.",
+		o.Key(), r.kind, thirdName, from)))
 }
 
 // changed explains a write that rests on a revision that is not the object's any more, field by field.

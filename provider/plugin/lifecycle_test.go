@@ -206,7 +206,8 @@ func TestAnObjectOfTheNameIsInTheWay(t *testing.T) {
 
 	i.must(pool("api", 80))
 	rename := i.in(start(t, g, nil))
-	want(t, rename.apply(rename.plan(pool("web", 80))), `error on AttributeName("name"): Unable to update pool "api"`, `name cannot become "web"`)
+	want(t, rename.apply(rename.plan(pool("web", 80))), `error on AttributeName("name"): Unable to update pool "api"`, `name cannot become "web"`,
+		"run terraform apply again", "exchange their names", "a third name")
 }
 
 func TestAnImportOfNothing(t *testing.T) {

@@ -86,6 +86,49 @@ func TestSwappedPriorities(t *testing.T) {
 	b.wantEmpty(config("b", 1))
 }
 
+// TestExchangedNames: no order of writes leads there, so the plan that closes the circle says so, and how to go about it.
+// A chain of renames is none.
+func TestExchangedNames(t *testing.T) {
+	g := newGateway(t)
+	r := start(t, g, nil)
+	pools := map[string]*instance{}
+	for n, name := range []string{"a", "b", "c"} {
+		pools[name] = r.instance(spec.Pools)
+		pools[name].must(pool(name, 80+n))
+	}
+	rename := func(r *run, from, to string) *plan { return pools[from].in(r).plan(pool(to, 80)) }
+	third := "Give one of them a third name, run terraform apply"
+
+	r = start(t, g, nil)
+	if p := rename(r, "a", "b"); p.failed {
+		t.Error(p.diagnostics)
+	}
+	want(t, rename(r, "b", "a").diagnostics, `error on AttributeName("name"): Unable to rename pool "b": name cannot become "a": pools exchange their names in this plan ("b" becomes "a", "a" becomes "b")`, third)
+
+	r = start(t, g, nil)
+	for _, p := range []*plan{rename(r, "b", "c"), rename(r, "a", "b")} {
+		if p.failed {
+			t.Error(p.diagnostics)
+		}
+	}
+	want(t, rename(r, "c", "a").diagnostics, `("c" becomes "a", "b" becomes "c", "a" becomes "b")`, third)
+
+	// The way that is told.
+	for _, step := range []struct{ pool, to string }{{"a", "d"}, {"b", "a"}, {"a", "b"}} {
+		r = start(t, g, nil)
+		p := pools[step.pool].in(r)
+		if planned := p.plan(pool(step.to, 80)); planned.diagnostics != "" || p.apply(planned) != "" {
+			t.Fatalf("%v: %s", step, planned.diagnostics)
+		}
+		pools[step.pool] = p
+	}
+	for pool, name := range map[string]string{"a": "b", "b": "a"} {
+		if got := pools[pool].named(); got != name {
+			t.Errorf("want the pool that was %s to be %s, got %s", pool, name, got)
+		}
+	}
+}
+
 // TestAProbeTurnsToASettingThatGetsAHost: Terraform writes the probe first, since the setting names it, and for a moment
 // there is no host. Back again, the setting loses its host after the probe stopped asking for it.
 func TestAProbeTurnsToASettingThatGetsAHost(t *testing.T) {
