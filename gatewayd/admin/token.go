@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // TokenFile is the name of the admin token's file in the data directory.
@@ -37,9 +39,14 @@ func (t Token) Authorize(text string) bool {
 }
 
 // OpenToken reads the admin token of a data directory, or at the first start makes one: 256 random bits in a file with
-// mode 0600 that is there whole or not at all. A file that others may read is refused. created says that it is new.
+// mode 0600 that is there whole or not at all. created says that it is new. A file that others may read is refused, and
+// so is one that they may have put there: the file and the directory must be root's or the process's own, and nobody else
+// may write them.
 func OpenToken(dir string) (token Token, created bool, err error) {
 	path := filepath.Join(dir, TokenFile)
+	if err := checkDir(dir); err != nil {
+		return Token{}, false, fmt.Errorf("data directory: %w", err)
+	}
 	text, err := readTokenFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		created, err = createTokenFile(dir, path)
@@ -51,6 +58,26 @@ func OpenToken(dir string) (token Token, created bool, err error) {
 		return Token{}, false, fmt.Errorf("admin token: %w", err)
 	}
 	return NewToken(text), created, nil
+}
+
+// checkDir says why others could replace what is in the directory.
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return fmt.Errorf("%s has mode %04o, so that others than its owner may put files there; run chmod go-w on it, or use a new directory inside it", dir, mode)
+	}
+	return checkOwner(dir, info)
+}
+
+// checkOwner wants what has the path to be root's or the process's own.
+func checkOwner(path string, info fs.FileInfo) error {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to the user with the id %d, neither to root nor to the user that gatewayd runs as; run chown on it, or remove it", path, stat.Uid)
+	}
+	return nil
 }
 
 func readTokenFile(path string) (string, error) {
@@ -68,6 +95,9 @@ func readTokenFile(path string) (string, error) {
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s has mode %04o, so that others than its owner may use it; run chmod 600 on it", path, info.Mode().Perm())
+	}
+	if err := checkOwner(path, info); err != nil {
+		return "", err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxToken+1))
 	if err != nil {
@@ -94,17 +124,30 @@ func createTokenFile(dir, path string) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer os.Remove(f.Name()) // Gone already where it was renamed.
 	_, err = io.WriteString(f, "gatewayd_"+base64.RawURLEncoding.EncodeToString(secret[:])+"\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return false, err
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := install(os.Link, f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return false, err
 	} else if err != nil {
 		return false, nil
 	}
 	return true, syncDir(dir)
+}
+
+// install gives a whole file its name, unless another file has it. Some volumes have no links; there a rename may replace
+// the file of a process that started in the same moment, and only one of the two gets the store's lock.
+func install(link func(from, to string) error, temporary, path string) error {
+	err := link(temporary, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(err, fs.ErrExist)
+	}
+	return os.Rename(temporary, path)
 }
 
 // syncDir makes a new name in a directory survive a power failure.
