@@ -14,7 +14,7 @@ type Rule struct {
 // A Match narrows a rule. Conditions of different fields must all hold; of one field, any.
 type Match struct {
 	Hostnames []string `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names, \"*\" and \"?\" as in a listener's."`
-	Paths     []string `json:"paths" tfsdk:"paths" spec:"set,is=path_pattern,0..1000" doc:"Paths, ASCII case ignored. A \"*\" at the end makes a prefix: \"/chat/*\" is everything below /chat/, \"/chat*\" is /chat too."`
+	Paths     []string `json:"paths" tfsdk:"paths" spec:"set,is=path_pattern,0..1000" doc:"Paths in decoded form (\"/café\", not \"/caf%C3%A9\"), ASCII case ignored. A \"*\" at the end makes a prefix: \"/chat/*\" is everything below /chat/, \"/chat*\" is /chat too."`
 }
 
 // Key is the rule's name.
