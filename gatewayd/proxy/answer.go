@@ -38,8 +38,7 @@ func (c *client) answer(r *http1.Response) {
 // appendConnection decides whether the connection goes on, and says so. offer is for 426, which must carry Upgrade
 // (RFC 9110 15.5.22).
 func (c *client) appendConnection(b []byte, offer bool) []byte {
-	// A client that was told the answer instead of 100 Continue may send its body or not: nobody can know which.
-	if c.flags&(cBehind|cEOF) != 0 || c.flags&(cBody|cExpect) == cBody|cExpect || c.w.closing || c.door.address() == nil {
+	if c.flags&(cBehind|cEOF) != 0 || c.flags&cBody != 0 && !c.discardable() || c.w.closing || c.door.address() == nil {
 		c.flags &^= cKeep
 	}
 	switch {
@@ -53,6 +52,14 @@ func (c *client) appendConnection(b []byte, offer bool) []byte {
 		return append(b, "Connection: keep-alive\r\n"...)
 	}
 	return b
+}
+
+// discardable says that what is left of a request's body is sure to be read and thrown away, so that another request
+// can follow.
+func (c *client) discardable() bool {
+	// A client that was told the answer instead of 100 Continue may send its body or not, and nobody can know which; nor
+	// how much follows in chunks.
+	return c.flags&(cExpect|cInChunks) == 0 && c.body.Left() <= discardMost
 }
 
 // appendHead appends a status line and the fields that are passed on.
@@ -104,10 +111,6 @@ func (c *client) refuse(r refusal) {
 	c.x = nil
 	w := c.w
 	w.stats.Refused[r.reason]++
-	// What is left of the body is read and thrown away where that is little, else the connection is.
-	if c.flags&cBody != 0 && c.body.Left() > discardMost {
-		c.flags &^= cKeep
-	}
 	text, sentence := http1.StatusText(r.status), r.reason.sentence()
 	b := http1.AppendStatusLine(w.out.open(c.stream), r.status)
 	b = http1.AppendField(b, "Date", w.date.At(time.Now()))

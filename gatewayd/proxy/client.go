@@ -40,7 +40,8 @@ const (
 	cSkipped                      // an empty line before the request was skipped
 	cEnding                       // the stream was told to end
 	cPartial                      // a part of a head is here
-	cPerAnswer = cKeep | cMinor0 | cHead | cBody | cExpect | cChunked | cUntilEnd | cUpgrade | cBehind | cSkipped | cPartial
+	cInChunks                     // the request's body comes in chunks
+	cPerAnswer = cKeep | cMinor0 | cHead | cBody | cExpect | cChunked | cUntilEnd | cUpgrade | cBehind | cSkipped | cPartial | cInChunks
 )
 
 // discardMost is how much of a body is read after its answer was given, so that the connection can go on.
@@ -166,6 +167,9 @@ func (c *client) begin(req *http1.Request, size int) {
 	}
 	if req.Body != http1.BodyNone {
 		flags |= cBody
+	}
+	if req.Body == http1.BodyChunked {
+		flags |= cInChunks
 	}
 	c.flags |= flags
 	c.discarded = 0

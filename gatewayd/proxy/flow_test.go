@@ -76,11 +76,21 @@ func TestEarlyAnswers(t *testing.T) {
 
 	p = r.dial()
 	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n")
-	p.expect(200, "early")
+	if h := p.expect(200, "early"); h.Get("Connection") != "close" {
+		t.Errorf("4 MiB are still to come, and the connection is to go on: %v", h)
+	}
 	go io.WriteString(p.Conn, large) // too much: the connection ends
 	if got := p.rest(); got != "" {
 		t.Errorf("behind the answer came %q", got)
 	}
+
+	p = r.dial()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+	if h := p.expect(200, "early"); h.Get("Connection") != "close" {
+		t.Errorf("nobody knows how much is still to come, and the connection is to go on: %v", h)
+	}
+	p.CloseWrite()
+	p.gone()
 
 	until(t, "no connection with an unfinished request is kept", func() bool { return r.stats().Idle == 0 })
 }
@@ -369,6 +379,7 @@ func TestPanicIsContained(t *testing.T) {
 	busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	busy.expect(200, "x")
 	p := r.dial()
+	until(t, "both are accepted", func() bool { return r.stats().Clients == 2 })
 	r.on(func() { r.w.cfg.Table.Store(nil) })
 	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	p.gone()
