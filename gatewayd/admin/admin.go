@@ -130,6 +130,8 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set(api.HeaderVersion, a.Version)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	// Only who has a token may keep a connection: whoever has none could take all there are.
+	h.Set("Connection", "close")
 	began := time.Now()
 	recorder := &recorder{ResponseWriter: w}
 	defer func() {
@@ -160,11 +162,12 @@ func (a *admin) dispatch(route route) http.Handler {
 }
 
 func (a *admin) serve(route route, w http.ResponseWriter, r *http.Request) error {
-	if !route.open {
-		if err := a.checkToken(r); err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="gatewayd"`)
-			return err
-		}
+	switch err := a.checkToken(r); {
+	case err == nil:
+		w.Header().Del("Connection")
+	case !route.open:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="gatewayd"`)
+		return err
 	}
 	if len(route.actions) == 0 {
 		return api.NewError(api.UnknownPath, "There is nothing at this URL; /openapi.json lists what there is.")

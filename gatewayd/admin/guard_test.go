@@ -44,6 +44,30 @@ func TestTokenIsWanted(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreKeptWithATokenOnly counts on what the answer says; net/http does it.
+func TestConnectionsAreKeptWithATokenOnly(t *testing.T) {
+	g := start(t, nil)
+	for _, path := range []string{"/livez", "/readyz", "/v1/status", "/nowhere", "/v1//pools"} {
+		for token, keeps := range map[string]bool{"": false, "Bearer x": false, "Bearer " + testToken: true} {
+			r, err := http.NewRequest("GET", g.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if token != "" {
+				r.Header.Set("Authorization", token)
+			}
+			response, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.Close == keeps {
+				t.Errorf("%s with Authorization %q: the connection is closed: %v", path, token, response.Close)
+			}
+		}
+	}
+}
+
 func TestHostsAndOrigins(t *testing.T) {
 	g := start(t, nil)
 	self := strings.TrimPrefix(g.URL, "http://")

@@ -27,10 +27,10 @@ type Server struct {
 func Serve(handler http.Handler, listeners []net.Listener, log *slog.Logger) *Server {
 	s := &Server{http: &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// "OPTIONS *" shall be answered like every other unknown URL.
