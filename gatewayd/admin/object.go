@@ -95,10 +95,6 @@ func (a *admin) read(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set(api.HeaderRevision, strconv.FormatUint(set.Revision(), 10))
 	a.describe(w, e, a.Control.Warnings(e))
-	if matchesNone(r.Header.Values("If-None-Match"), api.ETag(e.Revision)) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
 	return writeObject(w, http.StatusOK, e)
 }
 

@@ -140,16 +140,3 @@ func readKey(r *http.Request) (string, error) {
 	}
 	return values[0], nil
 }
-
-// matchesNone evaluates If-None-Match of a read (RFC 9110, 13.1.2): whether one of its tags is the object's.
-func matchesNone(headers []string, etag string) bool {
-	for _, header := range headers {
-		for tag := range strings.SplitSeq(header, ",") {
-			tag = strings.TrimSpace(tag)
-			if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-				return true
-			}
-		}
-	}
-	return false
-}
