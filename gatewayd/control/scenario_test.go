@@ -93,6 +93,21 @@ func TestUpsertCreatesUpdatesAndRevives(t *testing.T) {
 	g.must("revived", upsert(pool("web")))
 }
 
+// TestNameThatCannotBe creates an object under another name than its own, which is not even one.
+func TestNameThatCannotBe(t *testing.T) {
+	g := start(t, nil)
+	for _, name := range []string{"a b", "\x00", "-", strings.Repeat("x", 81), "\xff"} {
+		err := g.refused(control.Invalid, control.Change{Kind: spec.Pools, Name: name, Put: pool("web"), IfNoneMatch: true})
+		if len(err.Problems) > 0 || !strings.Contains(err.Message, "is no name of a pool: it must") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	err := g.refused(control.Invalid, control.Change{Kind: spec.Pools, Name: "site", Put: pool("web"), IfNoneMatch: true})
+	if len(err.Problems) != 1 || err.Problems[0].Path != "name" {
+		t.Errorf("a name of another object: %v", err)
+	}
+}
+
 func TestEqualWriteTouchesNothing(t *testing.T) {
 	g := shop(t)
 	g.must("updated", update("front", 1, &spec.Listener{

@@ -89,6 +89,9 @@ func (d *draft) write(c *Change, revision uint64) (*Result, *Error) {
 // create makes a new object, or revives the retired one of the name: its users get what the name stands for now.
 func (d *draft) create(c *Change, revision uint64) (*Result, *Error) {
 	if c.Put.Key() != c.Name {
+		if why := illegal(c.Kind, c.Name); why != "" {
+			return nil, refuse(Invalid, nil, "%q is no name of a %s: it %s.", c.Name, c.Kind, why)
+		}
 		err := refuse(Invalid, nil, "There is no %s %q that could be renamed.", c.Kind, c.Name)
 		err.Problems.Add("name", "must be %q, the name under which it is created", c.Name)
 		return nil, err
@@ -104,6 +107,16 @@ func (d *draft) create(c *Change, revision uint64) (*Result, *Error) {
 	}
 	d.put(r.Entry)
 	return r, nil
+}
+
+// illegal says why no object of the kind can have the name; empty if one can.
+func illegal(kind *spec.Kind, name string) string {
+	for _, p := range spec.Check(named(kind, name)) {
+		if p.Path == "name" {
+			return p.Message
+		}
+	}
+	return ""
 }
 
 // unreadable refuses to write over what is kept aside; only its deletion ends it.
@@ -167,11 +180,7 @@ func (d *draft) deleteUnread(c *Change, revision uint64) (*Result, *Error) {
 	if !found {
 		return nil, missing(c)
 	}
-	o := named(c.Kind, record.Name)
-	if o == nil {
-		return nil, missing(c)
-	}
-	e := spec.NewEntry(record.ID, record.Revision, o)
+	e := spec.NewEntry(record.ID, record.Revision, named(c.Kind, record.Name))
 	if err := c.matches(e); err != nil {
 		return nil, err
 	}
@@ -179,12 +188,15 @@ func (d *draft) deleteUnread(c *Change, revision uint64) (*Result, *Error) {
 	return &Result{Outcome: Deleted, Entry: e, Revision: revision}, nil
 }
 
-// named is an object of which only the name is known; nil if even that is none.
+// named is an object of which only the name is known, which need not be legal.
 func named(kind *spec.Kind, name string) spec.Object {
-	body, _ := json.Marshal(map[string]string{"name": name}) // A map of strings always encodes.
+	body, err := json.Marshal(map[string]string{"name": name})
+	if err != nil {
+		panic("control: encoding a name: " + err.Error()) // A map of strings always encodes.
+	}
 	o, problems := spec.Decode(kind, body)
 	if len(problems) > 0 {
-		return nil
+		panic("control: decoding a name: " + problems.Error()) // Every kind has one, and what it requires is Check's.
 	}
 	return o
 }
