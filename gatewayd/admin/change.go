@@ -36,7 +36,7 @@ func (a *admin) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw, err := readBody(r)
+	raw, err := readBody(r, changesLimit)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (a *admin) change(w http.ResponseWriter, r *http.Request) error {
 	var problems spec.Problems
 	for i, c := range body.Changes {
 		change, ps := c.read(key)
-		problems = append(problems, ps.At(fmt.Sprintf("changes[%d]", i))...)
+		problems.Append(ps.At(fmt.Sprintf("changes[%d]", i)))
 		changes = append(changes, change)
 	}
 	if len(body.Changes) == 0 {

@@ -61,7 +61,7 @@ func (a *admin) replaceConfig(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw, err := readBody(r)
+	raw, err := readBody(r, configLimit)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (a *admin) put(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw, err := readBody(r)
+	raw, err := readBody(r, objectLimit)
 	if err != nil {
 		return err
 	}

@@ -89,9 +89,9 @@ func (a *admin) refusal(err error, base func(change int) string) error {
 	if e.Current != nil {
 		answer.Current = e.Current.Revision
 	}
-	answer.Problems = append(answer.Problems, problemsOf(e, base)...)
+	answer.Problems.Append(problemsOf(e, base))
 	for _, other := range e.Others {
-		answer.Problems = append(answer.Problems, problemsOf(other, base)...)
+		answer.Problems.Append(problemsOf(other, base))
 	}
 	return answer
 }

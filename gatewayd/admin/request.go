@@ -68,8 +68,22 @@ func kindOf(r *http.Request) (*spec.Kind, error) {
 	return nil, api.NewError(api.UnknownPath, "There is no collection %q; there are %s.", short(r.PathValue("collection")), strings.Join(collections, ", "))
 }
 
+// A limit is what a body may be at most: bytes, and elements of the lists in its outermost object, where what says what
+// they are.
+type limit struct {
+	bytes, elements int
+	what            string
+}
+
+// The limits of a whole configuration, of a list of changes and of one object.
+var (
+	configLimit  = limit{api.MaxConfig, api.MaxObjects, "objects"}
+	changesLimit = limit{api.MaxBody, api.MaxChanges, "changes"}
+	objectLimit  = limit{bytes: api.MaxBody}
+)
+
 // readBody reads a JSON body within its limit.
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request, most limit) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != api.MediaJSON || len(r.Header["Content-Type"]) != 1 {
 		return nil, api.NewError(api.UnsupportedMedia, "The body must be sent as Content-Type: %s.", api.MediaJSON)
@@ -77,15 +91,63 @@ func readBody(r *http.Request) ([]byte, error) {
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, api.NewError(api.UnsupportedMedia, "The body must be sent without Content-Encoding.")
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, api.MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most.bytes)+1))
 	if err != nil {
 		return nil, api.NewError(api.Malformed, "The body ended early or came too slowly.")
 	}
-	if len(body) > api.MaxBody {
+	if len(body) > most.bytes {
 		_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // Only to be polite.
-		return nil, api.NewError(api.TooLarge, "The body is larger than %d MiB.", api.MaxBody>>20)
+		return nil, api.NewError(api.TooLarge, "The body is larger than %d MiB.", most.bytes>>20)
+	}
+	values, elements := measure(body)
+	if most.elements > 0 && elements > most.elements {
+		return nil, api.NewError(api.TooLarge, "The body has more than %d %s.", most.elements, most.what)
+	}
+	if values > max(fewValues, len(body)/bytesPerValue) {
+		return nil, api.NewError(api.TooLarge, "The body consists of more JSON values than any object that there is.")
 	}
 	return body, nil
+}
+
+const (
+	// fewValues is how many JSON values a body may have however short it is.
+	fewValues = 10_000
+	// bytesPerValue is the least that each of more values takes in sensible bodies, where it has a name. A value costs the
+	// decoder some hundred bytes, so that one of two bytes would make a small body a large one.
+	bytesPerValue = 6
+)
+
+// measure counts, before anything is decoded, the values of a JSON text and the elements of the lists in its outermost
+// object. Neither is less than what a decoder finds.
+func measure(text []byte) (values, elements int) {
+	values = 1
+	depth, quoted := 0, false
+	first := false // behind an opening bracket; what is no closing one begins the first element
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		next := !quoted && (c == ',' || first && c != ']' && c != '}' && strings.IndexByte(" \t\r\n", c) < 0)
+		if next {
+			values++
+			first = false
+			if depth == 2 {
+				elements++
+			}
+		}
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+			first = true
+		case c == ']' || c == '}':
+			depth--
+			first = false
+		}
+	}
+	return values, elements
 }
 
 // undecodable makes an answer of what a decoder said: 400 for what is no JSON, 422 for JSON of the wrong shape.

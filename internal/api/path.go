@@ -58,8 +58,13 @@ const (
 
 // Limits.
 const (
-	// MaxBody is the largest body of a request, in bytes.
-	MaxBody = 4 << 20
+	// MaxBody is the largest body of a request, MaxConfig that of a whole configuration, in bytes.
+	MaxBody   = 4 << 20
+	MaxConfig = 32 << 20
+	// MaxChanges is how many changes one POST makes at most, MaxObjects how many objects a whole configuration has that is
+	// put at once.
+	MaxChanges = 10_000
+	MaxObjects = 100_000
 	// MaxPage is the largest page of a list, DefaultPage the one where none is asked for, in objects.
 	MaxPage     = 1000
 	DefaultPage = 200
