@@ -44,11 +44,12 @@ type Config struct {
 	Hosts []string
 }
 
-// admin serves the API. It is immutable.
+// admin serves the API. It is immutable but for what it remembers.
 type admin struct {
 	Config
-	mux     *http.ServeMux
-	openAPI []byte
+	mux      *http.ServeMux
+	openAPI  []byte
+	replaced replacements
 }
 
 // An action answers one method of a route. What it returns as an error becomes the answer, so it must not have written

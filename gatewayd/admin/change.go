@@ -109,13 +109,19 @@ func kindNames() string {
 	return text
 }
 
-// answerChanges says what changes did or would do. In a dry run what would be written has no ETag yet.
+// answerChanges says what changes did or would do.
 func (a *admin) answerChanges(w http.ResponseWriter, changes []control.Change, results []control.Result, dryRun bool) error {
-	answer := api.ChangesAnswer{Revision: a.Control.Set().Revision(), Results: []api.ChangeResult{}}
+	answer := changesAnswer(changes, results, a.Control.Set().Revision(), dryRun)
+	w.Header().Set(api.HeaderRevision, strconv.FormatUint(answer.Revision, 10))
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// changesAnswer is the answer to changes. Its revision is that of the configuration that holds them, and where there is
+// none, or in a dry run, the present one. In a dry run what would be written has no ETag yet.
+func changesAnswer(changes []control.Change, results []control.Result, present uint64, dryRun bool) api.ChangesAnswer {
+	answer := api.ChangesAnswer{Results: []api.ChangeResult{}}
 	for i, result := range results {
-		if !dryRun {
-			answer.Revision = max(answer.Revision, result.Revision)
-		}
+		answer.Revision = max(answer.Revision, result.Revision)
 		one := api.ChangeResult{
 			Kind: changes[i].Kind.Name, Name: changes[i].Name, Outcome: result.Outcome,
 			Holders: holders(result.Holders), Warnings: append(spec.Problems{}, result.Warnings...),
@@ -128,6 +134,8 @@ func (a *admin) answerChanges(w http.ResponseWriter, changes []control.Change, r
 		}
 		answer.Results = append(answer.Results, one)
 	}
-	w.Header().Set(api.HeaderRevision, strconv.FormatUint(answer.Revision, 10))
-	return writeJSON(w, http.StatusOK, answer)
+	if len(results) == 0 || dryRun {
+		answer.Revision = present
+	}
+	return answer
 }

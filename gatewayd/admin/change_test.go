@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -143,4 +145,66 @@ func TestConfigIsReplacedInOneCommit(t *testing.T) {
 	if now := g.do(t, "GET", "/v1/config", "").want(t, 200); now.body != `{"listeners":[],"pools":[],"probes":[],"settings":[],"rules":[]}`+"\n" {
 		t.Errorf("the empty configuration: %s", now.body)
 	}
+}
+
+// TestConfigIsReplacedOnceAKey repeats replacements under their keys after others wrote, as a client does that lost the
+// answer and tries again.
+func TestConfigIsReplacedOnceAKey(t *testing.T) {
+	g := start(t, nil)
+	const document = `{"pools":[{"name":"p"}]}`
+	put := func(body, match, key string) answer {
+		t.Helper()
+		return g.do(t, "PUT", "/v1/config", body, "If-Match", match, api.HeaderIdempotencyKey, key)
+	}
+	any := put(document, "*", "k").want(t, 200)
+	g.create(t, "pools", `{"name":"x"}`)
+	again := put(document, "*", "k").want(t, 200)
+	if again.body != any.body || again.header.Get("ETag") != `"1"` || again.header.Get(api.HeaderRevision) != "1" {
+		t.Errorf("the repeat answers %v %s, the first %s", again.header, again.body, any.body)
+	}
+	g.do(t, "GET", "/v1/pools/x", "").want(t, 200)
+
+	const both = `{"pools":[{"name":"p"},{"name":"x"},{"name":"y"}]}`
+	exact := put(both, `"2"`, "k2").want(t, 200)
+	g.create(t, "pools", `{"name":"z"}`)
+	if again := put(both, `"2"`, "k2").want(t, 200); again.body != exact.body || again.header.Get("ETag") != `"3"` {
+		t.Errorf("the repeat answers %v %s, the first %s", again.header, again.body, exact.body)
+	}
+	// Another document, condition or key is another request, and a dry run is none.
+	put(both, `"2"`, "k3").want(t, 412)
+	put(both+" ", `"2"`, "k2").want(t, 412)
+	put(both, `"3"`, "k2").want(t, 412)
+	g.do(t, "PUT", "/v1/config?dry_run=true", `{}`, "If-Match", "*", api.HeaderIdempotencyKey, "k4").want(t, 200)
+	put(`{}`, "*", "k4").want(t, 200)
+	if left := g.items(t, "/v1/pools"); len(left) != 0 {
+		t.Errorf("%d pools are left", len(left))
+	}
+	// A key that is used again for another document does not leave out what both have.
+	put(document, "*", "k").want(t, 200)
+	if left := g.items(t, "/v1/pools"); len(left) != 0 {
+		t.Errorf("the repeat made %d pools", len(left))
+	}
+	put(`{"pools":[{"name":"p"},{"name":"q"}]}`, "*", "k").want(t, 200)
+	if left := g.items(t, "/v1/pools"); len(left) != 2 {
+		t.Errorf("%d pools, want 2", len(left))
+	}
+}
+
+func TestReplacementsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r replacements
+		big := make([]byte, maxReplaced/2+1)
+		r.add("a", replaced{1, big})
+		r.add("b", replaced{2, big})
+		if _, found := r.get("a"); found {
+			t.Error("more is remembered than may be")
+		}
+		if answer, found := r.get("b"); !found || answer.revision != 2 {
+			t.Errorf("the last answer: %d, %v", answer.revision, found)
+		}
+		time.Sleep(replacedFor + 1)
+		if _, found := r.get("b"); found || r.bytes != 0 || len(r.order) != 0 {
+			t.Error("an old answer is remembered")
+		}
+	})
 }

@@ -45,45 +45,78 @@ func (a *admin) readConfig(w http.ResponseWriter, _ *http.Request) error {
 // configTag is the entity tag of the configuration, which unlike an object's can be that of revision 0.
 func configTag(revision uint64) string { return api.ETag(revision) }
 
+// A replacement is a request to make a document the whole configuration.
+type replacement struct {
+	key    string
+	dryRun bool
+	// revision is that of If-Match; any is If-Match: *.
+	revision uint64
+	any      bool
+	raw      []byte
+}
+
+func readReplacement(r *http.Request) (q replacement, err error) {
+	if q.dryRun, err = flag(r, api.ParamDryRun); err != nil {
+		return q, err
+	}
+	if q.key, err = readKey(r); err != nil {
+		return q, err
+	}
+	if q.revision, q.any, err = readConfigPrecondition(r); err != nil {
+		return q, err
+	}
+	q.raw, err = readBody(r, configLimit)
+	return q, err
+}
+
 // replaceConfig makes the body the whole configuration in one commit: creates, updates and deletes what differs. The
 // changes name the objects' ids and revisions, so that what others write meanwhile is never overwritten; a new object
-// that others create meanwhile stays, as if it had been created behind the replacement.
+// that others create meanwhile stays, as if it had been created behind the replacement. One replacement is made at a
+// time: a repeat waits for the first, and no two large documents are in memory as objects.
 func (a *admin) replaceConfig(w http.ResponseWriter, r *http.Request) error {
-	dryRun, err := flag(r, api.ParamDryRun)
+	q, err := readReplacement(r)
 	if err != nil {
 		return err
 	}
-	key, err := readKey(r)
-	if err != nil {
-		return err
+	a.replaced.mu.Lock()
+	defer a.replaced.mu.Unlock()
+	print := q.print()
+	answer, found := a.replaced.get(print)
+	if !found {
+		if answer, err = a.replace(r, q); err != nil {
+			return err
+		}
+		if print != "" {
+			a.replaced.add(print, answer)
+		}
 	}
-	wanted, anyRevision, err := readConfigPrecondition(r)
-	if err != nil {
-		return err
-	}
-	raw, err := readBody(r, configLimit)
-	if err != nil {
-		return err
-	}
-	doc, ps := readDocument(raw)
+	w.Header().Set("ETag", configTag(answer.revision))
+	w.Header().Set(api.HeaderRevision, strconv.FormatUint(answer.revision, 10))
+	return writeJSON(w, http.StatusOK, json.RawMessage(answer.body))
+}
+
+// replace makes or imagines a replacement.
+func (a *admin) replace(r *http.Request, q replacement) (replaced, error) {
+	doc, ps := readDocument(q.raw)
 	if len(ps) > 0 {
-		return undecodable(raw, ps)
+		return replaced{}, undecodable(q.raw, ps)
 	}
 	for try := 1; ; try++ {
 		set := a.Control.Set()
-		changes, paths := doc.changes(set, key)
-		if !anyRevision && wanted != set.Revision() && len(changes) > 0 {
-			e := api.NewError(api.Changed, "The configuration was changed meanwhile: it is at revision %d, not %d.", set.Revision(), wanted)
+		changes, paths := doc.changes(set)
+		if !q.any && q.revision != set.Revision() && len(changes) > 0 {
+			e := api.NewError(api.Changed, "The configuration was changed meanwhile: it is at revision %d, not %d.", set.Revision(), q.revision)
 			e.Current = set.Revision()
-			return e
+			return replaced{}, e
 		}
-		results, err := a.applyAll(r, changes, dryRun)
+		results, err := a.applyAll(r, changes, q.dryRun)
 		if err == nil {
-			w.Header().Set("ETag", configTag(a.Control.Set().Revision()))
-			return a.answerChanges(w, changes, results, dryRun)
+			answer := changesAnswer(changes, results, set.Revision(), q.dryRun)
+			body, err := json.Marshal(answer)
+			return replaced{answer.Revision, body}, err
 		}
-		if !anyRevision || try == maxTries || !overtaken(err) {
-			return a.refusal(err, func(i int) string { return paths[i] })
+		if !q.any || try == maxTries || !overtaken(err) {
+			return replaced{}, a.refusal(err, func(i int) string { return paths[i] })
 		}
 	}
 }
@@ -144,9 +177,9 @@ func readDocument(raw []byte) (document, spec.Problems) {
 
 // changes are what makes a set the document: first what it has, an object behind those that it may name, then deletes,
 // an object before those that it may name. paths are the places of the changes in the document, "" for a delete.
-func (d document) changes(set *spec.Set, key string) (changes []control.Change, paths []string) {
+func (d document) changes(set *spec.Set) (changes []control.Change, paths []string) {
 	for i, o := range d.objects {
-		c := control.Change{Kind: spec.KindOf(o), Name: o.Key(), Put: o, Key: key}
+		c := control.Change{Kind: spec.KindOf(o), Name: o.Key(), Put: o}
 		if e := set.Live(c.Kind, c.Name); e == nil {
 			c.IfNoneMatch = true
 		} else if spec.Equal(e.Object, o) {
@@ -161,7 +194,7 @@ func (d document) changes(set *spec.Set, key string) (changes []control.Change, 
 	for _, kind := range kinds {
 		for _, e := range set.All(kind) {
 			if !e.Retired && !d.named[kind][e.Name()] {
-				changes = append(changes, control.Change{Kind: kind, Name: e.Name(), ID: e.ID, IfMatch: e.Revision, Key: key})
+				changes = append(changes, control.Change{Kind: kind, Name: e.Name(), ID: e.ID, IfMatch: e.Revision})
 				paths = append(paths, "")
 			}
 		}
