@@ -44,10 +44,11 @@ func TestSmallBodiesGetSmallAnswers(t *testing.T) {
 func TestLargeConfigIsPutBack(t *testing.T) {
 	g := start(t, nil)
 	var pools []map[string]any
-	for i := range api.MaxChanges + 2000 {
+	long := strings.Repeat("x", 78)
+	for i := range api.MaxChanges + 1 {
 		targets := map[string]any{}
-		for n := range 8 {
-			targets[fmt.Sprint("target-", n)] = map[string]any{"address": fmt.Sprint("10.0.0.", n)}
+		for n := range 3 {
+			targets[fmt.Sprint(n, long)] = map[string]any{"address": fmt.Sprint("10.0.0.", n)}
 		}
 		pools = append(pools, map[string]any{"name": fmt.Sprint("pool-", i), "targets": targets})
 	}

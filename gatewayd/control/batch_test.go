@@ -229,11 +229,20 @@ func TestIDsAreForgotten(t *testing.T) {
 // cannot be read either.
 type broken struct {
 	store.Store
+	mu         sync.Mutex // guards what follows
 	err        error
 	lies, mute bool
 }
 
+func (b *broken) set(err error, mute bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.mute = err, mute
+}
+
 func (b *broken) Commit(ctx context.Context, base, next uint64, puts []store.Record, deletes []store.Ref) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.err != nil && !b.lies {
 		return b.err
 	}
@@ -241,6 +250,8 @@ func (b *broken) Commit(ctx context.Context, base, next uint64, puts []store.Rec
 }
 
 func (b *broken) Load(ctx context.Context) (uint64, []store.Record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.mute {
 		return 0, nil, errors.New("input/output error")
 	}
@@ -251,15 +262,16 @@ func TestFailedCommitChangesNothing(t *testing.T) {
 	s := &broken{Store: memory.Open()}
 	g := start(t, s)
 	g.must("created created", create(pool("web"), listener("front", 80))...)
-	s.err = errors.New("no space left on device")
+	full := errors.New("no space left on device")
+	s.set(full, false)
 	for _, c := range []control.Change{create(pool("new"))[0], update("web", 1, pool("site")), remove(spec.Pools, "web")} {
 		err := g.refused(control.Unavailable, keyed(c, c.Name))
-		if !errors.Is(err, s.err) {
+		if !errors.Is(err, full) {
 			t.Errorf("the cause is %v", errors.Unwrap(err))
 		}
 	}
 	g.must("unchanged", update("web", 1, pool("web")))
-	s.err = nil
+	s.set(nil, false)
 	g.must("created", keyed(create(pool("new"))[0], "new"))
 	g.expect("listener front", "pool new", "pool web")
 	g.restart()
@@ -271,7 +283,8 @@ func TestCommitThatFailsAndIsThere(t *testing.T) {
 	s := &broken{Store: memory.Open()}
 	g := start(t, s)
 	g.must("created created", create(pool("web"), listener("front", 80))...)
-	s.err, s.lies = errors.New("input/output error"), true
+	s.lies = true
+	s.set(errors.New("input/output error"), false)
 	g.must("updated", update("web", 1, pool("web", "10.0.0.1")))
 	g.must("deleted created", append([]control.Change{remove(spec.Listeners, "front")}, create(pool("new"))...)...)
 	g.expect("pool new", "pool web")
@@ -288,14 +301,14 @@ func TestCommitInDoubt(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &broken{Store: memory.Open(), lies: there}
 			g := start(t, s)
-			s.err, s.mute = errors.New("input/output error"), true
+			s.set(errors.New("input/output error"), true)
 			err := g.refused(control.Unavailable, keyed(create(pool("web"))[0], "k"))
 			if strings.Contains(err.Message, "nothing was changed") {
 				t.Errorf("the message claims to know: %s", err.Message)
 			}
 			time.Sleep(10 * time.Minute)
 			synctest.Wait()
-			s.err, s.mute = nil, false
+			s.set(nil, false)
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			if found := g.Set().Get(spec.Pools, "web") != nil; found != there || g.plane.last() != g.Set() {

@@ -65,12 +65,15 @@ func (d *draft) remove(kind *spec.Kind, name string) {
 // unread is the record of that name that could not be read at boot, and whether there is one in the draft.
 func (d *draft) unread(kind *spec.Kind, name string) (store.Record, bool) {
 	u, found := d.base.unread[store.Ref{Kind: kind.Name, Name: name}]
+	if !found {
+		return store.Record{}, false
+	}
 	for _, s := range d.log {
 		if s.unread && s.object == (object{kind, name}) {
 			return store.Record{}, false
 		}
 	}
-	return u.record, found
+	return u.record, true
 }
 
 // undo takes back every change after the log had the given length.
