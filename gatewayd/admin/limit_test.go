@@ -50,7 +50,7 @@ func TestLargeConfigIsPutBack(t *testing.T) {
 		for n := range 3 {
 			targets[fmt.Sprint(n, long)] = map[string]any{"address": fmt.Sprint("10.0.0.", n)}
 		}
-		pools = append(pools, map[string]any{"name": fmt.Sprint("pool-", i), "targets": targets})
+		pools = append(pools, map[string]any{"name": fmt.Sprint("pool-", i, long[:60]), "targets": targets})
 	}
 	g.do(t, "PUT", "/v1/config", encode(map[string]any{"pools": pools}), "If-Match", `"0"`).want(t, 200)
 	document := g.do(t, "GET", "/v1/config", "").want(t, 200)
