@@ -32,7 +32,8 @@ const farewell = time.Second
 // An outcome is what a probe saw.
 type outcome struct {
 	reason string // why the target failed, in words; empty where it did not
-	late   bool   // the probe used up all its time
+	late   bool   // the probe used up all its time, or was ended
+	putOff bool   // the probe was ended too early to say anything
 	ours   bool   // the gateway itself could not send the probe, so it says nothing about the target
 }
 

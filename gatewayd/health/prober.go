@@ -3,10 +3,13 @@ package health
 import (
 	"container/heap"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
@@ -20,13 +23,6 @@ type Target struct {
 	Probe  *spec.Probe     // never nil: the kind's defaults where the setting names none; never changed afterwards
 	Host   string          // Host header where Probe.Host is null; "" means 127.0.0.1
 }
-
-// Probes in flight are bounded in two lanes. A target whose last probe ran out of time waits in the slow one, so that a
-// thousand hosts behind a broken switch cannot keep the probes of all others from being sent.
-const (
-	laneWidth = 256
-	lanes     = 2
-)
 
 // maxJitter bounds how long the first probe of a target is put off, so that the targets of one change do not all get
 // theirs at once.
@@ -45,15 +41,16 @@ type Prober struct {
 	mu      sync.Mutex // guards what follows
 	watches map[*backend.Health]*watch
 	due     schedule
-	ready   [lanes][]*watch // due and waiting for a slot, oldest first
-	running [lanes]int
+	lanes   [lanes]lane
+
+	told atomic.Int64 // Unix time in seconds of the last warning that probes are put off
 }
 
 // New starts a prober without targets. Close ends it.
 func New(log *slog.Logger) *Prober { return newProber(log, ask) }
 
 func newProber(log *slog.Logger, run func(context.Context, *Target) outcome) *Prober {
-	p := &Prober{log: log, run: run, wake: make(chan struct{}, 1), watches: map[*backend.Health]*watch{}}
+	p := &Prober{log: log, run: run, wake: make(chan struct{}, 1), watches: map[*backend.Health]*watch{}, lanes: newLanes()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.work.Add(1)
 	go p.keepTime()
@@ -79,7 +76,7 @@ func (p *Prober) Sync(targets []Target) {
 		w := p.watches[t.Health]
 		switch {
 		case w == nil:
-			w = &watch{due: soon(t.Probe)}
+			w = &watch{due: soon(t.Probe), lane: fresh}
 			w.aim(t)
 			p.watches[t.Health] = w
 			heap.Push(&p.due, w)
@@ -99,7 +96,7 @@ func (p *Prober) Sync(targets []Target) {
 // change probes a target in another way from now on.
 func (p *Prober) change(w *watch, t Target) {
 	w.aim(t)
-	w.lane, w.settled = 0, false
+	w.lane, w.settled = fresh, false
 	t.Health.Recount()
 	if w.cancel != nil {
 		w.cancel() // The probe in flight asks what nobody wants to know any more; the next follows when it has ended.
@@ -139,7 +136,7 @@ func (p *Prober) poke() {
 	}
 }
 
-// keepTime starts each probe when it is due and a slot is free.
+// keepTime starts each probe when it is due and there is a start for it.
 func (p *Prober) keepTime() {
 	defer p.work.Done()
 	timer := time.NewTimer(0)
@@ -157,70 +154,87 @@ func (p *Prober) keepTime() {
 	}
 }
 
-// dispatch starts what is due and says in how long the next one is; 0 where nothing waits for a time.
+// dispatch starts what is due and says in how long to come again; 0 where nothing waits for a time.
 func (p *Prober) dispatch() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	for len(p.due) > 0 && !p.due[0].due.After(now) {
 		w := heap.Pop(&p.due).(*watch)
-		w.state = ready
-		p.ready[w.lane] = append(p.ready[w.lane], w)
-	}
-	for lane := range lanes {
-		for p.running[lane] < laneWidth && len(p.ready[lane]) > 0 {
-			w := p.ready[lane][0]
-			p.ready[lane] = p.ready[lane][1:]
-			if w.state != gone {
-				p.start(w, lane)
-			}
-		}
-		if len(p.ready[lane]) == 0 {
-			p.ready[lane] = nil // The front that was taken off would be kept in memory otherwise.
+		if l := &p.lanes[w.lane]; l.waiting.n == 0 && len(l.starting) < l.starts {
+			p.start(w, l)
+		} else {
+			w.state = ready
+			l.waiting.push(w)
 		}
 	}
-	if len(p.due) == 0 {
+	var next time.Time
+	if len(p.due) > 0 {
+		next = p.due[0].due
+	}
+	for i := range p.lanes {
+		next = earlier(next, p.fill(&p.lanes[i], now))
+	}
+	if next.IsZero() {
 		return 0
 	}
-	return max(p.due[0].due.Sub(now), time.Nanosecond)
+	return max(next.Sub(now), time.Nanosecond)
 }
 
 // start begins a probe. The prober's mu is held.
-func (p *Prober) start(w *watch, lane int) {
+func (p *Prober) start(w *watch, l *lane) {
 	w.state = running
-	p.running[lane]++
 	p.work.Add(1)
-	s := sent{target: w.target, turn: w.turn, lane: lane}
-	ctx, cancel := context.WithTimeout(p.ctx, s.target.Probe.Timeout.Value())
+	f := &flight{watch: w, lane: l, began: time.Now(), target: w.target, turn: w.turn, timeout: w.target.Probe.Timeout.Value()}
+	l.starting = append(l.starting, f)
+	ctx, cancel := context.WithTimeout(p.ctx, f.timeout)
 	w.cancel = cancel
 	go func() {
 		defer p.work.Done()
-		s.outcome = p.run(ctx, &s.target)
+		f.outcome = p.run(ctx, &f.target)
+		f.ended = time.Now()
+		if f.outcome.late && errors.Is(ctx.Err(), context.Canceled) {
+			p.curtailed(f)
+		}
 		cancel()
-		s.ended = time.Now()
-		w.report(p.log, &s)
-		p.finish(w, &s)
+		w.report(p.log, f)
+		p.finish(f)
 	}()
 }
 
-// finish gives the slot back and arranges the next probe.
-func (p *Prober) finish(w *watch, s *sent) {
+// curtailed is the outcome of a probe that was ended before its timeout.
+func (p *Prober) curtailed(f *flight) {
+	switch f.fate.Load() {
+	case cutShort:
+		f.outcome.reason = fmt.Sprintf("no whole answer within %s; the probe was ended then, because too many targets do not answer", longest)
+	case putOff:
+		f.outcome = outcome{putOff: true}
+		now := f.ended.Unix()
+		if last := p.told.Load(); now-last >= 60 && p.told.CompareAndSwap(last, now) {
+			p.log.Warn("probes put off", "backend", f.target.Health.Backend.String(), "reason", "too many targets do not answer")
+		}
+	}
+}
+
+// finish gives the place in the lane back and arranges the next probe.
+func (p *Prober) finish(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running[s.lane]--
+	w := f.watch
+	f.lane.leave(f)
 	w.cancel = nil
 	p.poke()
 	switch {
 	case w.state == gone || p.ctx.Err() != nil:
 		return
-	case w.turn != s.turn:
+	case w.turn != f.turn:
+		w.due = soon(w.target.Probe)
+	case f.outcome.putOff && w.lane == fresh:
+		w.lane = silent
 		w.due = soon(w.target.Probe)
 	default:
-		w.lane = 0
-		if s.outcome.late {
-			w.lane = 1
-		}
-		w.next(s.ended)
+		w.learn(f)
+		w.next(f.ended)
 	}
 	w.state = waiting
 	heap.Push(&p.due, w)

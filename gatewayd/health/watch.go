@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
@@ -15,7 +16,7 @@ type state int
 
 const (
 	waiting state = iota // in the schedule
-	ready                // in a lane, for a slot
+	ready                // in a lane, for a start
 	running              // probing
 	gone                 // no longer wanted
 )
@@ -25,22 +26,38 @@ const (
 type watch struct {
 	due     time.Time
 	state   state
-	index   int    // in the schedule
-	lane    int    // 1 where the last probe ran out of time
-	settled bool   // the target has its own phase in the interval
-	cancel  func() // ends the probe in flight; nil where there is none
+	index   int       // in the schedule
+	lane    int       // of the next probe
+	heard   time.Time // when a probe last came to an outcome
+	settled bool      // the target has its own phase in the interval
+	cancel  func()    // ends the probe in flight; nil where there is none
 
 	mu     sync.Mutex // held while a result is reported, so that a change of the target waits for it
 	target Target
 	turn   uint64 // grows with each change of the target; a result of an older one is not reported
 }
 
-// A sent is one probe: how the target was probed, and what came of it.
-type sent struct {
+// A fate is why a probe was ended before its time.
+type fate = int32
+
+const (
+	onTime   fate = iota // it was not
+	putOff               // there was no room for it to last: it says nothing
+	cutShort             // it lasted long enough: the target failed
+)
+
+// A flight is one probe: how the target was probed, and what came of it.
+type flight struct {
+	watch   *watch
+	lane    *lane
+	began   time.Time
+	timeout time.Duration
 	target  Target
 	turn    uint64 // of the watch when it was sent
-	lane    int
-	outcome outcome
+
+	fate atomic.Int32 // written under the prober's mu
+
+	outcome outcome // this and ended belong to the probe's goroutine, and under the prober's mu to finish
 	ended   time.Time
 }
 
@@ -53,26 +70,42 @@ func (w *watch) aim(t Target) {
 }
 
 // report tells the backend's health what a probe saw, unless the target has changed since the probe was sent.
-func (w *watch) report(log *slog.Logger, s *sent) {
+func (w *watch) report(log *slog.Logger, f *flight) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.turn != s.turn {
+	if w.turn != f.turn || f.outcome.putOff {
 		return
 	}
-	h, probe, reason := s.target.Health, s.target.Probe, s.outcome.reason
-	if s.outcome.ours {
+	h, probe, reason := f.target.Health, f.target.Probe, f.outcome.reason
+	if f.outcome.ours {
 		log.Warn("probe not sent", "backend", h.Backend.String(), "reason", reason)
 		return
 	}
 	before := h.Status()
 	h.Report(backend.Result{
-		At: s.ended, OK: reason == "", Reason: reason,
+		At: f.ended, OK: reason == "", Reason: reason,
 		UnhealthyThreshold: probe.UnhealthyThreshold, HealthyThreshold: probe.HealthyThreshold,
 	})
 	if after := h.Status(); after != before {
 		log.Info("backend changed", "backend", h.Backend.String(), "pool", h.Backend.Key.Pool,
-			"setting", h.Setting, "status", after.String(), "reason", reason)
+			"setting", h.Setting, "status", after.String(), "reason", h.View().Reason)
 	}
+}
+
+// learn chooses the lane of the next probe by what this one saw.
+func (w *watch) learn(f *flight) {
+	switch {
+	case f.outcome.ours: // It says nothing about the target.
+		return
+	case f.outcome.putOff:
+		w.lane = silent
+		return
+	case f.outcome.late:
+		w.lane = silent
+	default:
+		w.lane = answering
+	}
+	w.heard = f.ended
 }
 
 // next sets when the target is probed again. The first time it draws a phase of its own, so that targets that came in
