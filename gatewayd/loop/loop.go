@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -34,6 +35,9 @@ type Config struct {
 	Log    *slog.Logger // nil discards
 }
 
+// busyEvents is how many events of one poll let the next one expect some at once.
+const busyEvents = 8
+
 // A Loop owns connections, timers and acceptors. See the package comment for what may be called from where.
 type Loop struct {
 	index  int
@@ -43,6 +47,7 @@ type Loop struct {
 	// Of the loop's goroutine.
 	now     Time
 	turn    uint32
+	busy    bool // the last poll found much
 	slab    slab
 	wheel   wheel
 	accs    []*Acceptor // by token
@@ -194,11 +199,16 @@ func (l *Loop) step() bool {
 	return !stopped
 }
 
-// wait polls, at first without blocking. It reads the clock, and says how many events there are and how late the
+// wait polls, at first without blocking where there is something else to do or much is expected: a call that may block
+// costs the scheduler's attention, and one that finds nothing costs a system call. It reads the clock, and says how many events there are and how late the
 // wheel's next tick, where one is due, is reached.
 func (l *Loop) wait() (int, Time) {
-	n, e := l.kernel.Wait(l.events, 0)
-	if n == 0 && e == 0 && len(l.again)+len(l.ready)+len(l.dying) == 0 && !l.posted.Load() {
+	n, e := 0, syscall.Errno(0)
+	rest := len(l.again)+len(l.ready)+len(l.dying) == 0 && !l.posted.Load()
+	if l.busy || !rest {
+		n, e = l.kernel.Wait(l.events, 0)
+	}
+	if n == 0 && e == 0 && rest && !l.posted.Load() {
 		l.clock()
 		l.stats.turnStart.Store(0)
 		timeout := time.Duration(-1)
@@ -217,6 +227,7 @@ func (l *Loop) wait() (int, Time) {
 		l.log.Error("unable to poll", "loop", l.index, "error", e)
 		time.Sleep(10 * time.Millisecond)
 	}
+	l.busy = n >= busyEvents
 	if next := l.wheel.next(); next != 0 && next <= l.now {
 		return n, l.now - next
 	}
