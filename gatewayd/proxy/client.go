@@ -107,11 +107,14 @@ func (c *client) readHead(b []byte) int {
 		}
 	}
 	w := c.w
-	limit, patience := http1MaxHead, 10*time.Second
 	addr := c.door.address()
-	if addr != nil {
-		limit, patience = addr.MaxHeaderBytes, addr.HeaderTimeout
+	if addr == nil {
+		// The listener went while the connection rested. Only whoever listens where it went to can answer: a client that
+		// is given none here may ask there (RFC 9112 9.3.1).
+		c.end()
+		return len(b)
 	}
+	limit, patience := addr.MaxHeaderBytes, addr.HeaderTimeout
 	end, next, err := http1.HeadEnd(b, int(c.scanned))
 	switch {
 	case err != nil:

@@ -9,10 +9,6 @@ type door struct {
 	w     *Worker
 	place table.Place
 
-	// What the table says of it, looked up once for each table.
-	seen *table.Table
-	addr *table.Address
-
 	first   *client // its connections
 	n       int
 	cursor  *client // the next one to be looked at by sweep
@@ -22,13 +18,10 @@ type door struct {
 // sweepStep is how many connections are looked at in one turn of the loop.
 const sweepStep = 1000
 
-// address is what the present table says of the door; nil where no listener has it any more.
+// address is what the present table says of the door; nil where no listener has it any more. It is looked up whenever
+// it is needed: a door that kept it would keep a table that is gone, for as long as nobody comes.
 func (d *door) address() *table.Address {
-	t := d.w.cfg.Table.Load()
-	if t != d.seen {
-		d.seen, d.addr = t, t.Address(d.place.Address, d.place.Port)
-	}
-	return d.addr
+	return d.w.cfg.Table.Load().Address(d.place.Address, d.place.Port)
 }
 
 func (d *door) push(c *client) {
@@ -57,8 +50,25 @@ func (d *door) remove(c *client) {
 	}
 	c.door, c.next, c.prev = nil, nil, nil
 	d.n--
-	if d.n == 0 && d.addr == nil {
+	d.tidy()
+}
+
+// tidy forgets a door that no listener has any more with its last connection.
+func (d *door) tidy() {
+	if d.n == 0 && d.w.doors[d.place] == d && d.address() == nil {
 		delete(d.w.doors, d.place)
+	}
+}
+
+// Sweep closes the client connections that serve no request and whose address and port no listener of the published
+// table has any more, as when a listener was moved or deleted. Those that serve one close behind its answer, and say so
+// in it. Call it after the publication, when the sockets are closed.
+func (w *Worker) Sweep() {
+	for _, d := range w.doors {
+		if d.address() == nil {
+			d.sweep()
+			d.tidy()
+		}
 	}
 }
 
@@ -71,6 +81,7 @@ func (d *door) sweep() {
 }
 
 func (d *door) sweepStep() {
+	d.w.enter()
 	d.sweeper = false
 	for n := 0; d.cursor != nil; n++ {
 		if n == sweepStep {

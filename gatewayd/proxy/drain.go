@@ -79,11 +79,7 @@ func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 	w.plan()
 	switch {
 	case of.Listener != "":
-		for _, door := range w.doors {
-			if door.address() == nil {
-				door.sweep()
-			}
-		}
+		w.Sweep()
 	case of.Backend != nil:
 		w.closeIdle(of.Backend)
 	case of.Pool != "":
