@@ -32,8 +32,8 @@ type lane struct {
 
 	waiting  line
 	starting []*flight // oldest first
-	lasting  []*flight
-	ending   int // of both, those that were told to end for the sake of one that waits
+	lasting  []*flight // oldest first
+	ending   int       // of both, those that were told to end for the sake of one that waits
 }
 
 // newLanes have room for 1536 probes in all.
@@ -88,7 +88,9 @@ func (l *lane) move(now time.Time) bool {
 	if best < 0 {
 		return false
 	}
-	l.lasting = append(l.lasting, l.starting[best])
+	f := l.starting[best]
+	at, _ := slices.BinarySearchFunc(l.lasting, f, func(a, b *flight) int { return a.began.Compare(b.began) })
+	l.lasting = slices.Insert(l.lasting, at, f)
 	l.starting = slices.Delete(l.starting, best, best+1)
 	return true
 }
@@ -97,10 +99,10 @@ func (l *lane) move(now time.Time) bool {
 func (l *lane) makeRoom(now time.Time) bool {
 	end := func(list []*flight, after time.Duration, why fate) {
 		for _, f := range list {
-			if l.ending >= l.waiting.n {
+			if l.ending >= l.waiting.n || now.Sub(f.began) < after {
 				return
 			}
-			if f.outlasts(after) && now.Sub(f.began) >= after {
+			if f.outlasts(after) {
 				f.fate.Store(why)
 				l.ending++
 				f.watch.cancel()
@@ -114,23 +116,21 @@ func (l *lane) makeRoom(now time.Time) bool {
 
 // again is when the next probe has had its time; zero where all end by themselves.
 func (l *lane) again() time.Time {
-	var next time.Time
 	after := l.patience
 	if len(l.lasting) < l.room {
 		after = brief
 	}
-	for _, f := range l.starting {
+	return earlier(over(l.starting, after), over(l.lasting, longest))
+}
+
+// over is when the first of some probes has had its time, oldest first; zero where all end by themselves.
+func over(list []*flight, after time.Duration) time.Time {
+	for _, f := range list {
 		if f.outlasts(after) {
-			next = f.began.Add(after)
-			break
+			return f.began.Add(after)
 		}
 	}
-	for _, f := range l.lasting {
-		if f.outlasts(longest) {
-			next = earlier(next, f.began.Add(longest))
-		}
-	}
-	return next
+	return time.Time{}
 }
 
 // leave takes a probe that has ended out of the lane.

@@ -85,7 +85,7 @@ func beside(t *testing.T, n int, timeout spec.Duration) {
 	}
 	// It hangs as well, and comes back.
 	s.others.takes.Store(int64(2 * hour))
-	time.Sleep(time.Minute)
+	time.Sleep(10 * time.Second)
 	s.others.down.Store(false)
 	s.others.takes.Store(0)
 	if took := until(old[0].Health, backend.Healthy, hour); took > 5*time.Second {
