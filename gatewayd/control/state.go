@@ -174,7 +174,7 @@ func (c *Controller) Conditions() []ObjectProblem {
 	}
 	for _, kind := range spec.Kinds() {
 		for _, e := range s.set.All(kind) {
-			for _, p := range lost(s.set, e) {
+			for _, p := range amiss(s.set, e) {
 				if !toldAt(told[object{kind, e.Name()}], p.Path) {
 					conditions = append(conditions, ObjectProblem{Kind: kind, Name: e.Name(), Problem: p})
 				}
@@ -203,7 +203,7 @@ func (c *Controller) Warnings(e *spec.Entry) []spec.Problem {
 func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry) []spec.Problem {
 	told := conditions[object{e.Kind, e.Name()}]
 	found := slices.Clone(told)
-	for _, p := range lost(set, e) {
+	for _, p := range amiss(set, e) {
 		if !toldAt(told, p.Path) {
 			found = append(found, p)
 		}
@@ -219,15 +219,16 @@ func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry
 	return found
 }
 
-// lost are the entry's namings of objects that are not there.
-func lost(set *spec.Set, e *spec.Entry) []spec.Problem {
+// amiss is what is wrong between the entry and others: its namings of objects that are not there, and what spec tells of
+// hosts.
+func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 	var problems []spec.Problem
 	for _, r := range e.Refs() {
 		if set.Get(r.Kind, r.Name) == nil {
 			problems = append(problems, spec.Problem{Path: r.Path, Message: fmt.Sprintf("names %s %q, which does not exist", r.Kind, r.Name)})
 		}
 	}
-	return problems
+	return append(problems, set.HostConditions(e)...)
 }
 
 func toldAt(problems []spec.Problem, path string) bool {
