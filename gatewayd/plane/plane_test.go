@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -398,7 +399,27 @@ func TestMovedListener(t *testing.T) {
 	r.route(from, echoServer(t, "a"))
 	c := dial(t, from)
 	says(t, c, "before")
+	// A connection that rests between two requests would find nothing at the old port.
+	resting, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resting.Close() }()
+	if _, err := io.WriteString(resting, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(resting)
+	answer, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, answer.Body)
+	_ = answer.Body.Close()
+
 	r.publish(func(d *spec.Draft) { r.put(d, spec.Listeners, `{"name":"l","address":"127.0.0.1","port":%d}`, to) })
+	if b, err := answers.ReadByte(); err != io.EOF {
+		t.Errorf("want the resting connection closed, got %q %v", b, err)
+	}
 	if status, _ := ask(t, to); status != 200 {
 		t.Errorf("want 200 on the new port, got %d", status)
 	}

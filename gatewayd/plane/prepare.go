@@ -111,7 +111,9 @@ func (x *prepared) Publish() {
 		}
 	}
 	p.table.Store(x.table)
-	x.moveSockets()
+	if closed := x.moveSockets(); closed {
+		p.each(func(i int) { p.workers[i].Sweep() })
+	}
 	p.set, p.serving = x.set, x.uses
 	passed := p.life.pass(s)
 	p.drain(s.was, passed)
@@ -120,8 +122,9 @@ func (x *prepared) Publish() {
 	}
 }
 
-// moveSockets begins to accept on new addresses and stops on those that have no listener any more.
-func (x *prepared) moveSockets() {
+// moveSockets begins to accept on new addresses and stops on those that have no listener any more. It says whether there
+// were any of these.
+func (x *prepared) moveSockets() (closed bool) {
 	p := x.plane
 	for at, g := range x.bound {
 		p.groups[at] = g
@@ -132,8 +135,10 @@ func (x *prepared) moveSockets() {
 			delete(p.groups, at)
 			g.Close()
 			p.places.Delete(g)
+			closed = true
 		}
 	}
+	return closed
 }
 
 // changesTargets says whether other backends are named, or probed otherwise.
