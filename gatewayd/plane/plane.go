@@ -33,7 +33,8 @@ type Plane struct {
 	log      *slog.Logger
 	loops    []*loop.Loop
 	workers  []*proxy.Worker // one a loop, called on it alone
-	running  sync.WaitGroup  // the loops
+	running  sync.WaitGroup  // the loops and the sweeper
+	closed   chan struct{}   // closed by Close
 	sockets  *listen.Sockets
 	places   sync.Map // *listen.Group to table.Place, for the loops
 	table    atomic.Pointer[table.Table]
@@ -49,7 +50,7 @@ type Plane struct {
 
 // Start starts the loops, with an empty table and no socket.
 func Start(cfg Config) (*Plane, error) {
-	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife()}
+	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife(), closed: make(chan struct{})}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -76,7 +77,22 @@ func Start(cfg Config) (*Plane, error) {
 	}
 	p.sockets = listen.New(p.loops, p.accept)
 	p.prober = health.New(p.log)
+	p.running.Go(p.sweep)
 	return p, nil
+}
+
+// sweep forgets backends and verdicts that nobody names any more, now and then.
+func (p *Plane) sweep() {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.registry.Sweep()
+		case <-p.closed:
+			return
+		}
+	}
 }
 
 // accept hands a client's connection to the worker of its loop.
@@ -163,8 +179,9 @@ func (p *Plane) Shutdown(ctx context.Context, delay, timeout time.Duration) {
 	}
 }
 
-// Close ends everything now.
+// Close ends everything now. It must be called once.
 func (p *Plane) Close() {
+	close(p.closed)
 	p.prober.Close()
 	p.mu.Lock()
 	for at, g := range p.groups {
