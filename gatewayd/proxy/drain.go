@@ -71,6 +71,7 @@ func (w *Worker) forget() {
 // Call it after the table that does without the subject was published; then nothing new comes to it. Client
 // connections whose address and port have no listener any more close when they serve no request.
 func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
+	w.enter()
 	if w.drains.first == nil {
 		w.l.SetTimer(&w.forgetting, w.l.Now()+loop.Time(forgetTime), w.forget)
 	}
@@ -102,6 +103,7 @@ func (w *Worker) Keep(of tunnel.Subject) {
 // say service restart, requests at its end. Answers say Connection: close. Connections that are still accepted get one
 // answer.
 func (w *Worker) Shutdown(timeout time.Duration) {
+	w.enter()
 	w.closing, w.shutdown = true, w.l.Now()+loop.Time(timeout)
 	for _, d := range w.doors {
 		d.sweep()

@@ -405,3 +405,74 @@ type brittle struct{ downstream }
 func (brittle) answer(*http1.Response) { panic("meant by the test") }
 
 var _ net.Conn = (*peer)(nil)
+
+// A panic in a timer ends the connection of its request, and no byte that was gathered before goes anywhere.
+func TestPanicInATimer(t *testing.T) {
+	for name, down := range map[string]func(downstream) downstream{
+		"before anything":       func(d downstream) downstream { return breaking{d, 0} },
+		"within the answer":     func(d downstream) downstream { return breaking{d, 1} },
+		"behind a whole answer": func(d downstream) downstream { return breaking{d, 2} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, func(p *peer) { p.message(); p.gone() })
+			r := newRig(t, nil, s.addr)
+			r.panics = 1
+			p, other := r.dial(), r.dial()
+			until(t, "both are there", func() bool { return r.stats().Clients == 2 })
+			p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			until(t, "the request is at the backend", func() bool { return r.stats().Open == 1 && s.conns.Load() == 1 })
+			r.on(func() { r.w.first.down = down(r.w.first.down) })
+			r.age(time.Hour)
+			if got := p.rest(); got != "" {
+				t.Errorf("the client got %q", got)
+			}
+			until(t, "the exchange is over", func() bool { s := r.stats(); return s.Open == 0 && s.Clients == 1 })
+			other.send("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n")
+			other.expect(400, "*")
+		})
+	}
+}
+
+// breaking is a downstream that breaks when it is refused, at one of three moments.
+type breaking struct {
+	downstream
+	at int
+}
+
+func (d breaking) refuse(r refusal) {
+	switch c := d.downstream.(*client); d.at {
+	case 1:
+		c.w.out.keep(append(c.w.out.open(c.stream), "HTTP/1.1 200 OK\r\n"...))
+	case 2:
+		d.downstream.refuse(r)
+	}
+	panic("meant by the test")
+}
+
+// What a panic left gathered is not sent by what the gateway does next on its own.
+func TestNothingOfAPanicIsSent(t *testing.T) {
+	for name, next := range map[string]func(*rig){
+		"drain":    func(r *rig) { r.w.Drain(tunnel.Subject{Listener: "listener:web"}, tunnel.Drain{Timeout: time.Hour}) },
+		"sweep":    func(r *rig) { r.w.Sweep() },
+		"shutdown": func(r *rig) { r.w.Shutdown(time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			p := r.dial()
+			until(t, "it is accepted", func() bool { return r.stats().Clients == 1 })
+			r.on(func() {
+				for _, d := range r.w.doors {
+					r.w.out.keep(append(r.w.out.open(d.first.stream), "left by a panic"...))
+				}
+				if name != "shutdown" {
+					r.listener = nil
+					r.publish()
+				}
+				next(r)
+			})
+			if got := p.rest(); got != "" {
+				t.Errorf("the client got %q", got)
+			}
+		})
+	}
+}

@@ -132,10 +132,27 @@ func (x *exchange) expired() {
 		return
 	}
 	w.enter()
+	down, done := x.down, false
+	defer func() {
+		if !done {
+			x.broken(down)
+		}
+	}()
 	if why == ReasonConnectTimeout {
 		x.failed(refuse(why))
 	} else {
 		x.refuse(refuse(why))
 	}
+	w.leave()
+	done = true
+}
+
+// broken ends an exchange whose timer panicked: no connection's end would do it, and no timer is left to.
+func (x *exchange) broken(down downstream) {
+	w := x.w
+	w.enter()
+	w.stats.Refused[ReasonInternal]++
+	x.cancel()
+	down.abort()
 	w.leave()
 }
