@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"time"
 
@@ -20,7 +21,8 @@ type client struct {
 	x          *exchange
 	body       http1.Body
 	keepAlive  time.Duration // of the listener that served last
-	discarded  int64         // bytes of the present body that nobody wants
+	discarded  int32         // bytes of the present body that nobody wants
+	untaken    int32         // bytes of the last answers that the client had not taken when its time was up
 	scanned    int32         // of the head, so that it is not looked through again
 	flags      uint16
 }
@@ -46,6 +48,9 @@ const (
 
 // discardMost is how much of a body is read after its answer was given, so that the connection can go on.
 const discardMost = 256 << 10
+
+// discardTime is how long it may take.
+const discardTime = 10 * time.Second
 
 var _ downstream = (*client)(nil)
 
@@ -244,7 +249,7 @@ func (c *client) readTrailer(b []byte) (n int, t *http1.Trailer, err *http1.Erro
 // discard counts bytes that come behind the answer to their request, and ends the connection when it is not worth
 // reading on or the request is complete now but nothing may follow it.
 func (c *client) discard(n int) {
-	c.discarded += int64(n)
+	c.discarded += int32(n)
 	switch {
 	case c.flags&cBody == 0:
 		c.ready()
@@ -287,7 +292,12 @@ func (c *client) EOF() {
 func (c *client) Drained() {
 	if c.x != nil {
 		c.x.drained()
-	} else if c.flags&cAhead != 0 {
+		return
+	}
+	if c.untaken = 0; c.flags&cPartial == 0 {
+		c.rest()
+	}
+	if c.flags&cAhead != 0 {
 		c.ahead()
 	}
 }
@@ -298,8 +308,15 @@ func (c *client) Timeout() {
 	switch {
 	case c.x != nil:
 	case c.stream.Queued() > 0:
-		c.flags |= cEnding
-		c.stream.Reset()
+		// Its answer is still on its way: the time counts from when it took something last.
+		n := int32(min(c.stream.Queued(), math.MaxInt32))
+		if n == c.untaken {
+			c.flags |= cEnding
+			c.stream.Reset()
+			break
+		}
+		c.untaken = n
+		c.stream.SetDeadline(c.w.l.Now() + loop.Time(writeTimeout))
 	case c.flags&cPartial != 0:
 		c.flags &^= cKeep
 		c.refuse(refuse(ReasonSlowRequest))
@@ -359,8 +376,18 @@ func (c *client) answered() {
 		c.end()
 		return
 	}
-	c.stream.SetDeadline(c.w.l.Now() + loop.Time(10*time.Second))
+	c.untaken = 0
+	c.rest()
 	c.stream.Resume()
+}
+
+// rest gives the client its time: for the next request, or for the rest of one that was answered already.
+func (c *client) rest() {
+	patience := c.keepAlive
+	if c.flags&cBody != 0 {
+		patience = discardTime
+	}
+	c.stream.SetDeadline(c.w.l.Now() + loop.Time(patience))
 }
 
 // ready makes ready for the next request.
@@ -370,7 +397,8 @@ func (c *client) ready() {
 		return
 	}
 	c.flags &^= cPerAnswer
-	c.stream.SetDeadline(c.w.l.Now() + loop.Time(c.keepAlive))
+	c.untaken = 0
+	c.rest()
 	if c.flags&cAhead != 0 && c.stream.Queued() == 0 {
 		c.ahead()
 	}

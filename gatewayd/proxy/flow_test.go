@@ -202,28 +202,69 @@ func TestPipelining(t *testing.T) {
 func TestPipelinedRefusalsAreBounded(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.dial()
-	request := []byte("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n")
-	flood := bytes.Repeat(request, 100_000)
-	sent := make(chan bool)
-	go func() { p.Write(flood); close(sent) }()
-	until(t, "the gateway stops reading", func() bool {
-		paused := false
-		r.on(func() {
-			for _, d := range r.w.doors {
-				if d.first != nil && d.first.flags&cAhead != 0 && d.first.stream.Queued() > 0 {
-					paused = true
-					if n := d.first.stream.Queued(); n > 1<<20 {
-						t.Errorf("%d bytes are queued", n)
-					}
-				}
-			}
-		})
-		return paused
+	sent := flood(p)
+	c := r.floods()
+	r.on(func() {
+		if n := c.stream.Queued(); n > 1<<20 {
+			t.Errorf("%d bytes are queued", n)
+		}
 	})
 	for range 100_000 {
 		p.expect(400, "*")
 	}
 	<-sent
+}
+
+// flood asks 100 000 times for what is refused.
+func flood(p *peer) (sent chan bool) {
+	all := bytes.Repeat([]byte("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n"), 100_000)
+	sent = make(chan bool)
+	go func() { p.Write(all); close(sent) }()
+	return sent
+}
+
+// floods waits until the only client's answers wait for it.
+func (r *rig) floods() (only *client) {
+	r.t.Helper()
+	until(r.t, "the gateway stops reading", func() bool {
+		r.on(func() {
+			for _, d := range r.w.doors {
+				if c := d.first; c != nil && c.flags&cAhead != 0 && c.stream.Queued() > 0 {
+					only = c
+				}
+			}
+		})
+		return only != nil
+	})
+	return only
+}
+
+// A client whose answer is still on its way is not idle: it has time as long as it takes some of it.
+func TestAnswerOutlastsKeepAlive(t *testing.T) {
+	for _, reads := range []bool{true, false} {
+		r := newRig(t, nil)
+		p := r.dial()
+		sent := flood(p)
+		c := r.floods()
+		r.on(func() { c.stream.SetDeadline(1) }) // keep_alive_timeout passes
+		until(t, "the time was up", func() bool {
+			up := false
+			r.on(func() { up = c.stream == nil || c.untaken > 0 })
+			return up
+		})
+		if reads {
+			for range 100_000 {
+				p.expect(400, "*")
+			}
+			<-sent
+			p.send("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n")
+			p.expect(400, "*")
+			continue
+		}
+		r.on(func() { c.stream.SetDeadline(1) })
+		<-sent
+		until(t, "the connection is gone", func() bool { return r.stats().Clients == 0 })
+	}
 }
 
 // A client that ends its side still gets its answer; one that resets cancels.
