@@ -93,6 +93,8 @@ func (c *client) read(b []byte) int {
 			c.flags |= cAhead
 			c.stream.Pause()
 			return n
+		case c.w.out.gathered(c.stream) >= copyMost:
+			c.w.out.flush() // shows whether the client reads its answers
 		default:
 			k := c.readHead(b[n:])
 			if n += k; k == 0 {

@@ -215,6 +215,23 @@ func TestPipelinedRefusalsAreBounded(t *testing.T) {
 	<-sent
 }
 
+// What answers requests that come at once is gathered within the memory that is there for it.
+func TestGatheredRefusalsAreBounded(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.dial()
+	until(t, "it is accepted", func() bool { return r.stats().Clients == 1 })
+	const n = 2000
+	r.on(func() { p.send(strings.Repeat("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n", n)) }) // one read for the loop
+	for range n {
+		p.expect(400, "*")
+	}
+	r.on(func() {
+		if n := cap(r.w.out.buf); n > cap(r.l.Scratch()) {
+			t.Errorf("%d bytes were gathered", n)
+		}
+	})
+}
+
 // flood asks 100 000 times for what is refused.
 func flood(p *peer) (sent chan bool) {
 	all := bytes.Repeat([]byte("GET /%5c HTTP/1.1\r\nHost: a\r\n\r\n"), 100_000)

@@ -40,6 +40,14 @@ func (g *gather) write(s loop.Stream, p []byte) {
 	g.buf = append(b, p...)
 }
 
+// gathered is how much is collected for s.
+func (g *gather) gathered(s loop.Stream) int {
+	if g.to != s {
+		return 0
+	}
+	return len(g.buf)
+}
+
 func (g *gather) flush() {
 	if s := g.to; s != nil {
 		g.to = nil
