@@ -123,6 +123,8 @@ func (c *client) refuse(r refusal) {
 		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
 	case 426:
 		b = append(b, "Sec-WebSocket-Version: 13\r\n"...)
+	case 503:
+		b = append(b, "Retry-After: 1\r\n"...)
 	}
 	b = c.appendConnection(b, r.status == 426)
 	b = append(b, "\r\n"...)

@@ -16,6 +16,7 @@ const (
 	ReasonNoPool
 	ReasonNoBackend
 	ReasonConnectFailed
+	ReasonNoDescriptor
 	ReasonConnectTimeout
 	ReasonBackendClosed
 	ReasonBadAccept
@@ -42,6 +43,7 @@ var reasons = [...]struct {
 	{502, "no_pool", "the rule's pool or setting is gone"},
 	{502, "no_backend", "the pool has no healthy target"},
 	{502, "connect_failed", "the target cannot be reached"},
+	{503, "no_descriptor", "the gateway has no room for another connection"},
 	{502, "connect_timeout", "the target did not accept the connection in time"},
 	{502, "backend_closed", "the target closed the connection without a whole answer"},
 	{502, "bad_accept", "the target's WebSocket handshake does not belong to the request"},

@@ -293,3 +293,35 @@ func TestKeepAliveTimeouts(t *testing.T) {
 		t.Errorf("a silent connection was sent %q", got)
 	}
 }
+
+// Descriptors that have run out are the gateway's fault and not the target's, and soon there again.
+func TestNoDescriptorIsLeft(t *testing.T) {
+	r := newRig(t, nil, answering(t, ok("x")).addr)
+	p := r.dial()
+	until(t, "it is accepted", func() bool { return r.stats().Clients == 1 })
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	next, err := unix.Dup(0) // the lowest that is free
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	}
+	defer restore()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+	if h := p.expect(503, "*"); h.Get("Gatewayd-Reason") != "no_descriptor" || h.Get("Retry-After") == "" {
+		t.Errorf("got %v", h)
+	}
+	restore()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+	p.expect(200, "x")
+}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -282,6 +283,8 @@ func (u *upstream) Closed(err error) {
 		case errors.Is(err, loop.ErrPanic):
 			why = ReasonInternal
 			u.flags |= uAnswered // what broke us once would do so again
+		case u.state == uDialing && exhausted(err):
+			why = ReasonNoDescriptor
 		case u.state == uDialing:
 			why = ReasonConnectFailed
 		}
@@ -293,4 +296,14 @@ func (u *upstream) Closed(err error) {
 	}
 	w.leave()
 	w.freeUpstream(u)
+}
+
+// exhausted says that it is this machine that has no descriptor or no memory for a connection.
+func exhausted(err error) bool {
+	for _, e := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
