@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
@@ -54,6 +55,11 @@ func (d *drains) remove(of tunnel.Subject) {
 	} else {
 		d.last = a.prev
 	}
+}
+
+// ends says that a backend or its pool is gone.
+func (d *drains) ends(b *backend.Backend) bool {
+	return len(d.by) > 0 && (d.by[tunnel.Subject{Backend: b}] != nil || d.by[tunnel.Subject{Pool: b.Key.Pool}] != nil)
 }
 
 // forget drops the drains that are over, a bounded number a turn.

@@ -407,6 +407,59 @@ func TestIdleConnectionsOfAGoneBackend(t *testing.T) {
 	}
 }
 
+// Of a backend with which nothing is idle any more nothing is kept, whoever ended what was.
+func TestNoEmptyShelves(t *testing.T) {
+	for name, s := range map[string]*server{
+		"ended while idle": newServer(t, func(p *peer) { p.message(); p.send(ok("x")); p.CloseWrite(); p.gone() }),
+		"ended in use": newServer(t, func(p *peer) {
+			p.message()
+			p.send(ok("x"))
+			p.message()
+			p.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
+			p := r.dial()
+			for range 2 {
+				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				p.expect(200, "x")
+			}
+			until(t, "nothing is kept", func() bool {
+				stocks := 0
+				r.on(func() { stocks = len(r.w.stocks) })
+				return stocks == 0
+			})
+		})
+	}
+}
+
+// A request that outlives its backend does not put its connection aside.
+func TestNothingIsKeptOfAGoneBackend(t *testing.T) {
+	for _, pool := range []bool{false, true} {
+		asked, answer := make(chan bool, 1), make(chan bool, 1)
+		s := newServer(t, func(p *peer) { p.message(); asked <- true; <-answer; p.send(ok("x")); p.gone() })
+		r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		<-asked
+		r.on(func() {
+			of := tunnel.Subject{Backend: r.registry.Backends()[0]}
+			if pool {
+				of = tunnel.Subject{Pool: "pool:apps"}
+			}
+			r.w.Drain(of, tunnel.Drain{Timeout: time.Hour})
+		})
+		answer <- true
+		p.expect(200, "x")
+		r.on(func() {
+			if len(r.w.stocks) != 0 || r.w.stats.Idle != 0 {
+				t.Errorf("pool %v: %d stocks, %d idle connections are kept", pool, len(r.w.stocks), r.w.stats.Idle)
+			}
+		})
+	}
+}
+
 // The setting decides what the backend sees as Host.
 func TestHost(t *testing.T) {
 	s := answering(t, ok("x"))

@@ -75,7 +75,7 @@ func (u *upstream) quiet() bool {
 
 // keepIdle puts a connection that can serve another request aside, or reports false.
 func (w *Worker) keepIdle(u *upstream, b *backend.Backend, s *table.Setting) bool {
-	if w.closing || s.KeepAliveIdle <= 0 || s.MaxIdle <= 0 {
+	if w.closing || s.KeepAliveIdle <= 0 || s.MaxIdle <= 0 || w.drains.ends(b) {
 		return false
 	}
 	h := w.shelf(b, s.ID)
@@ -83,7 +83,7 @@ func (w *Worker) keepIdle(u *upstream, b *backend.Backend, s *table.Setting) boo
 	if h.n >= (s.MaxIdle+w.cfg.Loops-1)/w.cfg.Loops {
 		return false
 	}
-	u.shelf, u.next, u.prev = h, h.first, nil
+	u.shelf, u.home, u.next, u.prev = h, h, h.first, nil
 	if h.first != nil {
 		h.first.prev = u
 	}
@@ -113,8 +113,8 @@ func (u *upstream) unshelve() {
 	u.w.stats.Idle--
 }
 
-// tidy drops an empty shelf, and the stock with its last one. It is called when a connection was idle for too long,
-// and so never while requests come.
+// tidy drops an empty shelf, and the stock with its last one. It is called with the end of every connection that was
+// idle once, and so not while requests keep them busy.
 func (w *Worker) tidy(h *shelf) {
 	if h.n > 0 {
 		return

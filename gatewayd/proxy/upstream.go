@@ -14,6 +14,7 @@ type upstream struct {
 	stream     loop.Stream // nil once it is gone
 	x          *exchange   // nil while it is idle or ends
 	shelf      *shelf      // where it is idle
+	home       *shelf      // where it was idle last
 	prev, next *upstream   // on the shelf
 	body       http1.Body
 	taken      loop.Time // when it was taken off its shelf without a look whether anything had come
@@ -265,9 +266,8 @@ func (u *upstream) Drained() {
 
 // Timeout implements loop.Handler: the connection was idle for long enough.
 func (u *upstream) Timeout() {
-	if h := u.shelf; h != nil {
+	if u.shelf != nil {
 		u.close()
-		u.w.tidy(h)
 	}
 }
 
@@ -277,6 +277,9 @@ func (u *upstream) Closed(err error) {
 	w.enter()
 	u.stream = nil
 	u.unshelve()
+	if u.home != nil {
+		w.tidy(u.home)
+	}
 	if x := u.x; x != nil {
 		why := ReasonBackendClosed
 		switch {
