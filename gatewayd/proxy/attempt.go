@@ -18,8 +18,8 @@ func (x *exchange) first(b *backend.Backend, d *door, req *http1.Request, path [
 	}
 	buf = x.appendRequest(buf, d, req, path)
 	if u == nil || x.flags&xIdempotent != 0 {
-		x.hold = w.l.Buffer(len(buf))
-		if !x.hold.Append(buf) {
+		x.hold.start(w.l, len(buf))
+		if !x.hold.append(w.l, buf) {
 			w.out.drop()
 			if u != nil {
 				u.discard()
@@ -75,7 +75,7 @@ func (x *exchange) connected() {
 	x.send(x.up.stream)
 	x.reached()
 	if x.flags&xIdempotent == 0 {
-		x.drop()
+		x.hold.drop()
 	}
 	if x.flags&xComplete == 0 {
 		x.down.resume()
@@ -84,14 +84,11 @@ func (x *exchange) connected() {
 
 // send writes everything held, with the present backend's name where the Host field carries it.
 func (x *exchange) send(s loop.Stream) {
-	out, b := &x.w.out, x.hold.Bytes()
-	if !x.route.Setting.HostFromTarget {
-		out.write(s, b)
-		return
+	var host []byte
+	if x.route.Setting.HostFromTarget {
+		host = appendHost(x.w.small[:0], x.backend.Key.Addr)
 	}
-	o := append(out.open(s), b[:x.hostAt]...)
-	o = appendHost(o, x.backend.Key.Addr)
-	out.keep(append(o, b[x.hostEnd:]...))
+	x.hold.send(&x.w.out, s, host, x.hostAt, x.hostEnd)
 }
 
 // reached notes that bytes of the request are on their way.
@@ -118,7 +115,7 @@ func (x *exchange) failed(why refusal) {
 	a := attempt{
 		reached:    x.flags&xReached != 0,
 		idempotent: x.flags&xIdempotent != 0,
-		held:       x.hold != nil,
+		held:       x.hold.here(),
 		retries:    x.route.Setting.Retries - int(x.retries),
 	}
 	if u := x.up; u != nil {

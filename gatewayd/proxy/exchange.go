@@ -28,8 +28,7 @@ type exchange struct {
 	tried      []*backend.Backend // every backend of an attempt
 	prev, next *exchange          // the worker's open ones
 
-	// hold is what was sent, or is to be sent once the connection stands. nil says that it is not here any more.
-	hold            *loop.Buffer
+	hold            hold
 	hostAt, hostEnd int32 // the value of Host in hold, which names the backend with host_from_target
 
 	timer loop.Timer
@@ -153,11 +152,11 @@ var slash = []byte("/")
 func (x *exchange) room() int {
 	switch u := x.up; {
 	case u == nil || x.flags&xReached == 0:
-		if x.hold == nil {
+		if !x.hold.here() {
 			return 0
 		}
 		// Our chunk head may be longer than the client's.
-		return max(0, holdMost-x.hold.Len()-32)
+		return max(0, holdMost-x.hold.len()-32)
 	case u.stream.Queued() > 0:
 		return 0
 	}
@@ -191,22 +190,16 @@ func (x *exchange) complete(t *http1.Trailer) {
 // forward sends bytes of the request, or puts them with those that wait, and holds them for another attempt as long as
 // that is possible.
 func (x *exchange) forward(p []byte) {
-	if x.hold != nil {
-		full := x.flags&xReached != 0 && x.hold.Len()+len(p) > holdMost
-		if full || !x.hold.Append(p) {
-			x.drop()
+	if x.hold.here() {
+		full := x.flags&xReached != 0 && x.hold.len()+len(p) > holdMost
+		if full || !x.hold.append(x.w.l, p) {
+			x.hold.drop()
 		}
 	}
 	if x.flags&xReached != 0 && x.up != nil {
 		x.progress()
 		x.w.out.write(x.up.stream, p)
 	}
-}
-
-// drop lets go of what was held. There is no further attempt then.
-func (x *exchange) drop() {
-	x.hold.Release()
-	x.hold = nil
 }
 
 // drained says that the client took what it was sent.
@@ -250,7 +243,7 @@ func (x *exchange) end() {
 	}
 	x.abandon()
 	w := x.w
-	x.drop()
+	x.hold.drop()
 	if x.flags&xLinked != 0 {
 		w.unlink(x)
 	}
@@ -286,7 +279,7 @@ func (w *Worker) unlink(x *exchange) {
 // answer takes the final head of the backend's answer.
 func (x *exchange) answer(r *http1.Response) {
 	x.flags |= xHead
-	x.drop()
+	x.hold.drop()
 	x.progress()
 	x.down.answer(r)
 }

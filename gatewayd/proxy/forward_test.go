@@ -128,3 +128,40 @@ func TestForms(t *testing.T) {
 		})
 	}
 }
+
+// A head may be as long as its listener allows: over a new connection, over a kept one, and on another target.
+func TestLongestHead(t *testing.T) {
+	for _, fromTarget := range []bool{false, true} {
+		dead := newServer(t, func(p *peer) { p.message() })
+		good := answering(t, ok("x"))
+		r := newRig(t, func(r *rig) {
+			r.listener.MaxHeaderBytes = 65536
+			r.setting.HostFromTarget = fromTarget
+		}, good.addr, dead.addr)
+		head := func(size int) string {
+			h := "GET / HTTP/1.1\r\nHost: a\r\nX: "
+			return h + strings.Repeat("x", size-len(h)-4) + "\r\n\r\n"
+		}
+		p := r.dial()
+		for range 4 {
+			p.send(head(65536))
+			p.expect(200, "x")
+		}
+		for _, got := range good.got() {
+			host := "Host: a\r\n"
+			if fromTarget {
+				host = "Host: " + good.addr.String() + "\r\n"
+			}
+			if strings.Count(got, "x") < 65500 || !strings.Contains(got, host) || !strings.Contains(got, "\r\nX-Request-Id: ") {
+				t.Errorf("the backend got %d bytes: %.100q ... %q", len(got), got, got[len(got)-300:])
+			}
+		}
+		if s := r.stats(); s.Retries == 0 {
+			t.Errorf("the dead target was never picked")
+		}
+		p.send(head(65537))
+		if h := p.expect(431, "*"); h.Get("Gatewayd-Reason") != "head_too_large" {
+			t.Errorf("a longer head got %v", h)
+		}
+	}
+}

@@ -168,7 +168,7 @@ func (u *upstream) readHead(b []byte) int {
 	case r.Status == 408 && !r.KeepAlive && u.flags&uReused != 0:
 		// The backend gave up an idle connection just as we took it (RFC 9110 15.5.9).
 		u.flags &^= uAnswered
-		if x.hold != nil {
+		if x.hold.here() {
 			x.failed(refuse(ReasonBackendClosed))
 			return len(b)
 		}
