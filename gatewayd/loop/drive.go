@@ -58,14 +58,11 @@ func (l *Loop) drive(c *Conn) {
 	}
 	if c.flags&(fTimeout|fDead) == fTimeout {
 		c.flags &^= fTimeout
-		if c.flags&fClosing != 0 {
-			if c.flags&fLinger == 0 {
-				c.flags |= fReset // the peer takes nothing: what is queued is lost in any case
-			}
-			c.die(opNone, 0)
+		if c.flags&fClosing == 0 {
+			c.h.Timeout()
+		} else if c.closeTimeout() {
 			return
 		}
-		c.h.Timeout()
 	}
 	if c.flags&(fWritable|fConnecting) == fWritable && (c.out != nil || c.flags&(fFin|fFinSent) == fFin) {
 		c.flush()
@@ -82,16 +79,19 @@ func (l *Loop) drive(c *Conn) {
 	}
 }
 
-// closeTimeout ends a closing connection whose peer took nothing for flushTime, or did not end in lingerTime.
-func (c *Conn) closeTimeout() {
-	if c.flags&fLinger == 0 && uint32(c.queued) != c.drained {
-		c.drained = uint32(c.queued)
-		c.l.wheel.set(&c.timer, c.l.now+Time(flushTime))
-		c.l.schedule(c)
-		return
+// closeTimeout ends a closing connection that lingered long enough, or whose peer took nothing for flushTime. Where it
+// took some, it reports false and the time begins anew.
+func (c *Conn) closeTimeout() bool {
+	if c.flags&fLinger == 0 {
+		if uint32(c.queued) != c.drained {
+			c.drained = uint32(c.queued)
+			c.l.wheel.set(&c.timer, c.l.now+Time(flushTime))
+			return false
+		}
+		c.flags |= fReset // what is queued is lost in any case
 	}
-	c.flags |= fReset
 	c.die(opNone, 0)
+	return true
 }
 
 func (l *Loop) recoverConn(c *Conn) {

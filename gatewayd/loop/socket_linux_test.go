@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -411,5 +412,62 @@ func TestConnectToItselfIsRefused(t *testing.T) {
 	})
 	if err := <-closed; !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("Closed(%v), want a refused connect", err)
+	}
+}
+
+// shifted is a kernel whose clock a test moves on.
+type shifted struct {
+	Kernel
+	by atomic.Int64
+}
+
+func (k *shifted) Now() Time { return k.Kernel.Now() + Time(k.by.Load()) }
+
+// TestCloseWaitsForAPeerThatTakes: what is queued when a connection closes may take longer than flushTime, as long as
+// the peer takes some of it; one that takes nothing is given up.
+func TestCloseWaitsForAPeerThatTakes(t *testing.T) {
+	system, err := newKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &shifted{Kernel: system}
+	l := runningOn(t, k)
+	var conn *Conn
+	closed := make(chan error, 1)
+	addr := listening(t, l, func(c *Conn) {
+		conn = c
+		c.SetHandler(&funcs{
+			data:   func(b []byte) int { c.Write(make([]byte, 32<<20)); c.Close(); return len(b) },
+			closed: func(err error) { closed <- err },
+		})
+	})
+	c := dial(t, addr)
+	if _, err := c.Write([]byte("go")); err != nil {
+		t.Fatal(err)
+	}
+	left := 32 << 20
+	for range 3 {
+		mustRead(t, c, 8<<20)
+		left -= 8 << 20
+		// The loop flushes what room the reads made before its clock moves on.
+		until(t, "the queue to follow", func() bool {
+			queued := 0
+			on(t, l, func() { queued = conn.Queued() })
+			return queued <= left
+		})
+		k.by.Add(int64(flushTime + time.Second))
+		on(t, l, func() {})
+		select {
+		case err := <-closed:
+			t.Fatalf("closed with %v although the peer takes", err)
+		default:
+		}
+	}
+	for range 2 {
+		k.by.Add(int64(flushTime + time.Second))
+		on(t, l, func() {})
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Closed(%v), want nil", err)
 	}
 }
