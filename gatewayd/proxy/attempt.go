@@ -88,7 +88,7 @@ func (x *exchange) send(s loop.Stream) {
 	if x.route.Setting.HostFromTarget {
 		host = appendHost(x.w.small[:0], x.backend.Key.Addr)
 	}
-	x.hold.send(&x.w.out, s, host, x.hostAt, x.hostEnd)
+	x.hold.send(&x.w.out, s, host, x.host)
 }
 
 // reached notes that bytes of the request are on their way.

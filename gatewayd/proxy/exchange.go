@@ -28,8 +28,8 @@ type exchange struct {
 	tried      []*backend.Backend // every backend of an attempt
 	prev, next *exchange          // the worker's open ones
 
-	hold            hold
-	hostAt, hostEnd int32 // the value of Host in hold, which names the backend with host_from_target
+	hold hold
+	host span // the value of Host in hold, which names the backend with host_from_target
 
 	timer loop.Timer
 	fire  func()

@@ -2,6 +2,9 @@ package proxy
 
 import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 
+// A span is a part of what is held, from start to before end.
+type span struct{ start, end int32 }
+
 // A hold is the beginning of a request, its head and perhaps of its body, as it was or will be sent: for a connection
 // that does not stand yet, and for another attempt. A head as long as a listener may allow fills one buffer of the loop
 // before the gateway's own fields are added, so there are two. The zero value holds nothing and says that what was sent
@@ -42,14 +45,13 @@ func (h *hold) drop() {
 	*h = hold{}
 }
 
-// send writes what is held. host, where it is not empty, takes the place of the bytes from start to end, which are in
-// the first buffer.
-func (h *hold) send(g *gather, to loop.Stream, host []byte, start, end int32) {
+// send writes what is held. host, where it is not empty, takes the place of the bytes at a span in the first buffer.
+func (h *hold) send(g *gather, to loop.Stream, host []byte, at span) {
 	b := h.first.Bytes()
 	if len(host) > 0 {
-		g.write(to, b[:start])
+		g.write(to, b[:at.start])
 		g.write(to, host)
-		b = b[end:]
+		b = b[at.end:]
 	}
 	g.write(to, b)
 	if h.more != nil {

@@ -20,7 +20,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 		b = append(b, req.Query...)
 	}
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	x.hostAt = int32(len(b) - start)
+	x.host.start = int32(len(b) - start)
 	switch {
 	case setting.Host != "":
 		b = append(b, setting.Host...)
@@ -29,7 +29,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	default:
 		b = append(b, req.Authority...)
 	}
-	x.hostEnd = int32(len(b) - start)
+	x.host.end = int32(len(b) - start)
 	b = append(b, "\r\n"...)
 	for i := range req.Fields {
 		f := &req.Fields[i]
