@@ -44,8 +44,25 @@ func (p *passage) empty() bool {
 
 // A step is from one published configuration to the next.
 type step struct {
-	was, is         *spec.Set
-	wasUses, isUses *uses
+	was, is *spec.Set
+	fresh   []*use // those that are new or other than before
+	dropped bool   // some use is no more
+}
+
+// newStep is the step that publishes x.
+func newStep(p *Plane, x *prepared) step {
+	s := step{was: p.set, is: x.set}
+	for at, u := range x.uses.pairs {
+		if p.serving.pairs[at] != u {
+			s.fresh = append(s.fresh, u)
+		}
+	}
+	for at := range p.serving.pairs {
+		if x.uses.pairs[at] == nil {
+			s.dropped = true
+		}
+	}
+	return s
 }
 
 // pass moves on by a step. It costs little where little changed.
@@ -53,10 +70,8 @@ func (l *life) pass(s step) passage {
 	var p passage
 	p.goneListeners, p.backListeners = passIDs(l.listeners, s, spec.Listeners)
 	p.goneRules, p.backRules = passIDs(l.rules, s, spec.Rules)
-	for at, u := range s.isUses.pairs {
-		if s.wasUses.pairs[at] != u {
-			l.follow(&p, u)
-		}
+	for _, u := range s.fresh {
+		l.follow(&p, u)
 	}
 	for id, pool := range l.changedPools(s) {
 		l.passPool(&p, s.is, id, pool)

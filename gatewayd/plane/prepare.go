@@ -104,11 +104,9 @@ func (x *prepared) Publish() {
 	p := x.plane
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := step{was: p.set, is: x.set, wasUses: p.serving, isUses: x.uses}
-	for at, u := range x.uses.pairs {
-		if s.wasUses.pairs[at] != u {
-			u.group.SetMembers(u.groupMembers())
-		}
+	s := newStep(p, x)
+	for _, u := range s.fresh {
+		u.group.SetMembers(u.groupMembers())
 	}
 	p.table.Store(x.table)
 	if closed := x.moveSockets(); closed {
@@ -143,13 +141,8 @@ func (x *prepared) moveSockets() (closed bool) {
 
 // changesTargets says whether other backends are named, or probed otherwise.
 func (s step) changesTargets() bool {
-	if len(s.wasUses.pairs) != len(s.isUses.pairs) {
+	if s.dropped || len(s.fresh) > 0 {
 		return true
-	}
-	for at, u := range s.isUses.pairs {
-		if s.wasUses.pairs[at] != u {
-			return true
-		}
 	}
 	for range s.is.Differences(s.was, spec.Probes) {
 		return true
