@@ -44,7 +44,36 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Pools, `"targets":{"a b":{"address":"10.0.0.1"}}`, `targets["a b"]`, "has a key that must start with"},
 		{Pools, `"targets":{"":{"address":"10.0.0.1"}}`, `targets[""]`, "has a key that must be 1 to 80"},
 		{Pools, `"targets":{"a":{}}`, `targets["a"].address`, "is required"},
-		{Pools, `"targets":{"a":{"address":"a.example"}}`, `targets["a"].address`, "must be an IP address"},
+		{Pools, `"targets":{"a":{"address":"a b"}}`, `targets["a"].address`, "must be an IP address such as 10.0.0.5 or 2001:db8::5, a DNS name, or unix:"},
+		{Pools, `"targets":{"a":{"address":"10.0.0"}}`, `targets["a"].address`, "write an IPv4 address as four numbers"},
+		{Pools, `"targets":{"a":{"address":"10.0.0.256"}}`, `targets["a"].address`, "write an IPv4 address as four numbers"},
+		{Pools, `"targets":{"a":{"address":"-a.example"}}`, `targets["a"].address`, "a DNS name"},
+		{Pools, `"targets":{"a":{"address":"a..example"}}`, `targets["a"].address`, "a DNS name"},
+		{Pools, `"targets":{"a":{"address":"*.example"}}`, `targets["a"].address`, "a DNS name"},
+		{Pools, `"targets":{"a":{"address":"."}}`, `targets["a"].address`, "a DNS name"},
+		{Pools, `"targets":{"a":{"address":"fe80::1%eth0"}}`, `targets["a"].address`, "without a zone"},
+		{Pools, `"targets":{"a":{"address":"a.example:80"}}`, `targets["a"].address`, "must be an IP address"},
+		{Pools, `"targets":{"a":{"address":"unix:run/app.sock"}}`, `targets["a"].address`, "by an absolute path"},
+		{Pools, `"targets":{"a":{"address":"unix:/` + strings.Repeat("a", 103) + `"}}`, `targets["a"].address`, "at most 103 bytes"},
+		{Pools, `"targets":{"a":{"address":"unix:/run/\u0000"}}`, `targets["a"].address`, "without NUL"},
+		{Pools, `"targets":{"a":{"address":"unix:/run/a","port":1}}`, `targets["a"].port`, "means nothing for a Unix socket"},
+		{Pools, `"targets":{"a":{"address":"A.example"},"b":{"address":"a.EXAMPLE"}}`, `targets["b"].address`, `target "a" already`},
+		{Pools, `"targets":{"a":{"address":"unix:/run/a"},"b":{"address":"unix:/run/a"}}`, `targets["b"].address`, `target "a" already`},
+		{Pools, `"algorithm":"random"`, "algorithm", "must be one of round_robin, least_connections, power_of_two, source_hash, header_hash"},
+		{Pools, `"algorithm":"header_hash"`, "hash_header", `is required with algorithm = "header_hash"`},
+		{Pools, `"hash_header":"X-Id"`, "hash_header", `means nothing with algorithm = "round_robin"`},
+		{Pools, `"algorithm":"header_hash","hash_header":"X Id"`, "hash_header", "must be the name of a header"},
+		{Pools, `"algorithm":"header_hash","hash_header":""`, "hash_header", "must not be empty"},
+		{Pools, `"slow_start":"2h"`, "slow_start", "must be 0s to 1h"},
+
+		{Targets, `"pool":""`, "pool", "is required"},
+		{Targets, `"address":""`, "address", "is required"},
+		{Targets, `"address":"a b"`, "address", "must be an IP address such as"},
+		{Targets, `"port":0`, "port", "must be 1 to 65535, not 0"},
+		{Targets, `"weight":1001`, "weight", "must be 0 to 1000, not 1001"},
+		{Targets, `"address":"unix:/run/a","port":80`, "port", "means nothing for a Unix socket"},
+
+		{Listeners, `"close_spread":"31s"`, "close_spread", "must not be longer than drain_timeout, of which it is the last part: 31s is more than 30s"},
 		{Pools, `"targets":{"a":{"address":"10.0.0.1","port":0}}`, `targets["a"].port`, "must be 1 to 65535, not 0"},
 		{Pools, `"targets":{"a":{"address":"10.0.0.1","weight":1001}}`, `targets["a"].weight`, "must be 0 to 1000, not 1001"},
 		{Pools, `"targets":{"a":{"address":"10.0.0.1","weight":-1}}`, `targets["a"].weight`, "must be 0 to 1000, not -1"},
@@ -63,6 +92,13 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Settings, `"host":"*.example.com"`, "host", "as in a Host header"},
 		{Settings, `"host":"a.example","host_from_target":true`, "host", "cannot be given together with host_from_target"},
 		{Settings, `"keep_alive":{"idle_timeout":"2h"}`, "keep_alive.idle_timeout", "must be 0s to 1h"},
+		{Settings, `"close_spread":"20s","drain_timeout":"10s"`, "close_spread", "20s is more than 10s"},
+		{Settings, `"max_connections":-1`, "max_connections", "must be 0 to 1000000, not -1"},
+		{Settings, `"eject":{"failures":0}`, "eject.failures", "must be 1 to 1000, not 0"},
+		{Settings, `"eject":{"for":"99ms"}`, "eject.for", "must be 100ms to 1h"},
+		{Settings, `"on_unhealthy":"cut"`, "on_unhealthy", "must be one of keep, drain, close"},
+		{Settings, `"source_addresses":["10.0.0.1","a"]`, "source_addresses", `"a" must be an IP address`},
+		{Settings, `"source_addresses":["10.0.0.1","10.0.0.1"]`, "source_addresses", "is given twice"},
 		{Settings, `"keep_alive":{"max_idle":10001}`, "keep_alive.max_idle", "must be 0 to 10000"},
 
 		{Probes, `"host":"a.example:0"`, "host", "port from 1 to 65535"},
@@ -125,6 +161,11 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Pools, `"targets":null`},
 		{Pools, `"targets":{` + strings.Join(many, ",") + `}`},
 		{Pools, `"targets":{"a":{"address":"10.0.0.1","port":1},"b":{"address":"10.0.0.1","port":2},"c":{"address":"10.0.0.1"}}`},
+		{Pools, `"targets":{"a":{"address":"A.example."},"b":{"address":"localhost"},"c":{"address":"_x._tcp.a-1.example"},"d":{"address":"unix:/` + strings.Repeat("a", 102) + `"}}`},
+		{Pools, `"algorithm":"header_hash","hash_header":"X-Session_Id","slow_start":"1h","fail_open":true`},
+		{Targets, `"address":"a.example","port":65535,"weight":0`},
+		{Targets, `"address":"unix:/run/app.sock"`},
+		{Settings, `"close_spread":"0s","drain_timeout":"0s","max_connections":1000000,"eject":{},"on_unhealthy":"close","source_addresses":["10.0.0.1","::1"]`},
 		{Settings, `"retries":0,"host":"[2001:db8::1]:8080","keep_alive":{"idle_timeout":"0s","max_idle":0}`},
 		{Settings, `"host_from_target":true,"host":null`},
 		{Probes, `"path":"/a%20b?c=d%25","interval":"100ms","timeout":"24h","unhealthy_threshold":20`},
@@ -141,7 +182,7 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 
 // TestCheckFindsEveryProblem: one bad field does not hide the next.
 func TestCheckFindsEveryProblem(t *testing.T) {
-	o := decode(t, Pools, `"name":"?","targets":{"a":{"address":"x","port":0,"weight":-1},"b":{}}`)
+	o := decode(t, Pools, `"name":"?","targets":{"a":{"address":"x y","port":0,"weight":-1},"b":{}}`)
 	want := []string{"name", `targets["a"].address`, `targets["a"].port`, `targets["a"].weight`, `targets["b"].address`}
 	var got []string
 	for _, p := range Check(o) {
@@ -161,6 +202,12 @@ func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
 	}{
 		{Settings, `"host":"a","host_from_target":true`, []string{"host_from_target"}},
 		{Probes, `"host":"a","host_from_setting":true`, []string{"host_from_setting"}},
+		{Pools, `"algorithm":"header_hash"`, []string{"algorithm"}},
+		{Pools, `"hash_header":"X-Id"`, []string{"algorithm"}},
+		{Pools, `"targets":{"a":{"address":"unix:/a","port":1}}`, []string{`targets["a"].address`}},
+		{Targets, `"address":"unix:/a","port":1`, []string{"address"}},
+		{Settings, `"close_spread":"31s"`, []string{"drain_timeout"}},
+		{Listeners, `"close_spread":"31s"`, []string{"drain_timeout"}},
 		{Pools, `"targets":{"a":{"address":"::1"},"b":{"address":"::1"}}`,
 			[]string{`targets["b"].port`, `targets["a"].address`, `targets["a"].port`}},
 	} {
@@ -175,6 +222,7 @@ func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
 var valid = map[*Kind]map[string]string{
 	Listeners: {"name": `"l"`, "port": "80"},
 	Pools:     {"name": `"p"`},
+	Targets:   {"name": `"t"`, "pool": `"p"`, "address": `"10.0.0.1"`},
 	Settings:  {"name": `"s"`},
 	Probes:    {"name": `"h"`},
 	Rules:     {"name": `"r"`, "listener": `"l"`, "pool": `"p"`, "setting": `"s"`},

@@ -103,7 +103,7 @@ func TestProblemsAreBounded(t *testing.T) {
 	pool := Pools.New().(*Pool)
 	pool.Name, pool.Targets = "p", map[string]PoolTarget{}
 	for i := range 300 {
-		pool.Targets[fmt.Sprint("t", i)] = PoolTarget{Address: "nowhere", Weight: 1}
+		pool.Targets[fmt.Sprint("t", i)] = PoolTarget{Address: "no where", Weight: 1}
 	}
 	ps = Check(pool)
 	counted("a pool", ps, 200)
@@ -192,9 +192,9 @@ func TestDecodeConfig(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		`[]`:                     "must be an object with one key a collection, not a list",
-		`{"pool":[]}`:            "pool: is not a collection; there are listeners, pools, probes, settings, rules",
+		`{"pool":[]}`:            "pool: is not a collection; there are listeners, pools, targets, probes, settings, rules",
 		`{"pools":{}}`:           "pools: must be a list, not an object",
-		`{"pools":[{"nam":1}]}`:  "pools[0].nam: is not a known field; there are name, targets",
+		`{"pools":[{"nam":1}]}`:  "pools[0].nam: is not a known field; there are algorithm, fail_open, hash_header, name, slow_start, targets",
 		`{"pools":[],"pools":1}`: "pools: is given twice",
 	} {
 		if _, ps := DecodeConfig([]byte(in)); ps.Error() != want {

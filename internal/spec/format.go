@@ -2,6 +2,7 @@ package spec
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -10,13 +11,15 @@ import (
 
 // formats are the grammars that a field's "is=" tag can name. Each says what is wrong with a string, or nil.
 var formats = map[string]func(string) error{
-	"name":         checkName,
-	"ip":           checkIP,
-	"hostname":     checkHostname,
-	"authority":    checkAuthority,
-	"request_path": checkRequestPath,
-	"path_pattern": checkPathPattern,
-	"statuses":     checkStatuses,
+	"name":           checkName,
+	"ip":             checkIP,
+	"hostname":       checkHostname,
+	"field_name":     checkFieldName,
+	"target_address": checkTargetAddress,
+	"authority":      checkAuthority,
+	"request_path":   checkRequestPath,
+	"path_pattern":   checkPathPattern,
+	"statuses":       checkStatuses,
 }
 
 // checkName is the grammar of every name and key: 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first.
@@ -51,6 +54,67 @@ func checkIP(s string) error {
 		return errors.New("must be an IP address without a zone")
 	case a.Is4In6():
 		return errors.New("must be written as the IPv4 address " + a.Unmap().String())
+	}
+	return nil
+}
+
+// unixPrefix begins the address of a Unix socket.
+const unixPrefix = "unix:"
+
+// maxSocketPath is the longest path of a Unix socket, in bytes: sun_path of unix(7), on the systems where it is shortest.
+const maxSocketPath = 103
+
+func checkTargetAddress(s string) error {
+	_, err := parseTargetAddress(s)
+	return err
+}
+
+// parseTargetAddress reads an IP literal, "unix:" and an absolute path, or a DNS name (RFC 1123 section 2.1, with the
+// "_" that names of services have).
+func parseTargetAddress(s string) (TargetAddress, error) {
+	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
+		switch {
+		case !strings.HasPrefix(path, "/"):
+			return TargetAddress{}, errors.New("must name a Unix socket by an absolute path, as in unix:/run/app.sock")
+		case len(path) > maxSocketPath:
+			return TargetAddress{}, fmt.Errorf("must name a Unix socket by a path of at most %d bytes", maxSocketPath)
+		case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
+			return TargetAddress{}, errors.New("must name a Unix socket by a path without NUL, in UTF-8")
+		}
+		return TargetAddress{Path: path}, nil
+	}
+	if ip, err := netip.ParseAddr(s); err == nil || strings.Contains(s, ":") {
+		return TargetAddress{IP: ip.Unmap()}, checkIP(s)
+	}
+	name := strings.TrimSuffix(lower(s), ".")
+	if name == "" || len(name) > 253 {
+		return TargetAddress{}, errNoTarget
+	}
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return TargetAddress{}, errNoTarget
+		}
+		for i := range len(label) {
+			if c := label[i]; !alphanumeric(c) && c != '-' && c != '_' {
+				return TargetAddress{}, errNoTarget
+			}
+		}
+	}
+	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+		return TargetAddress{}, errors.New("is no IP address, and a DNS name does not end in a number; write an IPv4 address as four numbers such as 10.0.0.5")
+	}
+	return TargetAddress{Name: lower(s)}, nil
+}
+
+var errNoTarget = errors.New("must be an IP address such as 10.0.0.5 or 2001:db8::5, a DNS name, or unix: and the absolute path of a socket")
+
+// checkFieldName is the grammar of a header's name (RFC 9110 section 5.6.2).
+func checkFieldName(s string) error {
+	for i := range len(s) {
+		if c := s[i]; !alphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return errors.New("must be the name of a header, such as X-Session-Id")
+		}
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// An Object is one desired object of a gateway: a *Listener, *Pool, *Setting, *Probe or *Rule. Once it is in a Set it
+// An Object is one desired object of a gateway: a *Listener, *Pool, *Target, *Setting, *Probe or *Rule. Once it is in a Set it
 // is never changed.
 type Object interface {
 	// Key is its name, unique in its kind.
@@ -38,6 +38,8 @@ var (
 		"Where clients connect: an address, a port and the host names that are served there.")
 	Pools = newKind(Pool{}, "pool", "pools", true,
 		"A set of interchangeable targets.")
+	Targets = newKind(Target{}, "target", "targets", false,
+		"A member of a pool that enrols itself: a machine, or a team's part of a shared pool.")
 	Settings = newKind(Setting{}, "setting", "settings", true,
 		"How the gateway talks to the targets of a pool: port, probe, timeouts, retries, host.")
 	Probes = newKind(Probe{}, "probe", "probes", true,
@@ -48,7 +50,7 @@ var (
 
 // Kinds lists every kind, in the order a reader should meet them. It is also an order in which objects can be created
 // one after the other, and deleted in reverse.
-func Kinds() []*Kind { return []*Kind{Listeners, Pools, Probes, Settings, Rules} }
+func Kinds() []*Kind { return []*Kind{Listeners, Pools, Targets, Probes, Settings, Rules} }
 
 // KindByName finds a kind by Name; nil if there is none.
 func KindByName(name string) *Kind {

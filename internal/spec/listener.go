@@ -3,14 +3,15 @@ package spec
 // A Listener is where clients connect. Several listeners may share an address and port; the request's host decides
 // among them: an exact name first, then the most specific pattern, then the listener without names.
 type Listener struct {
-	Name             string   `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the listener, unique among listeners. A new name renames it in place."`
-	Address          string   `json:"address" tfsdk:"address" spec:"is=ip" doc:"IP address to listen on. Empty means every address of the machine, IPv4 and IPv6."`
-	Port             int      `json:"port" tfsdk:"port" spec:"required,1..65535" doc:"TCP port to listen on."`
-	Hostnames        []string `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names that this listener serves. \"*\" stands for any characters, \"?\" for exactly one, as in \"*.example.com\". None means every host that no other listener of the address and port serves."`
-	HeaderTimeout    Duration `json:"header_timeout" tfsdk:"header_timeout" spec:"100ms..1h" doc:"How long a client may take to send the head of a request, once it sent the first byte."`
-	KeepAliveTimeout Duration `json:"keep_alive_timeout" tfsdk:"keep_alive_timeout" spec:"1s..24h" doc:"How long a client connection is kept open without a request."`
-	MaxHeaderBytes   int      `json:"max_header_bytes" tfsdk:"max_header_bytes" spec:"1024..65536" doc:"Largest head of a request, request line included, in bytes."`
-	DrainTimeout     Duration `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
+	Name             string    `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the listener, unique among listeners. A new name renames it in place."`
+	Address          string    `json:"address" tfsdk:"address" spec:"is=ip" doc:"IP address to listen on. Empty means every address of the machine, IPv4 and IPv6."`
+	Port             int       `json:"port" tfsdk:"port" spec:"required,1..65535" doc:"TCP port to listen on."`
+	Hostnames        []string  `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names that this listener serves. \"*\" stands for any characters, \"?\" for exactly one, as in \"*.example.com\". None means every host that no other listener of the address and port serves."`
+	HeaderTimeout    Duration  `json:"header_timeout" tfsdk:"header_timeout" spec:"100ms..1h" doc:"How long a client may take to send the head of a request, once it sent the first byte."`
+	KeepAliveTimeout Duration  `json:"keep_alive_timeout" tfsdk:"keep_alive_timeout" spec:"1s..24h" doc:"How long a client connection is kept open without a request."`
+	MaxHeaderBytes   int       `json:"max_header_bytes" tfsdk:"max_header_bytes" spec:"1024..65536" doc:"Largest head of a request, request line included, in bytes."`
+	DrainTimeout     Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
+	CloseSpread      *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
 }
 
 // Key is the listener's name.
@@ -23,4 +24,4 @@ func (l *Listener) defaults() {
 	l.DrainTimeout = "30s"
 }
 
-func (l *Listener) check(*Problems) {}
+func (l *Listener) check(ps *Problems) { checkSpread(ps, l.CloseSpread, l.DrainTimeout) }

@@ -22,13 +22,14 @@ type Entry struct {
 	Retired bool
 	Object  Object
 
-	name string
-	refs []Ref
+	name  string
+	refs  []Ref
+	seats map[seat]string // of a pool: see seatsOf
 }
 
 // NewEntry makes an entry of an object that nobody changes any more.
 func NewEntry(id string, revision uint64, o Object) *Entry {
-	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, name: o.Key(), refs: Refs(o)}
+	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, name: o.Key(), refs: Refs(o), seats: seatsOf(o)}
 }
 
 // Name is the object's name.
@@ -58,6 +59,7 @@ type Set struct {
 	revision uint64
 	entries  map[*Kind][]*Entry                // by name; a slice is never changed once a Set holds it
 	holders  map[Ref]map[*Kind]map[string]bool // by Ref without Path: the entries that name it
+	places   map[place][]string                // the names of Targets; a slice is never changed
 }
 
 // Revision is the number of the commit that made the set; 0 for the empty one.
@@ -170,10 +172,13 @@ func (s *Set) Draft(revision uint64) *Draft {
 	d := &Draft{copied: map[any]bool{}}
 	d.revision = revision
 	if s != nil {
-		d.entries, d.holders = maps.Clone(s.entries), maps.Clone(s.holders)
+		d.entries, d.holders, d.places = maps.Clone(s.entries), maps.Clone(s.holders), maps.Clone(s.places)
 	}
 	if d.entries == nil {
 		d.entries, d.holders = map[*Kind][]*Entry{}, map[Ref]map[*Kind]map[string]bool{}
+	}
+	if d.places == nil {
+		d.places = map[place][]string{}
 	}
 	return d
 }
@@ -185,10 +190,13 @@ func (d *Draft) Put(e *Entry) {
 	if !found {
 		d.entries[e.Kind] = slices.Insert(own, i, e)
 		d.hold(e)
+		d.enrol(e)
 		return
 	}
 	old := own[i]
 	own[i] = e
+	d.discharge(old)
+	d.enrol(e)
 	// One setting may be named by every rule, and copying its holders would be most of a write's cost.
 	if slices.Equal(old.refs, e.refs) {
 		return
@@ -206,6 +214,7 @@ func (d *Draft) Remove(kind *Kind, name string) {
 	e := d.entries[kind][i]
 	d.entries[kind] = slices.Delete(d.own(kind), i, i+1)
 	d.release(e)
+	d.discharge(e)
 }
 
 func (d *Draft) hold(e *Entry) {
@@ -286,7 +295,7 @@ func (s *Set) CheckRefs(e, before *Entry) Problems {
 			ps.Add(r.Path, "names %s %q, which was deleted and only still serves those that named it before", r.Kind, r.Name)
 		}
 	}
-	return append(ps, s.checkHostSource(e)...)
+	return slices.Concat(ps, s.checkHostSource(e), s.checkPlaces(e))
 }
 
 // names says whether the entry named the object at the same place; a nil entry names nothing.

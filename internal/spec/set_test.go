@@ -236,6 +236,8 @@ func eachName(o Object, draw func() string) {
 		o.Name = draw()
 	case *Probe:
 		o.Name = draw()
+	case *Target:
+		o.Name, o.Pool, o.Address = draw(), draw(), "10.0.0."+map[string]string{"a": "1", "b": "2", "c": "3"}[draw()]
 	case *Setting:
 		probe := draw()
 		o.Name, o.Probe = draw(), &probe
@@ -255,6 +257,20 @@ func agree(t *rapid.T, s *Set, model map[string]*Entry) {
 			if !slices.Contains(holders[to], at) {
 				holders[to] = append(holders[to], at)
 			}
+		}
+	}
+	places := map[place][]string{}
+	for _, e := range model {
+		if at, ok := placeOf(e); ok {
+			places[at] = append(places[at], e.Name())
+		}
+	}
+	if len(places) != len(s.places) {
+		t.Fatalf("want %d places taken, got %v", len(places), s.places)
+	}
+	for at, names := range places {
+		if got := slices.Sorted(slices.Values(s.places[at])); !slices.Equal(got, slices.Sorted(slices.Values(names))) {
+			t.Fatalf("at %v: want targets %v, got %v", at, names, got)
 		}
 	}
 	for _, k := range Kinds() {

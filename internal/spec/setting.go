@@ -1,5 +1,7 @@
 package spec
 
+import "time"
+
 // A Setting says how the gateway talks to the targets of a pool.
 type Setting struct {
 	Name              string    `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the setting, unique among settings. A new name renames it in place."`
@@ -9,10 +11,17 @@ type Setting struct {
 	RequestTimeout    Duration  `json:"request_timeout" tfsdk:"request_timeout" spec:"1s..24h" doc:"How long a target may take from the last byte of a request to the head of its answer; uploading restarts it. Reached: 504. It does not act on an open WebSocket."`
 	StreamIdleTimeout Duration  `json:"stream_idle_timeout" tfsdk:"stream_idle_timeout" spec:"0s..24h" doc:"How long a body may stand still between two bytes. 0s means without limit. It does not act on an open WebSocket."`
 	DrainTimeout      Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets may go on after their target, pool or rule was removed."`
-	Retries           int       `json:"retries" tfsdk:"retries" spec:"0..10" doc:"How many other targets are tried when one fails, for requests that are safe to repeat or that never reached a target."`
+	CloseSpread       *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
+	Retries           int       `json:"retries" tfsdk:"retries" spec:"0..10" doc:"How many other targets are tried when one fails, for requests that are safe to repeat (GET, HEAD, PUT, DELETE, OPTIONS) or that never reached a target."`
 	Host              *string   `json:"host" tfsdk:"host" spec:"is=authority" doc:"Host header of requests to targets. Null means the client's, or what host_from_target says."`
 	HostFromTarget    bool      `json:"host_from_target" tfsdk:"host_from_target" doc:"Send the target's address as the Host header."`
 	KeepAlive         KeepAlive `json:"keep_alive" tfsdk:"keep_alive" doc:"Connections to targets that are kept open between requests."`
+	MaxConnections    int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many requests and WebSockets may be in flight to one target. Reached: the next target, and 503 where all have reached it. 0 means without limit."`
+	Eject             *Eject    `json:"eject" tfsdk:"eject" doc:"Takes a target out for a while when requests to it fail one after the other, before its probes notice. Null means off."`
+	OnUnhealthy       string    `json:"on_unhealthy" tfsdk:"on_unhealthy" spec:"one_of=keep|drain|close" doc:"What becomes of open requests and WebSockets when their target turns unhealthy: nothing; drain, as if it was removed; or close, spread over close_spread. A target that recovers meanwhile keeps what is left."`
+
+	SendProxyProtocol bool     `json:"send_proxy_protocol" tfsdk:"send_proxy_protocol" doc:"Begin every connection to a target with a PROXY protocol header, version 2, that tells the client's address. Connections are then not kept between requests, since each belongs to one client."`
+	SourceAddresses   []string `json:"source_addresses" tfsdk:"source_addresses" spec:"set,is=ip,0..64" doc:"Own IP addresses that connections to targets come from, in turn. More than one lifts the limit of about 28000 connections to one target. None means that the system chooses."`
 }
 
 // A KeepAlive bounds the idle connections to a target.
@@ -20,6 +29,24 @@ type KeepAlive struct {
 	IdleTimeout Duration `json:"idle_timeout" tfsdk:"idle_timeout" spec:"0s..1h" doc:"How long a connection to a target is kept without a request. Keep it below the target's own limit. 0s means not at all."`
 	MaxIdle     int      `json:"max_idle" tfsdk:"max_idle" spec:"0..10000" doc:"How many idle connections to one target are kept. 0 means none."`
 }
+
+// An Eject is when passive health takes a target out.
+type Eject struct {
+	Failures int      `json:"failures" tfsdk:"failures" spec:"1..1000" doc:"How many requests must fail in a row: no connection, no answer in time, or none that is valid HTTP."`
+	For      Duration `json:"for" tfsdk:"for" spec:"100ms..1h" doc:"How long the target is out then. The last targets of a pool are never taken out."`
+}
+
+func (e *Eject) defaults() {
+	e.Failures = 5
+	e.For = "30s"
+}
+
+// What becomes of what is open on a target that turns unhealthy.
+const (
+	Keep  = "keep"
+	Drain = "drain"
+	Close = "close"
+)
 
 func (k *KeepAlive) defaults() {
 	k.IdleTimeout = "4s"
@@ -35,12 +62,29 @@ func (s *Setting) defaults() {
 	s.StreamIdleTimeout = "5m"
 	s.DrainTimeout = "30s"
 	s.Retries = 1
+	s.OnUnhealthy = Keep
 }
 
 func (s *Setting) check(ps *Problems) {
 	if s.Host != nil && s.HostFromTarget {
 		ps.AddNeeding("host", []string{"host_from_target"}, "cannot be given together with host_from_target = true; keep one of the two")
 	}
+	checkSpread(ps, s.CloseSpread, s.DrainTimeout)
+}
+
+// checkSpread refuses a spread that is longer than the drain that it is the end of.
+func checkSpread(ps *Problems, spread *Duration, drain Duration) {
+	if spread != nil && spread.Value() > drain.Value() {
+		ps.AddNeeding("close_spread", []string{"drain_timeout"}, "must not be longer than drain_timeout, of which it is the last part: %s is more than %s", *spread, drain)
+	}
+}
+
+// Spread is the close_spread that holds: null means the smaller of 10 seconds and half of the drain.
+func Spread(spread *Duration, drain Duration) time.Duration {
+	if spread != nil {
+		return spread.Value()
+	}
+	return min(10*time.Second, drain.Value()/2)
 }
 
 // EffectivePort is the port of targets that name none.

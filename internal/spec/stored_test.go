@@ -12,7 +12,7 @@ func TestDecodeStoredLeavesOutWhatIsNotKnown(t *testing.T) {
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	want := &Pool{Name: "p", Targets: map[string]PoolTarget{"x": {Address: "10.0.0.1", Weight: 1}}}
+	want := &Pool{Name: "p", Targets: map[string]PoolTarget{"x": {Address: "10.0.0.1", Weight: 1}}, Algorithm: RoundRobin, SlowStart: "0s"}
 	if diff := cmp.Diff(want, o); diff != "" {
 		t.Error(diff)
 	}
