@@ -1,14 +1,11 @@
 package backend
 
-import (
-	"net/netip"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // A Key is the identity of a backend. Key, weight and owning object of the target may change under it.
 type Key struct {
-	Pool string         // hidden id of the pool, never its name
-	Addr netip.AddrPort // effective port: the target's own, else the setting's
+	Pool string  // hidden id of the pool, never its name
+	Addr Address // with the effective port: the target's own, else the setting's
 }
 
 // A Backend is one address of a pool as the data path sees it. It is made by a Registry only, and compared by pointer:
@@ -16,10 +13,30 @@ type Key struct {
 type Backend struct {
 	Key Key // set once by the Registry
 
-	// Open counts requests and tunnels in flight, over all loops. Whoever picked the backend adds one before it uses it
-	// and takes it away when the exchange or tunnel has ended.
+	// Open counts requests and tunnels in flight, over all loops. Take adds one, and whoever took it gives it back by
+	// Release when the exchange or tunnel has ended.
 	Open atomic.Int64
 }
+
+// Take counts one more in flight, and reports false where limit are in flight already; 0 means without limit.
+func (b *Backend) Take(limit int) bool {
+	if limit <= 0 {
+		b.Open.Add(1)
+		return true
+	}
+	for {
+		n := b.Open.Load()
+		if n >= int64(limit) {
+			return false
+		}
+		if b.Open.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// Release counts one less.
+func (b *Backend) Release() { b.Open.Add(-1) }
 
 // String is the address and port, as logs and reasons write it.
 func (b *Backend) String() string { return b.Key.Addr.String() }

@@ -14,7 +14,7 @@ import (
 
 var (
 	epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	key   = Key{Pool: "p1", Addr: netip.MustParseAddrPort("10.0.0.1:80")}
+	key   = Key{Pool: "p1", Addr: TCP(netip.MustParseAddrPort("10.0.0.1:80"))}
 )
 
 // result is an outcome i seconds after the epoch, by the default thresholds.

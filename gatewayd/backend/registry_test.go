@@ -10,7 +10,7 @@ import (
 )
 
 func at(i int) Key {
-	return Key{Pool: "p1", Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)}
+	return Key{Pool: "p1", Addr: TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80))}
 }
 
 func TestRegistryKeepsWhatIsNamed(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 )
@@ -12,6 +13,21 @@ import (
 type Member struct {
 	Health *backend.Health
 	Weight int // share relative to the other members; 0 gets nothing
+}
+
+// A Policy is how a group picks.
+type Policy struct {
+	Algorithm string        // spec's word for it; "" is round robin
+	SlowStart time.Duration // how long a backend that turned healthy grows to its share; 0 is at once
+	FailOpen  bool          // all members are available when every one is unhealthy
+}
+
+// A Want is what a request wants of a pick.
+type Want struct {
+	Hash   uint64            // of what the pool's hash goes by
+	Hashed bool              // there is a Hash
+	Limit  int               // how many may be in flight on a backend; 0 is any number
+	Avoid  []*backend.Health // those that were tried before
 }
 
 // A Group picks among the members of one pool under one setting. It lives as long as some configuration names the two
@@ -49,7 +65,7 @@ func NewGroup(loops int) *Group {
 
 // SetMembers replaces the members and takes the list over; the caller must not change it afterwards. From then on the
 // group follows the health of these members and of no other.
-func (g *Group) SetMembers(members []Member) {
+func (g *Group) SetMembers(members []Member, _ Policy) {
 	want := g.asked.Add(1)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -103,9 +119,13 @@ func available(members []Member) []Member {
 	return healthy
 }
 
-// Pick chooses a backend for a request of a loop, by weight, and none of avoid, which holds the ones that were tried
-// before. It returns nil when there is none. It takes no lock, allocates nothing and costs the same among any number of
-// members. Only the loop itself may pass its number, from 0.
-func (g *Group) Pick(loop int, avoid []*backend.Backend) *backend.Backend {
-	return g.schedule.Load().pick(&g.cursors[loop].next, avoid)
+// Pick chooses a backend for a request of a loop and counts it there (see backend.Backend.Take); whoever gets it
+// releases it. It is nil when there is none, full where only the limit stands in the way. It takes no lock and allocates
+// nothing. Only the loop itself may pass its number, from 0.
+func (g *Group) Pick(loop int, w *Want) (h *backend.Health, full bool) {
+	h = g.schedule.Load().pick(&g.cursors[loop].next, w.Avoid)
+	if h == nil || !h.Backend.Take(w.Limit) {
+		return nil, h != nil
+	}
+	return h, false
 }

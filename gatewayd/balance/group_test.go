@@ -17,7 +17,7 @@ func members(weights ...int) []Member {
 	list := make([]Member, len(weights))
 	for i, w := range weights {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
-		list[i] = Member{Health: r.Health(backend.Key{Pool: "p", Addr: a}, "s"), Weight: w}
+		list[i] = Member{Health: r.Health(backend.Key{Pool: "p", Addr: backend.TCP(a)}, "s"), Weight: w}
 	}
 	return list
 }
@@ -26,21 +26,30 @@ func judge(m Member, healthy bool) {
 	m.Health.Report(backend.Result{At: time.Unix(1, 0), OK: healthy, Reason: "bad", UnhealthyThreshold: 1, HealthyThreshold: 1})
 }
 
+// pick takes one and gives it back.
+func pick(g *Group, loop int, avoid ...*backend.Health) *backend.Health {
+	h, _ := g.Pick(loop, &Want{Avoid: avoid})
+	if h != nil {
+		h.Backend.Release()
+	}
+	return h
+}
+
 func grouped(loops int, list []Member) *Group {
 	g := NewGroup(loops)
-	g.SetMembers(list)
+	g.SetMembers(list, Policy{})
 	return g
 }
 
 // count picks n times and says how often each member came.
 func count(g *Group, loop, n int, list []Member) []int {
-	index := map[*backend.Backend]int{}
+	index := map[*backend.Health]int{}
 	for i, m := range list {
-		index[m.Health.Backend] = i
+		index[m.Health] = i
 	}
 	counts := make([]int, len(list))
 	for range n {
-		if b := g.Pick(loop, nil); b != nil {
+		if b := pick(g, loop); b != nil {
 			counts[index[b]]++
 		}
 	}
@@ -136,9 +145,9 @@ func TestSmooth(t *testing.T) {
 
 func TestEqualWeightsAlternate(t *testing.T) {
 	g := grouped(1, members(3, 3))
-	last := g.Pick(0, nil)
+	last := pick(g, 0)
 	for range 10 {
-		b := g.Pick(0, nil)
+		b := pick(g, 0)
 		if b == last {
 			t.Fatal("two members of equal weight do not alternate")
 		}
@@ -174,9 +183,9 @@ func TestLoopsStartApart(t *testing.T) {
 		weights[i] = 1
 	}
 	g := grouped(64, members(weights...))
-	first := map[*backend.Backend]bool{}
+	first := map[*backend.Health]bool{}
 	for loop := range 64 {
-		first[g.Pick(loop, nil)] = true
+		first[pick(g, loop)] = true
 	}
 	if len(first) < 32 {
 		t.Errorf("64 loops send their first requests to %d of 1000 members", len(first))
@@ -188,9 +197,9 @@ func TestAvoid(t *testing.T) {
 		list := members(weights...)
 		g := grouped(1, list)
 		for range 3000 {
-			var tried []*backend.Backend
+			var tried []*backend.Health
 			for range list {
-				b := g.Pick(0, tried)
+				b := pick(g, 0, tried...)
 				if b == nil {
 					t.Fatalf("weights %v: no member is left after %d of %d", weights, len(tried), len(list))
 				}
@@ -201,8 +210,8 @@ func TestAvoid(t *testing.T) {
 				}
 				tried = append(tried, b)
 			}
-			if b := g.Pick(0, tried); b != nil {
-				t.Fatalf("weights %v: %s was picked although all were tried", weights, b)
+			if b := pick(g, 0, tried...); b != nil {
+				t.Fatalf("weights %v: %s was picked although all were tried", weights, b.Backend)
 			}
 		}
 	}
@@ -211,7 +220,7 @@ func TestAvoid(t *testing.T) {
 func TestMembersFollowTheConfiguration(t *testing.T) {
 	list := members(1, 1, 1)
 	g := grouped(1, list[:2])
-	g.SetMembers([]Member{{list[1].Health, 3}, {list[2].Health, 1}})
+	g.SetMembers([]Member{{list[1].Health, 3}, {list[2].Health, 1}}, Policy{})
 	if got := fmt.Sprint(count(g, 0, 8, list)); got != "[0 6 2]" {
 		t.Errorf("after a change the members got %s of 8, want [0 6 2]", got)
 	}
@@ -220,9 +229,9 @@ func TestMembersFollowTheConfiguration(t *testing.T) {
 	if got := fmt.Sprint(count(g, 0, 8, list)); got != "[0 0 8]" {
 		t.Errorf("after a verdict the members got %s of 8, want [0 0 8]", got)
 	}
-	g.SetMembers(nil)
-	if b := g.Pick(0, nil); b != nil {
-		t.Errorf("a group without members picked %s", b)
+	g.SetMembers(nil, Policy{})
+	if b := pick(g, 0); b != nil {
+		t.Errorf("a group without members picked %s", b.Backend)
 	}
 }
 
@@ -242,7 +251,7 @@ func TestHealthChangesBesidePicks(t *testing.T) {
 					return
 				default:
 				}
-				if g.Pick(loop, nil) == nil {
+				if pick(g, loop) == nil {
 					t.Error("nothing was picked while a member was healthy")
 					return
 				}
@@ -259,7 +268,7 @@ func TestHealthChangesBesidePicks(t *testing.T) {
 	}
 	changing.Go(func() {
 		for range 200 {
-			g.SetMembers(list)
+			g.SetMembers(list, Policy{})
 		}
 	})
 	changing.Wait()
@@ -280,7 +289,7 @@ func BenchmarkPick(b *testing.B) {
 			g := grouped(1, members(weights...))
 			b.ReportAllocs()
 			for b.Loop() {
-				if g.Pick(0, nil) == nil {
+				if pick(g, 0) == nil {
 					b.Fatal("nothing to pick")
 				}
 			}

@@ -13,14 +13,14 @@ const maxSlots = 1 << 16
 // A schedule is one turn of smooth weighted round robin, laid out in advance: each backend stands in it as often as its
 // weight says, spread as evenly as can be, so that a pick is a step along it. It is never changed once made.
 type schedule struct {
-	backends []*backend.Backend // each once
-	slots    []uint32           // indices into backends
+	backends []*backend.Health // each once
+	slots    []uint32          // indices into backends
 }
 
 func newSchedule(members []Member) *schedule {
-	s := &schedule{backends: make([]*backend.Backend, len(members))}
+	s := &schedule{backends: make([]*backend.Health, len(members))}
 	for i, m := range members {
-		s.backends[i] = m.Health.Backend
+		s.backends[i] = m.Health
 	}
 	s.slots = spread(shares(members))
 	return s
@@ -123,7 +123,7 @@ func (d *deadlines) pop() uint64 {
 
 // pick takes the next slot. What stands in avoid is passed over: first along the slots, which keeps to the weights, then
 // along the backends, of which the next len(avoid)+1 cannot all be avoided.
-func (s *schedule) pick(next *uint32, avoid []*backend.Backend) *backend.Backend {
+func (s *schedule) pick(next *uint32, avoid []*backend.Health) *backend.Health {
 	if len(s.slots) == 0 {
 		return nil
 	}

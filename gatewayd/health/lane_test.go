@@ -224,7 +224,7 @@ func TestEndedEarly(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		addr := speak(t, hang)
 		p := New(quiet())
-		h := (&backend.Registry{}).Health(backend.Key{Addr: addr}, "s")
+		h := (&backend.Registry{}).Health(backend.Key{Addr: backend.TCP(addr)}, "s")
 		f := &flight{target: Target{Health: h, Addr: addr, Probe: newProbe(nil)}}
 		f.fate.Store(why)
 		cancel()

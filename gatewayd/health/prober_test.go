@@ -24,7 +24,7 @@ func pooled(r *backend.Registry, pool string, n int, probe *spec.Probe) []Target
 	list := make([]Target, n)
 	for i := range list {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, pool[0] - 'p', byte(i >> 8), byte(i)}), 80)
-		list[i] = Target{Health: r.Health(backend.Key{Pool: pool, Addr: a}, "s"), Addr: a, Probe: probe}
+		list[i] = Target{Health: r.Health(backend.Key{Pool: pool, Addr: backend.TCP(a)}, "s"), Addr: a, Probe: probe}
 	}
 	return list
 }
@@ -313,7 +313,7 @@ func TestRealTargets(t *testing.T) {
 		}
 	})
 	r := &backend.Registry{}
-	h := r.Health(backend.Key{Pool: "p", Addr: addr}, "s")
+	h := r.Health(backend.Key{Pool: "p", Addr: backend.TCP(addr)}, "s")
 	changes := statuses{h, make(chan backend.Status, 10)}
 	h.Follow(changes)
 	p := New(quiet())

@@ -69,7 +69,7 @@ func (p *Plane) members(pool, setting *spec.Entry) []member {
 		if t.Port != nil {
 			port = *t.Port
 		}
-		at := backend.Key{Pool: pool.ID, Addr: netip.AddrPortFrom(address.Unmap(), uint16(port))}
+		at := backend.Key{Pool: pool.ID, Addr: backend.TCP(netip.AddrPortFrom(address, uint16(port)))}
 		list = append(list, member{key: k, weight: t.Weight, health: p.registry.Health(at, setting.ID)})
 	}
 	return list
@@ -91,6 +91,12 @@ func (u *use) groupMembers() []balance.Member {
 	return list
 }
 
+// policy is how the pool's group picks.
+func (u *use) policy() balance.Policy {
+	o := u.pool.Object.(*spec.Pool)
+	return balance.Policy{Algorithm: o.Algorithm, SlowStart: o.SlowStart.Value(), FailOpen: o.FailOpen}
+}
+
 // targets are what is probed for a use.
 func (u *use) targets(set *spec.Set) []health.Target {
 	setting := u.setting.Object.(*spec.Setting)
@@ -102,7 +108,7 @@ func (u *use) targets(set *spec.Set) []health.Target {
 	}
 	list := make([]health.Target, 0, len(u.members))
 	for _, m := range u.groupMembers() {
-		at := m.Health.Backend.Key.Addr
+		at := m.Health.Backend.Key.Addr.TCP
 		t := health.Target{Health: m.Health, Addr: at, Probe: probe}
 		if probe.Port != nil {
 			t.Addr = netip.AddrPortFrom(at.Addr(), uint16(*probe.Port))

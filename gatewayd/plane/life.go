@@ -208,8 +208,8 @@ func targetsOf(pool *spec.Entry) map[netip.Addr][]int {
 
 // stands says whether a backend's target is still in its pool, under a setting that still means its port.
 func (o *origin) stands(b *backend.Backend, targets map[netip.Addr][]int, set *spec.Set) bool {
-	for _, p := range targets[b.Key.Addr.Addr()] {
-		if p == int(b.Key.Addr.Port()) {
+	for _, p := range targets[b.Key.Addr.TCP.Addr()] {
+		if p == int(b.Key.Addr.TCP.Port()) {
 			return true
 		}
 		if p != 0 {
@@ -217,7 +217,7 @@ func (o *origin) stands(b *backend.Backend, targets map[netip.Addr][]int, set *s
 		}
 		for id := range o.settings {
 			// A setting that is gone is no reason to end anything: only listener, rule, pool and target are.
-			if e := set.ByID(spec.Settings, id); e == nil || port(e) == int(b.Key.Addr.Port()) {
+			if e := set.ByID(spec.Settings, id); e == nil || port(e) == int(b.Key.Addr.TCP.Port()) {
 				return true
 			}
 			delete(o.settings, id)

@@ -106,7 +106,7 @@ func (x *prepared) Publish() {
 	defer p.mu.Unlock()
 	s := newStep(p, x)
 	for _, u := range s.fresh {
-		u.group.SetMembers(u.groupMembers())
+		u.group.SetMembers(u.groupMembers(), u.policy())
 	}
 	p.table.Store(x.table)
 	if closed := x.moveSockets(); closed {

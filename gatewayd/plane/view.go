@@ -31,7 +31,7 @@ func (p *Plane) Health() api.Health {
 func targetHealth(m member) api.TargetHealth {
 	v, b := m.health.View(), m.health.Backend
 	return api.TargetHealth{
-		Address: b.Key.Addr.Addr().String(), Port: int(b.Key.Addr.Port()),
+		Address: b.Key.Addr.TCP.Addr().String(), Port: int(b.Key.Addr.TCP.Port()),
 		State: v.Status.String(), Reason: v.Reason, Since: stamp(v.Since), LastProbe: stamp(v.LastProbe),
 		Successes: v.Successes, Failures: v.Failures, Open: b.Open.Load(),
 	}

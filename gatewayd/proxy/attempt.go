@@ -2,14 +2,15 @@ package proxy
 
 import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
 // first makes the first attempt: the head is put together once and, where it may be needed again, held.
-func (x *exchange) first(b *backend.Backend, d *door, req *http1.Request, path []byte) {
+func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []byte) {
 	w := x.w
-	x.take(b)
+	x.take(h)
 	u := x.fromIdle()
 	w.out.flush()
 	buf := w.l.Scratch()
@@ -36,18 +37,17 @@ func (x *exchange) first(b *backend.Backend, d *door, req *http1.Request, path [
 	x.reuse(u)
 }
 
-// take counts the exchange at a backend.
-func (x *exchange) take(b *backend.Backend) {
-	x.backend = b
-	b.Open.Add(1)
-	x.tried = append(x.tried, b)
+// take makes a backend that was picked, and counted there, that of the attempt.
+func (x *exchange) take(h *backend.Health) {
+	x.health = h
+	x.tried = append(x.tried, h)
 }
 
 // leave takes the exchange off its backend, once.
 func (x *exchange) leave() {
-	if b := x.backend; b != nil {
-		x.backend = nil
-		b.Open.Add(-1)
+	if h := x.health; h != nil {
+		x.health = nil
+		h.Backend.Release()
 	}
 }
 
@@ -65,7 +65,7 @@ func (x *exchange) dial() {
 	u := w.newUpstream()
 	x.up, u.x = u, x
 	x.flags &^= xReached
-	u.stream = w.l.Dial(x.backend.Key.Addr, u)
+	u.stream = w.l.Dial(x.health.Backend.Key.Addr.TCP, u)
 	x.moved = w.l.Now()
 	x.arm()
 }
@@ -86,7 +86,7 @@ func (x *exchange) connected() {
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
 	if x.route.Setting.HostFromTarget {
-		host = appendHost(x.w.small[:0], x.backend.Key.Addr)
+		host = appendHost(x.w.small[:0], x.health.Backend.Key.Addr.TCP)
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
 }
@@ -121,10 +121,13 @@ func (x *exchange) failed(why refusal) {
 	if u := x.up; u != nil {
 		a.answered, a.reused = u.flags&uAnswered != 0, u.flags&uReused != 0
 	}
-	b := x.backend
+	h := x.health
 	next := a.next()
-	if next == other {
-		if b = x.route.Group.Pick(w.l.Index(), x.tried); b == nil {
+	switch next {
+	case again:
+		h.Backend.Take(0) // What abandon gives back is this attempt's.
+	case other:
+		if h, _ = x.route.Group.Pick(w.l.Index(), &balance.Want{Avoid: x.tried}); h == nil {
 			next = giveUp
 		}
 	}
@@ -135,14 +138,14 @@ func (x *exchange) failed(why refusal) {
 		return
 	case again:
 		w.stats.Renewed++
-		x.take(b)
+		x.take(h)
 		x.tried = x.tried[:len(x.tried)-1]
 		x.dial()
 		return
 	}
 	w.stats.Retries++
 	x.retries++
-	x.take(b)
+	x.take(h)
 	if u := x.fromIdle(); u != nil {
 		x.send(u.stream)
 		x.reuse(u)

@@ -148,13 +148,13 @@ func (w *Worker) planStep() {
 // plan works out when the exchange is cut.
 func (x *exchange) plan() {
 	r := x.route
-	if r == nil || x.backend == nil {
+	if r == nil || x.health == nil {
 		return
 	}
 	w := x.w
 	x.cut = w.shutdown
 	for _, s := range [...]tunnel.Subject{
-		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.backend},
+		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.health.Backend},
 	} {
 		a := w.drains.by[s]
 		if a == nil {

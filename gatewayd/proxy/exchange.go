@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -24,9 +25,9 @@ type exchange struct {
 	down       downstream
 	up         *upstream // nil between two attempts
 	route      *table.Route
-	backend    *backend.Backend   // counted in its Open while it stands here
-	tried      []*backend.Backend // every backend of an attempt
-	prev, next *exchange          // the worker's open ones
+	health     *backend.Health   // of the backend of the attempt, and counted in its Open while it stands here; nil between two
+	tried      []*backend.Health // every backend of an attempt
+	prev, next *exchange         // the worker's open ones
 
 	hold hold
 	host span // the value of Host in hold, which names the backend with host_from_target
@@ -122,12 +123,12 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	if req.Upgrade {
 		x.accept = http1.AcceptKey(req.Key)
 	}
-	b := x.route.Group.Pick(w.l.Index(), nil)
-	if b == nil {
+	h, _ := x.route.Group.Pick(w.l.Index(), &balance.Want{})
+	if h == nil {
 		x.refuse(refuse(ReasonNoBackend))
 		return
 	}
-	x.first(b, d, req, resolved)
+	x.first(h, d, req, resolved)
 }
 
 // paths are the normal form of a request's path, for the rules, and the path to send.
@@ -297,7 +298,7 @@ func (x *exchange) finish(t *http1.Trailer, clean bool) {
 	if clean && x.flags&xComplete != 0 && u.stream.Queued() == 0 {
 		x.up, u.x = nil, nil
 		u.state = uIdle
-		if !x.w.keepIdle(u, x.backend, x.route.Setting) {
+		if !x.w.keepIdle(u, x.health.Backend, x.route.Setting) {
 			u.close()
 		}
 	} else if x.flags&xComplete != 0 {
@@ -311,14 +312,14 @@ func (x *exchange) finish(t *http1.Trailer, clean bool) {
 
 // tunnel ends the exchange and starts the tunnel behind a verified 101.
 func (x *exchange) tunnel(r *http1.Response) {
-	w, u, b := x.w, x.up, x.backend
+	w, u := x.w, x.up
 	terms := tunnel.Terms{
-		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Backend: b,
+		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Backend: x.health.Backend,
 		DrainTimeout: x.route.Setting.DrainTimeout,
 	}
 	down, back := x.down, u.stream
 	x.down, x.up, u.x = nil, nil, nil
-	x.backend = nil // the count is the tunnel's from here on
+	x.health = nil // the count is the tunnel's from here on
 	x.end()
 	w.freeUpstream(u)
 	front, ended := down.switched(r)

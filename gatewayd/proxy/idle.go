@@ -44,7 +44,7 @@ func (w *Worker) shelf(b *backend.Backend, setting string) *shelf {
 // the connection is asked, which is a system call.
 func (x *exchange) fromIdle() *upstream {
 	w := x.w
-	s := w.stocks[x.backend]
+	s := w.stocks[x.health.Backend]
 	if s == nil {
 		return nil
 	}

@@ -25,7 +25,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	case setting.Host != "":
 		b = append(b, setting.Host...)
 	case setting.HostFromTarget || len(req.Authority) == 0:
-		b = appendHost(b, x.backend.Key.Addr)
+		b = appendHost(b, x.health.Backend.Key.Addr.TCP)
 	default:
 		b = append(b, req.Authority...)
 	}

@@ -117,10 +117,10 @@ func (r *rig) Group(pool, setting *spec.Entry) *balance.Group {
 	for _, name := range o.Keys() {
 		t := o.Targets[name]
 		at := netip.AddrPortFrom(netip.MustParseAddr(t.Address), uint16(*t.Port))
-		h := r.registry.Health(backend.Key{Pool: pool.ID, Addr: at}, setting.ID)
+		h := r.registry.Health(backend.Key{Pool: pool.ID, Addr: backend.TCP(at)}, setting.ID)
 		members = append(members, balance.Member{Health: h, Weight: t.Weight})
 	}
-	g.SetMembers(members)
+	g.SetMembers(members, balance.Policy{})
 	return g
 }
 

@@ -49,7 +49,7 @@ type Usage struct{ Requests, Tunnels int }
 func (w *Worker) Usage(of tunnel.Subject) Usage {
 	u := Usage{Tunnels: w.tunnels.Count(of)}
 	for x := w.first; x != nil; x = x.next {
-		r, b := x.route, x.backend
+		r, h := x.route, x.health
 		if r == nil {
 			continue
 		}
@@ -57,7 +57,7 @@ func (w *Worker) Usage(of tunnel.Subject) Usage {
 		case of.Listener != "" && of.Listener == r.Listener.ID,
 			of.Rule != "" && of.Rule == r.RuleID,
 			of.Pool != "" && of.Pool == r.PoolID,
-			of.Backend != nil && of.Backend == b:
+			of.Backend != nil && h != nil && of.Backend == h.Backend:
 			u.Requests++
 		}
 	}

@@ -187,6 +187,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 		HeaderTimeout:    o.HeaderTimeout.Value(),
 		KeepAliveTimeout: o.KeepAliveTimeout.Value(),
 		DrainTimeout:     o.DrainTimeout.Value(),
+		CloseSpread:      spec.Spread(o.CloseSpread, o.DrainTimeout),
 		MaxHeaderBytes:   o.MaxHeaderBytes,
 	}
 }
@@ -288,6 +289,12 @@ func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
 		c.warn(onRule(o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool))
 	} else {
 		r.PoolID = pool.ID
+		switch p := pool.Object.(*spec.Pool); {
+		case p.Algorithm == spec.SourceHash:
+			r.HashSource = true
+		case p.Algorithm == spec.HeaderHash && p.HashHeader != nil:
+			r.HashHeader = lower(*p.HashHeader)
+		}
 	}
 	if setting == nil {
 		c.warn(onRule(o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting))
@@ -336,6 +343,17 @@ func newSetting(e *spec.Entry) *Setting {
 		HostFromTarget:    o.HostFromTarget,
 		KeepAliveIdle:     o.KeepAlive.IdleTimeout.Value(),
 		MaxIdle:           o.KeepAlive.MaxIdle,
+		CloseSpread:       spec.Spread(o.CloseSpread, o.DrainTimeout),
+		MaxConnections:    o.MaxConnections,
+		SendProxyProtocol: o.SendProxyProtocol,
+	}
+	if o.Eject != nil {
+		s.EjectFailures, s.EjectFor = o.Eject.Failures, o.Eject.For.Value()
+	}
+	for _, text := range o.SourceAddresses {
+		if a, err := netip.ParseAddr(text); err == nil {
+			s.Sources = append(s.Sources, a.Unmap())
+		}
 	}
 	if o.Host != nil {
 		s.Host = *o.Host

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -61,22 +62,31 @@ type Route struct {
 	PoolID, PoolName string
 	Setting          *Setting       // never nil
 	Group            *balance.Group // nil where the pool or setting was dropped although it was in use: 502
+	HashSource       bool           // the pool goes by a hash of the client's address
+	HashHeader       string         // or of this header's value, in lower case; else ""
 }
 
 // A Listener is a listener's part in a request: its limits and its identity.
 type Listener struct {
 	ID, Name                                      string
 	HeaderTimeout, KeepAliveTimeout, DrainTimeout time.Duration
-	MaxHeaderBytes                                int // request line included
+	CloseSpread                                   time.Duration // the last part of a drain, at most DrainTimeout
+	MaxHeaderBytes                                int           // request line included
 }
 
 // A Setting says how to talk to a backend.
 type Setting struct {
 	ID, Name                                                        string
 	ConnectTimeout, RequestTimeout, StreamIdleTimeout, DrainTimeout time.Duration // StreamIdleTimeout 0: no limit
+	CloseSpread                                                     time.Duration // the last part of a drain, at most DrainTimeout
 	Retries                                                         int
 	Host                                                            string        // Host header to send; "" means the client's
 	HostFromTarget                                                  bool          // send the backend's address instead
 	KeepAliveIdle                                                   time.Duration // 0: no connection is kept
 	MaxIdle                                                         int           // idle connections to one backend, over all loops
+	MaxConnections                                                  int           // in flight to one backend, over all loops; 0: no limit
+	EjectFailures                                                   int           // failures in a row that eject a backend; 0: never
+	EjectFor                                                        time.Duration
+	SendProxyProtocol                                               bool
+	Sources                                                         []netip.Addr // own addresses to connect from; none: the system's choice
 }

@@ -12,6 +12,7 @@ const (
 	PathChanges = Base + "/changes"
 	PathConfig  = Base + "/config"
 	PathHealth  = Base + "/health"
+	PathDrains  = Base + "/drains" // and "/" and a revision
 	PathStatus  = Base + "/status"
 	PathLive    = "/livez"
 	PathReady   = "/readyz"
@@ -26,6 +27,8 @@ const (
 	ParamDryRun = "dry_run"
 	// ParamRetired ("true") turns to the objects that were deleted and still serve those that name them.
 	ParamRetired = "retired"
+	// ParamPool restricts the health to one pool, by name, and adds the last results of each target.
+	ParamPool = "pool"
 	// ParamLimit is the size of a page, 1 to MaxPage.
 	ParamLimit = "limit"
 	// ParamNext is the token that the page before gave.
