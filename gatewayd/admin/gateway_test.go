@@ -33,10 +33,20 @@ type gateway struct {
 
 type views struct {
 	health   api.Health
+	drains   int64
 	stopping atomic.Bool
 }
 
-func (v *views) Health() api.Health     { return v.health }
+func (v *views) Health(pool string) api.Health {
+	if pool != "" {
+		return api.Health{Pools: map[string]api.PoolHealth{pool: v.health.Pools[pool]}}
+	}
+	return v.health
+}
+
+func (v *views) Drains(revision uint64) (api.Drains, bool) {
+	return api.Drains{Revision: revision, Open: v.drains}, revision <= 3
+}
 func (v *views) Activity() api.Activity { return api.Activity{Loops: 2, Tunnels: 3} }
 func (v *views) Stopping() bool         { return v.stopping.Load() }
 
