@@ -57,15 +57,15 @@ func (p *passage) gone(b *backend.Backend, o *origin) {
 // A step is from one published configuration to the next.
 type step struct {
 	was, is  *spec.Set
-	fresh    []*use // those that are new or other than before
-	dropped  bool   // some use is no more
-	moved    map[string]bool
+	fresh    []*use                 // those that are new or other than before
+	dropped  bool                   // some use is no more
+	uses     *uses                  // of is
 	settings map[string]*spec.Entry // of is, by hidden id; see setting
 }
 
 // newStep is the step that publishes x.
 func newStep(p *Plane, x *prepared) *step {
-	s := &step{was: p.set, is: x.set, moved: x.uses.moved}
+	s := &step{was: p.set, is: x.set, uses: x.uses}
 	for at, u := range x.uses.pairs {
 		if p.serving.pairs[at] != u {
 			s.fresh = append(s.fresh, u)
@@ -144,7 +144,7 @@ func (l *life) changedPools(s *step) map[string]*spec.Entry {
 			changed[is.ID] = is
 		}
 	}
-	for name := range s.moved {
+	for name := range s.uses.moved {
 		if was := s.was.Get(spec.Pools, name); was != nil && changed[was.ID] == nil {
 			changed[was.ID] = nil
 		}
@@ -170,7 +170,7 @@ func port(setting *spec.Entry) int { return setting.Object.(*spec.Setting).Effec
 // passPool finds out which backends of a pool are gone and back.
 func (l *life) passPool(p *passage, s *step, id string, pool *spec.Entry) {
 	if len(l.backends[id]) > 0 {
-		seats := seatsOf(s.is, pool)
+		seats := s.seatsOf(pool)
 		for b, o := range l.backends[id] {
 			here := o.stands(b, seats, s)
 			switch {
@@ -266,12 +266,12 @@ func passIDs(away map[string]time.Time, s *step, kind *spec.Kind) (gone, back []
 }
 
 // seatsOf are the ports of a pool's targets by address; 0 is a target that leaves it to the setting. A nil entry has none.
-func seatsOf(set *spec.Set, pool *spec.Entry) map[spec.TargetAddress][]int {
+func (s *step) seatsOf(pool *spec.Entry) map[spec.TargetAddress][]int {
 	if pool == nil {
 		return nil
 	}
 	seats := map[spec.TargetAddress][]int{}
-	for _, e := range roster(set, pool) {
+	for _, e := range s.uses.roster(pool) {
 		seats[e.address] = append(seats[e.address], e.port)
 	}
 	return seats

@@ -115,10 +115,10 @@ func (x *prepared) Publish() {
 	if closed := x.moveSockets(); closed {
 		p.each(func(i int) { p.workers[i].Sweep() })
 	}
-	x.uses.rosters, x.uses.moved = nil, nil // They were for this step.
 	p.set, p.serving = x.set, x.uses
 	p.publishUnhealthy(s)
 	passed := p.life.pass(s)
+	x.uses.rosters, x.uses.moved = nil, nil // They were for this step.
 	p.departures.add(p.life, s, &passed)
 	p.drain(s.was, passed)
 	if s.changesTargets() || !passed.empty() {
