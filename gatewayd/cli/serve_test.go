@@ -54,6 +54,14 @@ func TestFirstStartMakesWhatIsMissing(t *testing.T) {
 		t.Fatalf("health: %d %s", code, errOut)
 	}
 	want(t, out, "POOL", "app", "plain", echo.Addr().Addr().String())
+	out, errOut, code = gatewayd(t, append([]string{"health", "app"}, token...)...)
+	if code != 0 {
+		t.Fatalf("health app: %d %s", code, errOut)
+	}
+	want(t, out, "LAST RESULTS", "app", "healthy")
+	if _, errOut, code = gatewayd(t, append([]string{"health", "nobody"}, token...)...); code != 1 || !strings.Contains(errOut, `There is no pool "nobody"`) {
+		t.Errorf("health of a pool that is not there: %d %s", code, errOut)
+	}
 	out, _, _ = gatewayd(t, append([]string{"status", "--json"}, token...)...)
 	want(t, out, `"version": "1.2.3-test"`)
 
