@@ -65,7 +65,8 @@ func (x *exchange) dial() {
 	u := w.newUpstream()
 	x.up, u.x = u, x
 	x.flags &^= xReached
-	u.stream = w.l.Dial(x.health.Backend.Key.Addr.TCP, u)
+	to := x.health.Backend.Key.Addr
+	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path}, u)
 	x.moved = w.l.Now()
 	x.arm()
 }
