@@ -68,7 +68,7 @@ func Start(cfg Config) (*Plane, error) {
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Loops: n, Log: p.log}))
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log}))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()
@@ -108,17 +108,18 @@ func (p *Plane) accept(l *loop.Loop, g *listen.Group, c *loop.Conn) {
 
 // drain tells every worker what is gone and what is back. before is the configuration that had what is gone.
 func (p *Plane) drain(before *spec.Set, x passage) {
-	listeners := map[string]time.Duration{}
+	listeners := map[string]tunnel.Drain{}
 	for _, id := range x.goneListeners {
 		if e := before.ByID(spec.Listeners, id); e != nil {
-			listeners[id] = e.Object.(*spec.Listener).DrainTimeout.Value()
+			o := e.Object.(*spec.Listener)
+			listeners[id] = tunnel.Drain{Timeout: o.DrainTimeout.Value(), Spread: spec.Spread(o.CloseSpread, o.DrainTimeout)}
 		}
 	}
 	own := tunnel.Drain{Timeout: -1}
 	var turns []func(w *proxy.Worker)
 	for _, id := range x.goneListeners {
 		turns = append(turns, func(w *proxy.Worker) {
-			w.Drain(tunnel.Subject{Listener: id}, tunnel.Drain{Timeout: listeners[id]})
+			w.Drain(tunnel.Subject{Listener: id}, listeners[id])
 		})
 	}
 	for _, id := range x.goneRules {
