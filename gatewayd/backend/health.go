@@ -34,6 +34,9 @@ type Health struct {
 	Backend *Backend // set once by the Registry
 	Setting string   // hidden id of the setting; set once by the Registry
 
+	// Idle counts the connections to the backend that the data path keeps for the next request, over all loops.
+	Idle atomic.Int64
+
 	status atomic.Int32 // a Status; written under mu, read by anybody
 
 	mu       sync.Mutex // guards what follows

@@ -76,7 +76,7 @@ func Start(cfg Config) (*Plane, error) {
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Loops: n, Log: p.log}))
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log}))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()
