@@ -25,8 +25,10 @@ type rig struct {
 	ids   map[string]string // by kind and name: what is created again keeps its id, as control sees to
 }
 
-func newRig(t *testing.T) *rig {
-	p, err := Start(Config{Loops: 2})
+func newRig(t *testing.T) *rig { return newRigOf(t, Config{Loops: 2}) }
+
+func newRigOf(t *testing.T, cfg Config) *rig {
+	p, err := Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
