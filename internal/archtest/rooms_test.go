@@ -85,6 +85,8 @@ var rooms = map[string]room{
 	"gatewayd/loop":    {never: map[string]string{"gatewayd/...": bytesOnly, "internal/...": bytesOnly, "net/http": bytesOnly, "log": bytesOnly}},
 	"gatewayd/http1":   {never: map[string]string{"gatewayd/...": noSockets, "internal/...": noSockets, "net": noSockets, "net/http": noNetHTTP, "os": noSockets}, clockless: true},
 	"gatewayd/ws":      {never: map[string]string{"gatewayd/...": noSockets, "internal/...": noSockets, "net": noSockets, "net/http": noNetHTTP, "os": noSockets}, clockless: true},
+	"gatewayd/resolve": {never: map[string]string{"gatewayd/table": noTable, "gatewayd/proxy": "names know addresses, not requests", "gatewayd/control": noControl, "gatewayd/store/...": noControl, "net/http": noNetHTTP},
+		users: []string{"gatewayd/plane"}},
 	"gatewayd/proxy": {never: map[string]string{"gatewayd/store/...": noControl, "gatewayd/control": noControl, "gatewayd/admin": noControl, "net/http": noNetHTTP},
 		users: []string{"gatewayd/plane"}},
 	"gatewayd/tunnel": {never: map[string]string{"gatewayd/table": noTable, "internal/spec": noTable, "gatewayd/control": noControl, "net/http": noNetHTTP},
