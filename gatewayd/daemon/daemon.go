@@ -16,7 +16,6 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/admin"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/plane"
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/resolve"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/bolt"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -86,7 +85,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d.store = file
-	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, Names: resolve.Config{Servers: cfg.DNSServers}, Log: d.log}); err != nil {
+	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, DNSServers: cfg.DNSServers, Log: d.log}); err != nil {
 		return err
 	}
 	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Log: d.log}); err != nil {

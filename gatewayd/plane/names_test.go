@@ -11,7 +11,6 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/miekg/dns"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/resolve"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/dnstest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -19,7 +18,7 @@ import (
 // newNamedRig is a rig that asks a DNS server of its own.
 func newNamedRig(t *testing.T) (*rig, *dnstest.Server) {
 	server := dnstest.New(t)
-	return newRigOf(t, Config{Loops: 2, Names: resolve.Config{Servers: []string{server.Addr()}}}), server
+	return newRigOf(t, Config{Loops: 2, DNSServers: []string{server.Addr()}}), server
 }
 
 // echoAt is an echoServer at an address of loopback and a port.

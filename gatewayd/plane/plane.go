@@ -25,8 +25,8 @@ import (
 type Config struct {
 	// Loops is the number of event loops, each on a thread of its own. 0 means one a CPU that the process may use.
 	Loops int
-	// Names says how DNS names of targets are resolved; its Log and Changed are set by Start.
-	Names resolve.Config
+	// DNSServers are asked for the names of targets, "address:port" each; none means those of /etc/resolv.conf.
+	DNSServers []string
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
 }
@@ -84,8 +84,7 @@ func Start(cfg Config) (*Plane, error) {
 		}()
 	}
 	p.sockets = listen.New(p.loops, p.accept)
-	cfg.Names.Log, cfg.Names.Changed = p.log, p.readdress
-	p.names = resolve.New(cfg.Names)
+	p.names = resolve.New(resolve.Config{Log: p.log, Changed: p.readdress, Servers: cfg.DNSServers})
 	p.unhealthy.Store(&map[string]tunnel.Drain{})
 	p.prober = health.New(p.log)
 	p.running.Go(p.sweep)
