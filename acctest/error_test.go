@@ -38,7 +38,9 @@ func TestRefusals(t *testing.T) {
 	}
 	defer taken.Close()
 	s.variables["taken"] = taken.Addr().(*net.TCPAddr).Port
-	if _, err := s.gateway.Client().Create(t.Context(), spec.Pools, &spec.Pool{Name: "standing"}, ""); err != nil {
+	standing := spec.Pools.New().(*spec.Pool)
+	standing.Name = "standing"
+	if _, err := s.gateway.Client().Create(t.Context(), spec.Pools, standing, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.shared = true
@@ -48,7 +50,7 @@ func TestRefusals(t *testing.T) {
 	planOnly.PlanOnly = true
 	steps = append(steps, s.refusal(planOnly, "Invalid value for", func() {
 		s.heard("validate", `targets["b"].port`, "must be 1 to 65535")
-		s.heard("validate", `targets["c"].address`, "must be an IP address")
+		s.heard("validate", `targets["c"].address`, "is no IP address")
 		s.heard("validate", `targets["c"].weight`, "must be 0 to 1000")
 		s.heard("validate", `connect_timeout`, "must be a duration")
 		for _, r := range s.witness.remarks("validate") {

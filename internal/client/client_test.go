@@ -160,7 +160,9 @@ func TestRequests(t *testing.T) {
 		w.Header().Add(api.HeaderWarning, api.FormatWarning(spec.Problem{Path: "name", Message: "is odd"}))
 	})
 	c := newClient(t, Config{Endpoints: []string{endpoint}, UserAgent: "test/1"})
-	meta, err := c.Update(t.Context(), spec.Pools, "a/b", &spec.Pool{Name: "web"}, 7, "key")
+	web := spec.Pools.New().(*spec.Pool)
+	web.Name = "web"
+	meta, err := c.Update(t.Context(), spec.Pools, "a/b", web, 7, "key")
 	if err != nil || meta.ID != "id" || meta.Revision != 8 || meta.Outcome != "updated" || len(meta.Warnings) != 1 || meta.Version != "0.9.0" {
 		t.Errorf("%+v %v", meta, err)
 	}
