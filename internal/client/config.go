@@ -69,22 +69,3 @@ func (c *Client) answerOf(a *answer, err error) (*api.ChangesAnswer, error) {
 	}
 	return &changes, nil
 }
-
-// Health reads what is known of every target.
-func (c *Client) Health(ctx context.Context) (*api.Health, error) {
-	var health api.Health
-	_, err := c.read(ctx, api.PathHealth, nil, &health)
-	if err != nil {
-		return nil, err
-	}
-	return &health, nil
-}
-
-// Status reads the state of the gateway as a whole.
-func (c *Client) Status(ctx context.Context) (*api.Status, error) {
-	var status api.Status
-	if _, err := c.read(ctx, api.PathStatus, nil, &status); err != nil {
-		return nil, err
-	}
-	return &status, nil
-}
