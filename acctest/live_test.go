@@ -166,3 +166,14 @@ func (s *stage) health(pool, setting string) map[string]api.TargetHealth {
 	}
 	return all.Pools[pool].Settings[setting].Targets
 }
+
+// draining are those of a pool that get nothing new.
+func (s *stage) draining(pool string) []api.DrainingTarget {
+	s.Helper()
+	all, err := s.gateway.Client().Health(s.Context())
+	if err != nil {
+		s.Error(err)
+		return nil
+	}
+	return all.Pools[pool].Draining
+}

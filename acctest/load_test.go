@@ -121,7 +121,8 @@ type talk struct {
 	socket *gatewaytest.Socket
 	done   chan struct{}
 	stop   chan struct{}
-	err    error // why it broke off; read after done
+	err    error     // why it broke off; read after done
+	asked  time.Time // when it was asked to close; read after done
 	said   atomic.Int64
 }
 
@@ -133,6 +134,11 @@ func startTalk(tb testing.TB, port int, path string, every time.Duration) *talk 
 		tb.Fatal(err)
 	}
 	t := &talk{socket: socket, done: make(chan struct{}), stop: make(chan struct{})}
+	answer := socket.CloseHandler()
+	socket.SetCloseHandler(func(code int, text string) error {
+		t.asked = time.Now()
+		return answer(code, text)
+	})
 	go t.run(every)
 	tb.Cleanup(func() {
 		socket.Close()
