@@ -121,8 +121,7 @@ type talk struct {
 	socket *gatewaytest.Socket
 	done   chan struct{}
 	stop   chan struct{}
-	err    error     // why it broke off; read after done
-	asked  time.Time // when it was asked to close; read after done
+	err    error // why it broke off; read after done
 	said   atomic.Int64
 }
 
@@ -134,11 +133,6 @@ func startTalk(tb testing.TB, port int, path string, every time.Duration) *talk 
 		tb.Fatal(err)
 	}
 	t := &talk{socket: socket, done: make(chan struct{}), stop: make(chan struct{})}
-	answer := socket.CloseHandler()
-	socket.SetCloseHandler(func(code int, text string) error {
-		t.asked = time.Now()
-		return answer(code, text)
-	})
 	go t.run(every)
 	tb.Cleanup(func() {
 		socket.Close()
@@ -201,6 +195,21 @@ func (t *talk) closed(tb testing.TB, code int) {
 	var closed *websocket.CloseError
 	if !errors.As(t.err, &closed) || closed.Code != code {
 		tb.Errorf("want Close %d, got %v", code, t.err)
+	}
+}
+
+// broken waits for the end and wants it to come without a Close.
+func (t *talk) broken(tb testing.TB) {
+	tb.Helper()
+	select {
+	case <-t.done:
+	case <-time.After(30 * time.Second):
+		tb.Error("the WebSocket is still open, want it to break off")
+		return
+	}
+	var closed *websocket.CloseError
+	if errors.As(t.err, &closed) && closed.Code != websocket.CloseAbnormalClosure {
+		tb.Errorf("want no Close, got %v", t.err)
 	}
 }
 

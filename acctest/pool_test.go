@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -183,7 +184,7 @@ func TestATargetMoves(t *testing.T) {
 	var id string
 	step := func(pool, target string, weight int, want map[string]string, more ...func(*resource.TestStep)) resource.TestStep {
 		s.variables["pool"], s.variables["target"], s.variables["weight"] = pool, target, weight
-		return s.step("moves", append(more, planned(actions(want)), after(func() {
+		return s.step("moves", slices.Concat([]func(*resource.TestStep){planned(actions(want)), after(func() {
 			if tunnel == nil {
 				s.healthy(pool, "chat", "target/"+target)
 				tunnel = startTalk(t, port, "/", 20*time.Millisecond)
@@ -197,7 +198,7 @@ func TestATargetMoves(t *testing.T) {
 			if d := s.draining(pool); len(d) > 0 {
 				t.Errorf("want nothing to drain, got %+v", d)
 			}
-		}))...)
+		})}, more)...)
 	}
 	const pool, target, rule = "gatewayd_pool.chat", "gatewayd_target.chat[0]", "gatewayd_rule.chat"
 	s.run(

@@ -64,7 +64,7 @@ func TestWhatAWriteWaitsFor(t *testing.T) {
 		{"no member", spec.Pools, before, object{"name": "p", "algorithm": "source_hash", "targets": object{"a": object{"address": "10.0.0.1", "port": 80, "weight": 0}, "b": target("app.example", nil), "c": target("10.0.0.3", nil)}}, drainOf("p", "a"), never},
 		{"a pool that is deleted", spec.Pools, before, nil, drainOf("p", "a"), never},
 		{"a target that is deleted", spec.Targets, enrolled("t", "there", "10.0.0.1"), nil, drainOf("there", "target/t"), waits},
-		{"a name that is deleted", spec.Targets, enrolled("t", "there", "app.example"), nil, drainOf("there", "target/t@10.0.0.7"), waits},
+		{"a name that is deleted", spec.Targets, enrolled("t", "other", "app.example"), nil, drainOf("other", "target/t@10.0.0.7"), waits},
 		{"a target at another address", spec.Targets, enrolled("t", "there", "10.0.0.1"), enrolled("t", "there", "10.0.0.2"), drainOf("there", "target/t"), waits},
 		{"a target in another pool", spec.Targets, enrolled("t", "there", "10.0.0.1"), enrolled("t", "other", "10.0.0.1"), drainOf("there", "target/t"), waits},
 		{"a target with another name too", spec.Targets, enrolled("t", "there", "10.0.0.1"), enrolled("u", "there", "10.0.0.2"), drainOf("there", "target/u"), waits},

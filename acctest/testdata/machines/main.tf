@@ -1,41 +1,32 @@
-# A pool of machines, by its map or by gatewayd_target. Each machine notes in a file when its destruction begins.
+# A pool of machines, which are in its map or targets of their own.
 
 variable "port" { type = number }
-variable "machines" { type = map(number) }
+variable "machines" { type = map(string) }
 variable "enrol" { type = bool }
 variable "drain" { type = string }
-variable "destroyed" { type = string }
 
-resource "terraform_data" "machine" {
+resource "machine_server" "chat" {
   for_each = var.machines
 
-  input            = { port = each.value, destroyed = var.destroyed }
-  triggers_replace = each.value
+  name = each.value
 
   lifecycle {
     create_before_destroy = true
   }
-
-  provisioner "local-exec" {
-    when    = destroy
-    command = "echo ${self.input.port} $(date +%s%N) >> ${self.input.destroyed}"
-  }
 }
 
 resource "gatewayd_pool" "chat" {
-  name = "chat"
-  targets = var.enrol ? {} : {
-    for name, machine in terraform_data.machine : name => { address = "127.0.0.1", port = machine.output.port }
-  }
+  name    = "chat"
+  targets = var.enrol ? {} : { for label, machine in machine_server.chat : label => { address = "127.0.0.1", port = machine.port } }
 }
 
 resource "gatewayd_target" "chat" {
-  for_each = { for name, machine in terraform_data.machine : name => machine if var.enrol }
+  for_each = { for label, machine in machine_server.chat : label => machine if var.enrol }
 
   name    = each.key
   pool    = gatewayd_pool.chat.name
   address = "127.0.0.1"
-  port    = each.value.output.port
+  port    = each.value.port
 }
 
 resource "gatewayd_setting" "chat" {
