@@ -14,8 +14,11 @@ import (
 
 // Views are what others know and the API shows. Their methods are called by many goroutines at once.
 type Views interface {
-	// Health is what is known of every target.
-	Health() api.Health
+	// Health is what is known of every target; with the name of a pool, of that pool alone, the last results of its
+	// probes included.
+	Health(pool string) api.Health
+	// Drains is what the change of a revision ended; false for a revision that is still to come.
+	Drains(revision uint64) (api.Drains, bool)
 	// Activity is what the data path is doing.
 	Activity() api.Activity
 	// Stopping says that the gateway is on its way out: /readyz fails from then on.
@@ -104,7 +107,8 @@ func (a *admin) routes() []route {
 			http.MethodGet: get(a.readConfig),
 			http.MethodPut: {serve: a.replaceConfig, params: []string{api.ParamDryRun}, body: true},
 		}},
-		{pattern: api.PathHealth, actions: map[string]action{http.MethodGet: get(a.health)}},
+		{pattern: api.PathHealth, actions: map[string]action{http.MethodGet: get(a.health, api.ParamPool)}},
+		{pattern: api.PathDrains + "/{revision}", actions: map[string]action{http.MethodGet: get(a.drains)}},
 		{pattern: api.PathStatus, actions: map[string]action{http.MethodGet: get(a.status)}},
 		{pattern: api.PathOpenAPI, actions: map[string]action{http.MethodGet: get(a.document)}},
 		{pattern: api.PathLive, actions: map[string]action{http.MethodGet: get(a.live)}, open: true},

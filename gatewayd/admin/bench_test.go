@@ -20,7 +20,7 @@ func crowded(b *testing.B) *gateway {
 	changes := make([]control.Change, 10_000)
 	for i := range changes {
 		name := fmt.Sprintf("pool-%05d", i)
-		changes[i] = control.Change{Kind: spec.Pools, Name: name, Put: &spec.Pool{Name: name}, IfNoneMatch: true}
+		changes[i] = control.Change{Kind: spec.Pools, Name: name, Put: &spec.Pool{Name: name, Algorithm: spec.RoundRobin, SlowStart: "0s"}, IfNoneMatch: true}
 	}
 	if _, err := g.control.Apply(b.Context(), changes); err != nil {
 		b.Fatal(err)

@@ -51,14 +51,14 @@ func TestChangesAreAllOrNothing(t *testing.T) {
 	for body, path := range map[string]string{
 		`{"changes":[]}`: "changes",
 		`{}`:             "changes",
-		`{"changes":[{"kind":"pool","name":"p"}]}`:                                                    "changes[0]",
-		`{"changes":[{"kind":"pool","name":"p","put":{"name":"p"},"delete":true}]}`:                   "changes[0]",
-		`{"changes":[{"kind":"pools","name":"p","delete":true}]}`:                                     "changes[0].kind",
-		`{"changes":[{"kind":"pool","delete":true}]}`:                                                 "changes[0].name",
-		`{"changes":[{"kind":"pool","name":"p","put":{"name":"p","x":1}}]}`:                           "changes[0].put.x",
-		`{"changes":[{"kind":"pool","name":"p","delete":true,"if_none_match":true}]}`:                 "changes[0].if_none_match",
-		`{"changes":[{"kind":"pool","name":"p","delete":true,"If_Match":1}]}`:                         "changes[0].If_Match",
-		`{"changes":[{"kind":"pool","name":"p","put":{"name":"p","targets":{"a":{"address":"x"}}}}]}`: `changes[0].put.targets["a"].address`,
+		`{"changes":[{"kind":"pool","name":"p"}]}`:                                                   "changes[0]",
+		`{"changes":[{"kind":"pool","name":"p","put":{"name":"p"},"delete":true}]}`:                  "changes[0]",
+		`{"changes":[{"kind":"pools","name":"p","delete":true}]}`:                                    "changes[0].kind",
+		`{"changes":[{"kind":"pool","delete":true}]}`:                                                "changes[0].name",
+		`{"changes":[{"kind":"pool","name":"p","put":{"name":"p","x":1}}]}`:                          "changes[0].put.x",
+		`{"changes":[{"kind":"pool","name":"p","delete":true,"if_none_match":true}]}`:                "changes[0].if_none_match",
+		`{"changes":[{"kind":"pool","name":"p","delete":true,"If_Match":1}]}`:                        "changes[0].If_Match",
+		`{"changes":[{"kind":"pool","name":"p","put":{"name":"p","targets":{"a":{"address":""}}}}]}`: `changes[0].put.targets["a"].address`,
 	} {
 		if e := g.do(t, "POST", "/v1/changes", body).want(t, 422).problem(); len(e.Problems) == 0 || e.Problems[0].Path != path {
 			t.Errorf("%s: problems %v, want one at %s", body, e.Problems, path)
@@ -142,7 +142,7 @@ func TestConfigIsReplacedInOneCommit(t *testing.T) {
 		t.Errorf("a refused configuration left something behind: %v %s", now.header, now.body)
 	}
 	g.do(t, "PUT", "/v1/config", `{}`, "If-Match", "*").want(t, 200)
-	if now := g.do(t, "GET", "/v1/config", "").want(t, 200); now.body != `{"listeners":[],"pools":[],"probes":[],"settings":[],"rules":[]}`+"\n" {
+	if now := g.do(t, "GET", "/v1/config", "").want(t, 200); now.body != `{"listeners":[],"pools":[],"targets":[],"probes":[],"settings":[],"rules":[]}`+"\n" {
 		t.Errorf("the empty configuration: %s", now.body)
 	}
 }

@@ -33,10 +33,20 @@ type gateway struct {
 
 type views struct {
 	health   api.Health
+	drains   int64
 	stopping atomic.Bool
 }
 
-func (v *views) Health() api.Health     { return v.health }
+func (v *views) Health(pool string) api.Health {
+	if pool != "" {
+		return api.Health{Pools: map[string]api.PoolHealth{pool: v.health.Pools[pool]}}
+	}
+	return v.health
+}
+
+func (v *views) Drains(revision uint64) (api.Drains, bool) {
+	return api.Drains{Revision: revision, Open: v.drains}, revision <= 3
+}
 func (v *views) Activity() api.Activity { return api.Activity{Loops: 2, Tunnels: 3} }
 func (v *views) Stopping() bool         { return v.stopping.Load() }
 
@@ -208,6 +218,8 @@ func minimal(t testing.TB, fields []spec.Field, name string) map[string]any {
 			object[f.Name] = name
 		case f.Ref != "":
 			object[f.Name] = "base"
+		case f.Format == "target_address":
+			object[f.Name] = name + ".test" // A pool has no address twice.
 		case f.Type == spec.Int:
 			object[f.Name] = min(f.Range.Min+100, f.Range.Max)
 		case f.Type == spec.String && samples[f.Format] != "":

@@ -51,7 +51,7 @@ func TestLostAnswersAreGivenAgain(t *testing.T) {
 	g := start(t, func(next http.Handler) http.Handler { f.next = next; return f })
 	c, ctx := connect(t, g.URL), t.Context()
 	pool := func(name, target string) *spec.Pool {
-		return &spec.Pool{Name: name, Targets: map[string]spec.PoolTarget{"a": {Address: target, Weight: 1}}}
+		return &spec.Pool{Name: name, Algorithm: spec.RoundRobin, SlowStart: "0s", Targets: map[string]spec.PoolTarget{"a": {Address: target, Weight: 1}}}
 	}
 	stolen := func(what string, write func() error) {
 		t.Helper()
@@ -91,7 +91,7 @@ func TestLostAnswersAreGivenAgain(t *testing.T) {
 	})
 	stolen("changes", func() error {
 		_, err := c.Changes(ctx, []api.Change{
-			client.Put("s", &spec.Setting{Name: "s", ConnectTimeout: "5s", RequestTimeout: "20s", StreamIdleTimeout: "5m", DrainTimeout: "30s", Retries: 1, KeepAlive: spec.KeepAlive{IdleTimeout: "4s", MaxIdle: 64}}),
+			client.Put("s", &spec.Setting{Name: "s", ConnectTimeout: "5s", RequestTimeout: "20s", StreamIdleTimeout: "5m", DrainTimeout: "30s", Retries: 1, OnUnhealthy: spec.Keep, KeepAlive: spec.KeepAlive{IdleTimeout: "4s", MaxIdle: 64}}),
 			client.Put("l", &spec.Listener{Name: "l", Port: 80, HeaderTimeout: "10s", KeepAliveTimeout: "75s", MaxHeaderBytes: 32768, DrainTimeout: "30s"}),
 			client.Put("r", &spec.Rule{Name: "r", Listener: "l", Pool: "three", Setting: "s"}),
 		}, false)

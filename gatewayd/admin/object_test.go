@@ -89,7 +89,7 @@ func TestRetiredObjects(t *testing.T) {
 	g := start(t, nil)
 	g.base(t)
 	deleted := g.do(t, "DELETE", "/v1/pools/base", "").want(t, 200)
-	want := api.Deleted{Retired: true, Holders: []api.Holder{{Kind: "rule", Name: "base"}}}
+	want := api.Deleted{Retired: true, Holders: []api.Holder{{Kind: "target", Name: "base"}, {Kind: "rule", Name: "base"}}}
 	var got api.Deleted
 	if err := json.Unmarshal([]byte(deleted.body), &got); err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("DELETE answers %s: %v %s", deleted.body, err, cmp.Diff(want, got))
@@ -116,7 +116,7 @@ func TestRetiredObjects(t *testing.T) {
 	if err := json.Unmarshal([]byte(g.do(t, "GET", "/v1/status", "").want(t, 200).body), &status); err != nil {
 		t.Fatal(err)
 	}
-	if len(status.Retired) != 1 || status.Retired[0].Name != "base" || status.Retired[0].Holders[0].Kind != "rule" || status.Objects["pools"] != 0 {
+	if len(status.Retired) != 1 || status.Retired[0].Name != "base" || len(status.Retired[0].Holders) != 2 || status.Objects["pools"] != 0 {
 		t.Errorf("status: %+v", status)
 	}
 

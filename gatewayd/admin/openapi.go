@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"reflect"
 
@@ -139,7 +140,10 @@ func (d *description) documents(paths map[string]*huma.PathItem) {
 func (d *description) views(paths map[string]*huma.PathItem) {
 	plain := &huma.Response{Description: "ok", Content: map[string]*huma.MediaType{"text/plain": {Schema: text()}}}
 	for path, get := range map[string]*huma.Operation{
-		api.PathHealth:  d.operation("get-health", "Read the health of every target", responses(http.StatusOK, "By pool, setting and target.", schemaOf[api.Health](d))),
+		api.PathHealth: d.operation("get-health", "Read the health of every target", responses(http.StatusOK, "By pool, setting and target.", schemaOf[api.Health](d)),
+			query(api.ParamPool, text(), "Name of a pool: answer for it alone, with the last results of each target.")),
+		api.PathDrains + "/{revision}": d.operation("get-drains", "Follow what a change ended", responses(http.StatusOK, "What is gone since that revision, and how much of it is still open.", schemaOf[api.Drains](d)),
+			&huma.Param{Name: "revision", In: "path", Required: true, Schema: between(0, math.MaxInt64), Description: "Revision of the configuration, as the answer to the change has it in " + api.HeaderRevision + "."}),
 		api.PathStatus:  d.operation("get-status", "Read the state of the gateway", responses(http.StatusOK, "Version, revision, conditions, retired objects.", schemaOf[api.Status](d))),
 		api.PathOpenAPI: d.operation("get-openapi", "Read this document", responses(http.StatusOK, "OpenAPI 3.1.", &huma.Schema{Type: huma.TypeObject})),
 		api.PathLive:    d.operation("get-live", "Ask whether the process serves", map[string]*huma.Response{"200": plain}),

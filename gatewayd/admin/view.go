@@ -3,18 +3,41 @@ package admin
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-func (a *admin) health(w http.ResponseWriter, _ *http.Request) error {
-	health := a.Views.Health()
+func (a *admin) health(w http.ResponseWriter, r *http.Request) error {
+	pool := r.URL.Query().Get(api.ParamPool)
+	if r.URL.Query().Has(api.ParamPool) && a.Control.Set().Get(spec.Pools, pool) == nil {
+		return api.NewError(api.NotFound, "There is no pool %q.", pool)
+	}
+	health := a.Views.Health(pool)
 	if health.Pools == nil {
 		health.Pools = map[string]api.PoolHealth{}
 	}
 	return writeJSON(w, http.StatusOK, health)
+}
+
+// drains answers for every revision that there was: of one that ended nothing, or so long ago that it is over, there is
+// nothing left.
+func (a *admin) drains(w http.ResponseWriter, r *http.Request) error {
+	text := r.PathValue("revision")
+	revision, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return api.NewError(api.Malformed, "A revision is a number, as in the header %s.", api.HeaderRevision)
+	}
+	drains, known := a.Views.Drains(revision)
+	if !known {
+		return api.NewError(api.NotFound, "There is no revision %d yet.", revision)
+	}
+	if drains.Drains == nil {
+		drains.Drains = []api.Drain{}
+	}
+	return writeJSON(w, http.StatusOK, drains)
 }
 
 func (a *admin) status(w http.ResponseWriter, _ *http.Request) error {

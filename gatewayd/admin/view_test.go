@@ -45,13 +45,53 @@ func TestConditionsAreTold(t *testing.T) {
 		Version: "1.2.3", Revision: 1, Started: "2026-01-02T03:04:05Z",
 		Nodes:      []api.Node{{Name: "one", Version: "1.2.3", Revision: 1, Started: "2026-01-02T03:04:05Z"}},
 		Activity:   api.Activity{Loops: 2, Tunnels: 3},
-		Objects:    map[string]int{"listeners": 1, "pools": 0, "probes": 0, "settings": 0, "rules": 0},
+		Objects:    map[string]int{"listeners": 1, "pools": 0, "targets": 0, "probes": 0, "settings": 0, "rules": 0},
 		Conditions: []api.Condition{{Kind: "listener", Name: "b", Path: "port", Message: "is odd"}},
 		Retired:    []api.Retired{},
 	}
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
+}
+
+func TestHealthOfOnePool(t *testing.T) {
+	g := start(t, nil)
+	g.do(t, "PUT", "/v1/pools/a", `{"name":"a"}`, "If-None-Match", "*").want(t, 201)
+	g.views.health = api.Health{Pools: map[string]api.PoolHealth{
+		"a": {Settings: map[string]api.SettingHealth{"s": {Targets: map[string]api.TargetHealth{"x": {State: api.Healthy, Results: []api.ProbeResult{{OK: true}}}}}}},
+		"b": {},
+	}}
+	var got api.Health
+	if err := json.Unmarshal([]byte(g.do(t, "GET", "/v1/health?pool=a", "").want(t, 200).body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]api.PoolHealth{"a": g.views.health.Pools["a"]}, got.Pools); diff != "" {
+		t.Errorf("health of a (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"b", ""} {
+		if e := g.do(t, "GET", "/v1/health?pool="+name, "").want(t, 404).problem(); !strings.Contains(e.Detail, "There is no pool") {
+			t.Errorf("pool %q: %v", name, e)
+		}
+	}
+	g.do(t, "GET", "/v1/health?pools=a", "").want(t, 400)
+}
+
+func TestDrains(t *testing.T) {
+	g := start(t, nil)
+	g.views.drains = 7
+	var got api.Drains
+	if err := json.Unmarshal([]byte(g.do(t, "GET", "/v1/drains/3", "").want(t, 200).body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(api.Drains{Revision: 3, Open: 7, Drains: []api.Drain{}}, got); diff != "" {
+		t.Errorf("drains (-want +got):\n%s", diff)
+	}
+	g.do(t, "GET", "/v1/drains/4", "").want(t, 404)
+	for _, wrong := range []string{"x", "-1", "1.5", "18446744073709551616"} {
+		g.do(t, "GET", "/v1/drains/"+wrong, "").want(t, 400)
+	}
+	g.do(t, "DELETE", "/v1/drains/3", "").want(t, 405)
+	g.do(t, "GET", "/v1/drains/3", "", "Authorization", "").want(t, 401)
 }
 
 func TestEveryWriteIsOneLineOfTheLog(t *testing.T) {

@@ -11,11 +11,13 @@ type Key struct {
 // A Backend is one address of a pool as the data path sees it. It is made by a Registry only, and compared by pointer:
 // there is one Backend of a Key as long as anything holds it through the Registry.
 type Backend struct {
-	Key Key // set once by the Registry
-
 	// Open counts requests and tunnels in flight, over all loops. Take adds one, and whoever took it gives it back by
 	// Release when the exchange or tunnel has ended.
 	Open atomic.Int64
+
+	_ [56]byte // Every loop writes Open, so it has a cache line for itself.
+
+	Key Key // set once by the Registry
 }
 
 // Take counts one more in flight, and reports false where limit are in flight already; 0 means without limit.

@@ -34,16 +34,23 @@ type Health struct {
 	Backend *Backend // set once by the Registry
 	Setting string   // hidden id of the setting; set once by the Registry
 
+	// Idle counts the connections to the backend that the data path keeps for the next request, over all loops.
+	Idle atomic.Int64
+
 	status atomic.Int32 // a Status; written under mu, read by anybody
+	served served
 
 	mu       sync.Mutex // guards what follows
 	view     View
+	results  results
+	ejection ejection
 	follower Follower // nil means that nobody wants to hear of changes
 }
 
-// A Follower wants to know of changes of a status. Its type must be comparable.
+// A Follower wants to know of changes of a Standing. Its type must be comparable.
 type Follower interface {
-	// Refresh is called after each change, without a lock held, by the goroutine that reported it.
+	// Refresh is called after each change, without a lock held: by the goroutine that reported it, or for an ejection
+	// by one of its own.
 	Refresh()
 }
 
@@ -65,7 +72,8 @@ func clip(reason string) string {
 
 // A Result is the outcome of one probe, with the thresholds of the probe that it is judged by.
 type Result struct {
-	At     time.Time // when the probe ended
+	At     time.Time     // when the probe ended
+	Took   time.Duration // from its start
 	OK     bool
 	Reason string // why it failed, in words a user understands; empty where OK; cut at MaxReason
 
@@ -85,16 +93,44 @@ type View struct {
 	LastProbe time.Time
 	// Successes and Failures are probes in a row; at most one of them is not 0.
 	Successes, Failures int
+	// Ejected is until when the backend is out because requests to it failed; zero while it is not.
+	Ejected time.Time
+}
+
+// A Standing is what picks go by.
+type Standing struct {
+	Status  Status
+	Ejected bool
+	// Since is when the status began or the last ejection ended, whichever is later; zero before either.
+	Since time.Time
 }
 
 // Status is the present verdict. It costs one atomic load and may be called by anybody.
 func (h *Health) Status() Status { return Status(h.status.Load()) }
 
-// View is a consistent copy of everything known. It may be called by anybody.
+// View is a consistent copy of what is known now. It may be called by anybody.
 func (h *Health) View() View {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.view
+}
+
+// Standing is what picks go by at present. It may be called by anybody.
+func (h *Health) Standing() Standing {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := Standing{Status: h.view.Status, Ejected: !h.view.Ejected.IsZero(), Since: h.view.Since}
+	if h.ejection.ended.After(s.Since) {
+		s.Since = h.ejection.ended
+	}
+	return s
+}
+
+// Results are the last probes, the oldest first, at most MaxResults. It may be called by anybody.
+func (h *Health) Results() []Probed {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.results.list()
 }
 
 // Follow makes f the one to hear of changes, in place of the one before: a health belongs to one pool and one setting,
@@ -138,6 +174,10 @@ func (h *Health) count(r Result) bool {
 	v := &h.view
 	v.LastProbe = r.At
 	next := v.Status
+	if !r.OK {
+		r.Reason = clip(r.Reason)
+	}
+	h.results.add(r)
 	if r.OK {
 		v.Successes, v.Failures = v.Successes+1, 0
 		if v.Status == Unknown || v.Successes >= r.HealthyThreshold {
@@ -145,7 +185,7 @@ func (h *Health) count(r Result) bool {
 		}
 	} else {
 		v.Successes, v.Failures = 0, v.Failures+1
-		v.Reason = clip(r.Reason)
+		v.Reason = r.Reason
 		if v.Failures >= r.UnhealthyThreshold {
 			next = Unhealthy
 		}

@@ -36,9 +36,13 @@ type record struct {
 }
 
 // keeps says whether a health that is not named has a verdict, or a count on the way to one, that still stands. What was
-// never probed has nothing to keep.
+// never probed and is not ejected has nothing to keep.
 func (rec *record) keeps(now time.Time) bool {
-	return now.Sub(rec.away) < KeepFor && !rec.health.View().LastProbe.IsZero()
+	if now.Sub(rec.away) >= KeepFor {
+		return false
+	}
+	v := rec.health.View()
+	return !v.LastProbe.IsZero() || !v.Ejected.IsZero()
 }
 
 // Backend is the backend of a key, made if there is none.
@@ -121,6 +125,7 @@ func (r *Registry) sweep() {
 				rec.away = now
 			}
 			if !open && !rec.keeps(now) {
+				rec.health.forget()
 				delete(p.healths, setting)
 			}
 		}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,35 +92,6 @@ func holders(list []api.Holder) string {
 		text += fmt.Sprintf("%s %q", h.Kind, h.Name)
 	}
 	return text
-}
-
-type health struct{ remote }
-
-// Run prints a line a target.
-func (h *health) Run(t *terminal) error {
-	return h.call(t, func(ctx context.Context, c *client.Client) error {
-		v, err := c.Health(ctx)
-		if err != nil {
-			return err
-		}
-		if h.JSON {
-			return printJSON(t.out, v)
-		}
-		w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
-		fmt.Fprintln(w, "POOL\tSETTING\tTARGET\tADDRESS\tSTATE\tOPEN\tSINCE\tREASON")
-		for _, pool := range slices.Sorted(maps.Keys(v.Pools)) {
-			settings := v.Pools[pool].Settings
-			for _, setting := range slices.Sorted(maps.Keys(settings)) {
-				targets := settings[setting].Targets
-				for _, key := range slices.Sorted(maps.Keys(targets)) {
-					x := targets[key]
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s port %d\t%s\t%d\t%s\t%s\n",
-						pool, setting, key, x.Address, x.Port, x.State, x.Open, cmp.Or(x.Since, "-"), cmp.Or(x.Reason, "-"))
-				}
-			}
-		}
-		return w.Flush()
-	})
 }
 
 func printJSON(w io.Writer, v any) error {

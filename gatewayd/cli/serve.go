@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,6 +22,7 @@ type serve struct {
 	Config          string        `placeholder:"FILE" help:"Configuration that fills an empty store at the first start, in the form of /v1/config."`
 	Store           string        `default:"bolt" enum:"bolt" help:"Where configuration is stored: bolt, one file in the data directory."`
 	Loops           int           `default:"0" placeholder:"N" help:"Event loops. 0 means one a CPU that the process may use."`
+	DNSServer       []string      `placeholder:"ADDR" help:"DNS server that is asked for the names of targets, as ADDRESS:PORT. Several are tried in turn. Default: those of /etc/resolv.conf."`
 	LogLevel        slog.Level    `default:"info" placeholder:"L" help:"Least level that is logged: debug, info, warn or error."`
 	AccessLog       string        `default:"off" enum:"off" help:"Access log. This version writes none, so only \"off\" is known."`
 	ShutdownDelay   time.Duration `default:"5s" help:"How long after SIGTERM connections are still accepted, while /readyz fails already."`
@@ -34,6 +36,11 @@ func (s *serve) Run(t *terminal) error {
 	}
 	if s.Loops < 0 || s.Loops > 1024 {
 		return errors.New("--loops must be 0 to 1024")
+	}
+	for _, server := range s.DNSServer {
+		if a, err := netip.ParseAddrPort(server); err != nil || a.Port() == 0 {
+			return fmt.Errorf("--dns-server must be the address and port of a DNS server, such as 10.0.0.2:53, not %q", server)
+		}
 	}
 	dir, err := dataDir(s.DataDir)
 	if err != nil {
@@ -54,6 +61,7 @@ func (s *serve) Run(t *terminal) error {
 		AdminSocket: socket,
 		ConfigFile:  s.Config,
 		Loops:       s.Loops,
+		DNSServers:  s.DNSServer,
 		Version:     t.version,
 		Log:         slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: s.LogLevel})),
 	})

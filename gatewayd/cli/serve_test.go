@@ -54,6 +54,14 @@ func TestFirstStartMakesWhatIsMissing(t *testing.T) {
 		t.Fatalf("health: %d %s", code, errOut)
 	}
 	want(t, out, "POOL", "app", "plain", echo.Addr().Addr().String())
+	out, errOut, code = gatewayd(t, append([]string{"health", "app"}, token...)...)
+	if code != 0 {
+		t.Fatalf("health app: %d %s", code, errOut)
+	}
+	want(t, out, "LAST RESULTS", "app", "healthy")
+	if _, errOut, code = gatewayd(t, append([]string{"health", "nobody"}, token...)...); code != 1 || !strings.Contains(errOut, `There is no pool "nobody"`) {
+		t.Errorf("health of a pool that is not there: %d %s", code, errOut)
+	}
 	out, _, _ = gatewayd(t, append([]string{"status", "--json"}, token...)...)
 	want(t, out, `"version": "1.2.3-test"`)
 
@@ -72,7 +80,7 @@ func TestFirstStartMakesWhatIsMissing(t *testing.T) {
 func TestMistakesAreToldOnStart(t *testing.T) {
 	used := serveIn(t, t.TempDir())
 	broken := filepath.Join(t.TempDir(), "broken.json")
-	if err := os.WriteFile(broken, []byte(`{"pools":[{"name":"p","targets":{"a":{"address":"x"}}}],"rules":[{"name":"r"}]}`), 0o600); err != nil {
+	if err := os.WriteFile(broken, []byte(`{"pools":[{"name":"p","targets":{"a":{"address":"x y"}}}],"rules":[{"name":"r"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	corrupt := t.TempDir()
@@ -98,6 +106,7 @@ func TestMistakesAreToldOnStart(t *testing.T) {
 		"two faults":      {serve("--data-dir", t.TempDir(), "--config", broken), 1, []string{`pool "p"`, `rule "r"`}},
 		"long directory":  {[]string{"serve", "--data-dir", filepath.Join(t.TempDir(), strings.Repeat("d", 120)), "--admin", "127.0.0.1:0"}, 1, []string{"107 bytes", "--admin-socket"}},
 		"short timeout":   {serve("--data-dir", t.TempDir(), "--shutdown-timeout", "1s"), 1, []string{"--shutdown-timeout", "--shutdown-delay"}},
+		"DNS by name":     {serve("--data-dir", t.TempDir(), "--dns-server", "dns.example:53"), 1, []string{"--dns-server", "10.0.0.2:53"}},
 		"no token":        {[]string{"status", "--data-dir", t.TempDir()}, 1, []string{"admin.token", "--token-file"}},
 		"nobody there":    {[]string{"status", "--token", "x", "--endpoints", "http://" + freeAddress(t)}, 1, []string{"refused"}},
 		"wrong token":     {[]string{"status", "--token", "wrong", "--endpoints", "http://" + used.admin}, 1, []string{"token"}},

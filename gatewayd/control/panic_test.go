@@ -29,7 +29,8 @@ func TestPanicAnswersNobody(t *testing.T) {
 	if err := c.adopt(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	pool := &spec.Pool{Name: "web"}
+	pool := spec.Pools.New().(*spec.Pool)
+	pool.Name = "web"
 	j := &job{changes: []Change{{Kind: spec.Pools, Name: "web", Put: pool, IfNoneMatch: true}}, done: make(chan struct{})}
 	func() {
 		defer func() {

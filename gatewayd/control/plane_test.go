@@ -236,7 +236,8 @@ func listener(name string, port int) *spec.Listener {
 }
 
 func pool(name string, addresses ...string) *spec.Pool {
-	p := &spec.Pool{Name: name}
+	p := spec.Pools.New().(*spec.Pool)
+	p.Name = name
 	for i, a := range addresses {
 		if p.Targets == nil {
 			p.Targets = map[string]spec.PoolTarget{}

@@ -62,14 +62,19 @@ func benchmarkWrite(b *testing.B, writers int) {
 	b.ReportMetric(float64(d.control.Set().Revision()), "revisions")
 }
 
-// manyObjects is a configuration of 10 000: 2 000 pools of five targets and 7 998 rules with a host and path each.
-func manyObjects(b *testing.B) []byte {
+func freePort(tb testing.TB) int {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// manyObjects is a configuration of 10 000: 2 000 pools of five targets and 7 998 rules with a host and path each.
+func manyObjects(b *testing.B) []byte {
+	port := freePort(b)
 	document := map[string][]any{
 		"listeners": {map[string]any{"name": "web", "address": "127.0.0.1", "port": port}},
 		"settings":  {map[string]any{"name": "s"}},

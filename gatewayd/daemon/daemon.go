@@ -31,6 +31,8 @@ type Config struct {
 	ConfigFile string
 	// Loops is the number of event loops; 0 means one a CPU.
 	Loops int
+	// DNSServers are asked for the names of targets, "host:port" each; none means those of /etc/resolv.conf.
+	DNSServers []string
 	// Version is what the gateway says of itself.
 	Version string
 	// Log may be nil: nothing is logged.
@@ -83,7 +85,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d.store = file
-	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, Log: d.log}); err != nil {
+	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, DNSServers: cfg.DNSServers, Log: d.log}); err != nil {
 		return err
 	}
 	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Log: d.log}); err != nil {

@@ -3,7 +3,10 @@ package daemon
 import "github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 
 // Health implements admin.Views.
-func (d *Daemon) Health() api.Health { return d.plane.Health() }
+func (d *Daemon) Health(pool string) api.Health { return d.plane.Health(pool) }
+
+// Drains implements admin.Views.
+func (d *Daemon) Drains(revision uint64) (api.Drains, bool) { return d.plane.Drains(revision) }
 
 // Activity implements admin.Views.
 func (d *Daemon) Activity() api.Activity { return d.plane.Activity() }

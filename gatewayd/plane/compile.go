@@ -14,24 +14,34 @@ import (
 // A pair is a pool used under a setting, by hidden ids: what a group belongs to.
 type pair struct{ pool, setting string }
 
-// A use is a pair in one configuration.
+// A use is a pair in one configuration. Its members follow DNS while it serves; all the rest is set once.
 type use struct {
 	pool, setting *spec.Entry
 	group         *balance.Group
-	members       []member
-}
-
-// A member is a target of a use.
-type member struct {
-	key    string // in the pool's map
-	weight int
-	health *backend.Health
+	roster        []enrolled
+	members       []member // nil before the publication; the plane's mu guards it, and a slice is never changed
 }
 
 // uses collects the pairs that a table asks for while it is compiled.
 type uses struct {
-	plane *Plane
-	pairs map[pair]*use
+	plane   *Plane
+	set     *spec.Set // nil where nothing was published yet
+	pairs   map[pair]*use
+	rosters map[*spec.Entry][]enrolled // of pools, made once for all settings
+	moved   map[string]bool            // pools to which a target came, or of which one left or changed
+}
+
+// newUses are the uses of a set, as far as others than those that serve. The writer calls it.
+func newUses(p *Plane, next *spec.Set) *uses {
+	u := &uses{plane: p, set: next, pairs: map[pair]*use{}, rosters: map[*spec.Entry][]enrolled{}, moved: map[string]bool{}}
+	for was, is := range next.Differences(p.set, spec.Targets) {
+		for _, e := range [...]*spec.Entry{was, is} {
+			if e != nil {
+				u.moved[e.Object.(*spec.Target).Pool] = true
+			}
+		}
+	}
+	return u
 }
 
 // Group implements table.Living.
@@ -41,11 +51,11 @@ func (u *uses) Group(pool, setting *spec.Entry) *balance.Group {
 		return known.group
 	}
 	serving := u.plane.serving.pairs[at]
-	if serving != nil && serving.pool == pool && serving.setting == setting {
+	if serving != nil && serving.pool == pool && serving.setting == setting && !u.moved[pool.Name()] {
 		u.pairs[at] = serving // Entries are never changed, so nothing about the use did.
 		return serving.group
 	}
-	fresh := &use{pool: pool, setting: setting, members: u.plane.members(pool, setting)}
+	fresh := &use{pool: pool, setting: setting, roster: u.roster(pool)}
 	if serving != nil {
 		fresh.group = serving.group
 	} else {
@@ -55,38 +65,11 @@ func (u *uses) Group(pool, setting *spec.Entry) *balance.Group {
 	return fresh.group
 }
 
-// members are the targets of a pool under a setting, by key, each with its health.
-func (p *Plane) members(pool, setting *spec.Entry) []member {
-	o := pool.Object.(*spec.Pool)
-	list := make([]member, 0, len(o.Targets))
-	for _, k := range o.Keys() {
-		t := o.Targets[k]
-		address, err := netip.ParseAddr(t.Address)
-		if err != nil {
-			continue // Accepted by an earlier version; Check reports it as a condition.
-		}
-		port := setting.Object.(*spec.Setting).EffectivePort()
-		if t.Port != nil {
-			port = *t.Port
-		}
-		at := backend.Key{Pool: pool.ID, Addr: backend.TCP(netip.AddrPortFrom(address, uint16(port)))}
-		list = append(list, member{key: k, weight: t.Weight, health: p.registry.Health(at, setting.ID)})
-	}
-	return list
-}
-
-// groupMembers is what the group of a use picks among. Two targets that come to the same address and port, one by the
-// setting's port, are one backend with both weights.
-func (u *use) groupMembers() []balance.Member {
-	list := make([]balance.Member, 0, len(u.members))
-	place := make(map[*backend.Health]int, len(u.members))
-	for _, m := range u.members {
-		if i, known := place[m.health]; known {
-			list[i].Weight += m.weight
-			continue
-		}
-		place[m.health] = len(list)
-		list = append(list, balance.Member{Health: m.health, Weight: m.weight})
+func (u *uses) roster(pool *spec.Entry) []enrolled {
+	list, known := u.rosters[pool]
+	if !known {
+		list = roster(u.set, pool)
+		u.rosters[pool] = list
 	}
 	return list
 }
@@ -108,10 +91,10 @@ func (u *use) targets(set *spec.Set) []health.Target {
 	}
 	list := make([]health.Target, 0, len(u.members))
 	for _, m := range u.groupMembers() {
-		at := m.Health.Backend.Key.Addr.TCP
-		t := health.Target{Health: m.Health, Addr: at, Probe: probe}
-		if probe.Port != nil {
-			t.Addr = netip.AddrPortFrom(at.Addr(), uint16(*probe.Port))
+		at := m.Health.Backend.Key.Addr
+		t := health.Target{Health: m.Health, Addr: at.TCP, Probe: probe}
+		if probe.Port != nil && at.Path == "" {
+			t.Addr = netip.AddrPortFrom(at.TCP.Addr(), uint16(*probe.Port))
 		}
 		// The default probe takes the setting's host too (Azure Application Gateway, default health probe).
 		if probe.HostFromSetting || setting.Probe == nil {
@@ -127,12 +110,16 @@ func (u *use) targets(set *spec.Set) []health.Target {
 	return list
 }
 
-// hostHeader is an address as a Host header: without the port that http implies.
-func hostHeader(at netip.AddrPort) string {
-	if at.Port() != 80 {
+// hostHeader is an address as a Host header: without the port that http implies. Who is behind a Unix socket is on this
+// machine.
+func hostHeader(a backend.Address) string {
+	at := a.TCP
+	switch {
+	case a.Path != "":
+		return "localhost"
+	case at.Port() != 80:
 		return at.String()
-	}
-	if at.Addr().Is6() {
+	case at.Addr().Is6():
 		return "[" + at.Addr().String() + "]"
 	}
 	return at.Addr().String()

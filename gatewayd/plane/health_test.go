@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -21,6 +24,41 @@ func answering(t *testing.T, status int) string {
 	}
 	return u.Port()
 }
+
+// A sick is an echoing backend whose probes can be made to fail while its WebSockets go on.
+type sick struct {
+	at  string
+	ill atomic.Bool
+}
+
+func newSick(t *testing.T) *sick {
+	b := &sick{}
+	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !websocket.IsWebSocketUpgrade(r) {
+			if b.ill.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			return
+		}
+		c, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.Close() }()
+		for {
+			kind, text, err := c.ReadMessage()
+			if err != nil || c.WriteMessage(kind, text) != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	b.at = s.Listener.Addr().String()
+	return b
+}
+
+func (b *sick) set(ill bool) { b.ill.Store(ill) }
 
 // TestReplacedObjectsKeepTheHealthOfTargets takes away what leads to a pool, puts it back, and sends requests at once: a
 // target that is known to be dead gets none of them.
@@ -44,7 +82,7 @@ func TestReplacedObjectsKeepTheHealthOfTargets(t *testing.T) {
 				r.put(d, spec.Rules, `{"name":"r","listener":"l","pool":"p","setting":"s"}`)
 			})
 			states := func() string {
-				targets := r.plane.Health().Pools["p"].Settings["s"].Targets
+				targets := r.plane.Health("").Pools["p"].Settings["s"].Targets
 				return fmt.Sprintf("good is %s, dead is %s", targets["good"].State, targets["dead"].State)
 			}
 			const want = "good is healthy, dead is unhealthy"
@@ -55,7 +93,7 @@ func TestReplacedObjectsKeepTheHealthOfTargets(t *testing.T) {
 			r.publish(func(d *spec.Draft) { r.put(d, spec.Probes, `{"name":"often","interval":"24h"}`) })
 			before := r.set
 			r.publish(remove)
-			if got := len(r.plane.Health().Pools); got != 0 {
+			if got := len(r.plane.Health("").Pools); got != 0 {
 				t.Errorf("%d pools are in use, want none", got)
 			}
 			r.publish(func(d *spec.Draft) {

@@ -15,6 +15,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxy"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/resolve"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -24,6 +25,8 @@ import (
 type Config struct {
 	// Loops is the number of event loops, each on a thread of its own. 0 means one a CPU that the process may use.
 	Loops int
+	// DNSServers are asked for the names of targets, "address:port" each; none means those of /etc/resolv.conf.
+	DNSServers []string
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
 }
@@ -40,12 +43,17 @@ type Plane struct {
 	table    atomic.Pointer[table.Table]
 	registry backend.Registry
 	prober   *health.Prober
+	names    *resolve.Resolver
+	// unhealthy is what to do when a target turns unhealthy, by the setting's hidden id; those that keep are left out.
+	unhealthy atomic.Pointer[map[string]tunnel.Drain]
 
-	mu      sync.Mutex // what follows is written by Publish and Close alone; others read it under mu
-	set     *spec.Set
-	serving *uses
-	groups  map[table.Place]*listen.Group
-	life    *life
+	mu         sync.Mutex // what follows is written by Publish and Close alone, under mu; others read it under mu
+	set        *spec.Set
+	serving    *uses
+	groups     map[table.Place]*listen.Group
+	life       *life
+	departures departures
+	shut       bool // Shutdown or Close was called: nothing is followed any more
 }
 
 // Start starts the loops, with an empty table and no socket.
@@ -68,7 +76,7 @@ func Start(cfg Config) (*Plane, error) {
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Loops: n, Log: p.log}))
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log}))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()
@@ -76,6 +84,8 @@ func Start(cfg Config) (*Plane, error) {
 		}()
 	}
 	p.sockets = listen.New(p.loops, p.accept)
+	p.names = resolve.New(resolve.Config{Log: p.log, Changed: p.readdress, Servers: cfg.DNSServers})
+	p.unhealthy.Store(&map[string]tunnel.Drain{})
 	p.prober = health.New(p.log)
 	p.running.Go(p.sweep)
 	return p, nil
@@ -108,17 +118,18 @@ func (p *Plane) accept(l *loop.Loop, g *listen.Group, c *loop.Conn) {
 
 // drain tells every worker what is gone and what is back. before is the configuration that had what is gone.
 func (p *Plane) drain(before *spec.Set, x passage) {
-	listeners := map[string]time.Duration{}
+	listeners := map[string]tunnel.Drain{}
 	for _, id := range x.goneListeners {
 		if e := before.ByID(spec.Listeners, id); e != nil {
-			listeners[id] = e.Object.(*spec.Listener).DrainTimeout.Value()
+			o := e.Object.(*spec.Listener)
+			listeners[id] = tunnel.Drain{Timeout: o.DrainTimeout.Value(), Spread: spec.Spread(o.CloseSpread, o.DrainTimeout)}
 		}
 	}
 	own := tunnel.Drain{Timeout: -1}
 	var turns []func(w *proxy.Worker)
 	for _, id := range x.goneListeners {
 		turns = append(turns, func(w *proxy.Worker) {
-			w.Drain(tunnel.Subject{Listener: id}, tunnel.Drain{Timeout: listeners[id]})
+			w.Drain(tunnel.Subject{Listener: id}, listeners[id])
 		})
 	}
 	for _, id := range x.goneRules {
@@ -162,6 +173,7 @@ func (p *Plane) Shutdown(ctx context.Context, delay, timeout time.Duration) {
 		return
 	}
 	p.mu.Lock()
+	p.shut = true
 	for at, g := range p.groups {
 		g.Close()
 		delete(p.groups, at)
@@ -182,8 +194,10 @@ func (p *Plane) Shutdown(ctx context.Context, delay, timeout time.Duration) {
 // Close ends everything now. It must be called once.
 func (p *Plane) Close() {
 	close(p.closed)
+	p.names.Close()
 	p.prober.Close()
 	p.mu.Lock()
+	p.shut = true
 	for at, g := range p.groups {
 		g.Close()
 		delete(p.groups, at)

@@ -25,8 +25,10 @@ type rig struct {
 	ids   map[string]string // by kind and name: what is created again keeps its id, as control sees to
 }
 
-func newRig(t *testing.T) *rig {
-	p, err := Start(Config{Loops: 2})
+func newRig(t *testing.T) *rig { return newRigOf(t, Config{Loops: 2}) }
+
+func newRigOf(t *testing.T, cfg Config) *rig {
+	p, err := Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +86,16 @@ func (r *rig) route(port int, target string) {
 
 // echoServer is a backend that says its name and echoes on WebSockets.
 func echoServer(t *testing.T, name string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveEcho(t, l, name)
+	return l.Addr().String()
+}
+
+// serveEcho serves an echoServer on a listening socket until the test's end.
+func serveEcho(t *testing.T, l net.Listener, name string) {
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !websocket.IsWebSocketUpgrade(r) {
@@ -102,14 +114,9 @@ func echoServer(t *testing.T, name string) string {
 			}
 		}
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
-	return l.Addr().String()
 }
 
 func freePort(t *testing.T) int {
@@ -310,7 +317,7 @@ func TestHealthIsShownByNameAndSurvivesChanges(t *testing.T) {
 	port := freePort(t)
 	r.route(port, echoServer(t, "a"))
 	state := func(pool, setting string) string {
-		return r.plane.Health().Pools[pool].Settings[setting].Targets["a"].State
+		return r.plane.Health("").Pools[pool].Settings[setting].Targets["a"].State
 	}
 	for state("p", "s") != "healthy" {
 		time.Sleep(5 * time.Millisecond)

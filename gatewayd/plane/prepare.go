@@ -26,11 +26,11 @@ type prepared struct {
 
 // Prepare implements control.Plane.
 func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []control.ObjectProblem) {
-	x := &prepared{plane: p, set: next, uses: &uses{plane: p, pairs: map[pair]*use{}}, bound: map[table.Place]*listen.Group{}}
+	x := &prepared{plane: p, set: next, uses: newUses(p, next), bound: map[table.Place]*listen.Group{}}
 	compiled, warnings := p.table.Load().Next(next, x.uses)
 	x.table = compiled
-	conditions := conditionsOf(warnings)
-	var problems []control.ObjectProblem
+	conditions := append(conditionsOf(warnings), x.learnNames()...)
+	problems := sourceProblems(next)
 	for _, at := range compiled.Addresses() {
 		if p.groups[at] != nil {
 			continue
@@ -92,6 +92,7 @@ func bindProblems(t *table.Table, at table.Place, err error) []control.ObjectPro
 
 // Discard implements control.Prepared.
 func (x *prepared) Discard() {
+	x.plane.names.Sync(x.plane.serving.names())
 	for _, g := range x.bound {
 		g.Close()
 		x.plane.places.Delete(g)
@@ -104,8 +105,10 @@ func (x *prepared) Publish() {
 	p := x.plane
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.names.Sync(x.uses.names())
 	s := newStep(p, x)
 	for _, u := range s.fresh {
+		u.members = p.members(u)
 		u.group.SetMembers(u.groupMembers(), u.policy())
 	}
 	p.table.Store(x.table)
@@ -113,7 +116,10 @@ func (x *prepared) Publish() {
 		p.each(func(i int) { p.workers[i].Sweep() })
 	}
 	p.set, p.serving = x.set, x.uses
+	p.publishUnhealthy(s)
 	passed := p.life.pass(s)
+	x.uses.rosters, x.uses.moved = nil, nil // They were for this step.
+	p.departures.add(p.life, s, &passed)
 	p.drain(s.was, passed)
 	if s.changesTargets() || !passed.empty() {
 		p.target()
@@ -140,7 +146,7 @@ func (x *prepared) moveSockets() (closed bool) {
 }
 
 // changesTargets says whether other backends are named, or probed otherwise.
-func (s step) changesTargets() bool {
+func (s *step) changesTargets() bool {
 	if s.dropped || len(s.fresh) > 0 {
 		return true
 	}

@@ -1,39 +1,106 @@
 package plane
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxy"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 )
 
-// Health is what is known of every target of every pool that a rule uses.
-func (p *Plane) Health() api.Health {
+// Health is what is known of every target of every pool that a rule uses, and of what is on its way out. With the name
+// of a pool it is that pool's alone, if there is one, with the last results of its probes.
+func (p *Plane) Health(pool string) api.Health {
 	p.mu.Lock()
-	serving := p.serving
-	p.mu.Unlock()
+	defer p.mu.Unlock()
 	view := api.Health{Pools: map[string]api.PoolHealth{}}
-	for _, u := range serving.pairs {
-		pool, known := view.Pools[u.pool.Name()]
-		if !known {
-			pool = api.PoolHealth{Settings: map[string]api.SettingHealth{}}
-			view.Pools[u.pool.Name()] = pool
+	for _, u := range p.serving.pairs {
+		name := u.pool.Name()
+		if pool != "" && name != pool {
+			continue
 		}
+		of := poolHealth(&view, name)
 		targets := make(map[string]api.TargetHealth, len(u.members))
 		for _, m := range u.members {
-			targets[m.key] = targetHealth(m)
+			targets[m.key] = targetHealth(m, pool != "")
 		}
-		pool.Settings[u.setting.Name()] = api.SettingHealth{Targets: targets}
+		of.Settings[u.setting.Name()] = api.SettingHealth{Targets: targets}
+		for i := range u.roster {
+			if e := &u.roster[i]; e.address.Name != "" {
+				of.Names[e.key] = p.nameHealth(e.address.Name)
+			}
+		}
 	}
+	p.addDraining(&view, pool)
 	return view
 }
 
-func targetHealth(m member) api.TargetHealth {
+// poolHealth finds or makes the view of a pool, whose maps can be filled.
+func poolHealth(view *api.Health, name string) api.PoolHealth {
+	of, known := view.Pools[name]
+	if !known {
+		of = api.PoolHealth{Settings: map[string]api.SettingHealth{}, Names: map[string]api.NameHealth{}, Draining: []api.DrainingTarget{}}
+		view.Pools[name] = of
+	}
+	return of
+}
+
+func targetHealth(m member, results bool) api.TargetHealth {
 	v, b := m.health.View(), m.health.Backend
-	return api.TargetHealth{
-		Address: b.Key.Addr.TCP.Addr().String(), Port: int(b.Key.Addr.TCP.Port()),
+	t := api.TargetHealth{
 		State: v.Status.String(), Reason: v.Reason, Since: stamp(v.Since), LastProbe: stamp(v.LastProbe),
-		Successes: v.Successes, Failures: v.Failures, Open: b.Open.Load(),
+		Ejected: stamp(v.Ejected), Successes: v.Successes, Failures: v.Failures, Open: b.Open.Load(),
+	}
+	t.Address, t.Port = hostAndPort(b.Key.Addr)
+	if !results {
+		return t
+	}
+	for _, r := range m.health.Results() {
+		t.Results = append(t.Results, api.ProbeResult{
+			At: r.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Milliseconds: float64(r.Took.Microseconds()) / 1000, OK: r.OK, Reason: r.Reason,
+		})
+	}
+	return t
+}
+
+func (p *Plane) nameHealth(name string) api.NameHealth {
+	a := p.names.Lookup(name)
+	v := api.NameHealth{Name: name, Addresses: make([]string, len(a.Addrs)), Reason: a.Reason, Since: stamp(a.Since), Next: stamp(a.Next)}
+	for i, ip := range a.Addrs {
+		v.Addresses[i] = ip.String()
+	}
+	return v
+}
+
+// addDraining adds what gets nothing new and has something open.
+func (p *Plane) addDraining(view *api.Health, pool string) {
+	members, used := p.serving.backends(), map[string]bool{}
+	for at := range p.serving.pairs {
+		used[at.pool] = true
+	}
+	for id, followed := range p.life.backends {
+		for b, o := range followed {
+			open := b.Open.Load()
+			// A target of a pool that no rule uses any more is here, and a member of nothing: it drains by its rule.
+			if open == 0 || members[b] || o.here && (o.names == nil || !used[id]) || pool != "" && o.pool != pool {
+				continue
+			}
+			d := api.DrainingTarget{Target: o.key, Open: open}
+			d.Address, d.Port = hostAndPort(b.Key.Addr)
+			if !o.here {
+				d.Deadline = stamp(o.until)
+			}
+			of := poolHealth(view, o.pool)
+			of.Draining = append(of.Draining, d)
+			view.Pools[o.pool] = of
+		}
+	}
+	for name, of := range view.Pools {
+		slices.SortFunc(of.Draining, func(a, b api.DrainingTarget) int {
+			return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
+		})
+		view.Pools[name] = of
 	}
 }
 

@@ -39,7 +39,7 @@ func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []
 
 // take makes a backend that was picked, and counted there, that of the attempt.
 func (x *exchange) take(h *backend.Health) {
-	x.health = h
+	x.health, x.since = h, x.w.l.Now()
 	x.tried = append(x.tried, h)
 }
 
@@ -65,7 +65,8 @@ func (x *exchange) dial() {
 	u := w.newUpstream()
 	x.up, u.x = u, x
 	x.flags &^= xReached
-	u.stream = w.l.Dial(x.health.Backend.Key.Addr.TCP, u)
+	to := x.health.Backend.Key.Addr
+	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path}, u)
 	x.moved = w.l.Now()
 	x.arm()
 }

@@ -57,9 +57,13 @@ func (d *drains) remove(of tunnel.Subject) {
 	}
 }
 
-// ends says that a backend or its pool is gone.
-func (d *drains) ends(b *backend.Backend) bool {
-	return len(d.by) > 0 && (d.by[tunnel.Subject{Backend: b}] != nil || d.by[tunnel.Subject{Pool: b.Key.Pool}] != nil)
+// ends says that a backend or its pool is gone, or that it is unhealthy and drained for it.
+func (d *drains) ends(h *backend.Health) bool {
+	if len(d.by) == 0 {
+		return false
+	}
+	return d.by[tunnel.Subject{Backend: h.Backend}] != nil || d.by[tunnel.Subject{Pool: h.Backend.Key.Pool}] != nil ||
+		d.by[tunnel.Subject{Health: h}] != nil
 }
 
 // forget drops the drains that are over, a bounded number a turn.
@@ -73,9 +77,10 @@ func (w *Worker) forget() {
 	}
 }
 
-// Drain ends what uses a subject that is gone: tunnels politely within the time, requests at its end, idle connections at once.
-// Call it after the table that does without the subject was published; then nothing new comes to it. Client
-// connections whose address and port have no listener any more close when they serve no request.
+// Drain ends what uses a subject that is gone, or a target that turned unhealthy: tunnels politely within the time,
+// requests at its end, idle connections at once. Call it after the table that does without the subject was published;
+// then nothing new comes to it. Client connections whose address and port have no listener any more close when they
+// serve no request.
 func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 	w.enter()
 	if w.drains.first == nil {
@@ -89,6 +94,8 @@ func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 		w.Sweep()
 	case of.Backend != nil:
 		w.closeIdle(of.Backend)
+	case of.Health != nil:
+		w.closeShelf(of.Health)
 	case of.Pool != "":
 		for b := range w.stocks {
 			if b.Key.Pool == of.Pool {
@@ -117,9 +124,12 @@ func (w *Worker) Shutdown(timeout time.Duration) {
 	for b := range w.stocks {
 		w.closeIdle(b)
 	}
-	w.tunnels.Shutdown(tunnel.Drain{Timeout: timeout})
+	w.tunnels.Shutdown(tunnel.Drain{Timeout: timeout, Spread: min(shutdownSpread, timeout/2)})
 	w.plan()
 }
+
+// shutdownSpread is how long the Closes of a shutdown are spread at most: what is left alone longer is less disturbed.
+const shutdownSpread = 10 * time.Second
 
 // planStep is how many exchanges are looked at in one turn of the loop.
 const planStep = 1000
@@ -154,10 +164,10 @@ func (x *exchange) plan() {
 	w := x.w
 	x.cut = w.shutdown
 	for _, s := range [...]tunnel.Subject{
-		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.health.Backend},
+		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.health.Backend}, {Health: x.health},
 	} {
 		a := w.drains.by[s]
-		if a == nil {
+		if a == nil || s.Health != nil && a.start < x.since {
 			continue
 		}
 		timeout := a.timeout

@@ -25,7 +25,7 @@ type exchange struct {
 	down       downstream
 	up         *upstream // nil between two attempts
 	route      *table.Route
-	health     *backend.Health   // of the backend of the attempt, and counted in its Open while it stands here; nil between two
+	health     *backend.Health   // of the backend of the attempt, on which a place is taken while it stands here; nil between two
 	tried      []*backend.Health // every backend of an attempt
 	prev, next *exchange         // the worker's open ones
 
@@ -36,6 +36,7 @@ type exchange struct {
 	fire  func()
 	moved loop.Time // when the last byte moved on behind what is waited for, or the wait began
 	cut   loop.Time // the end of a drain; 0 without one
+	since loop.Time // when the backend of the attempt was picked
 	// waiting is how much the one who is waited for had not taken when the timer was set.
 	waiting int
 	stirred bool // in the worker's list
@@ -298,7 +299,7 @@ func (x *exchange) finish(t *http1.Trailer, clean bool) {
 	if clean && x.flags&xComplete != 0 && u.stream.Queued() == 0 {
 		x.up, u.x = nil, nil
 		u.state = uIdle
-		if !x.w.keepIdle(u, x.health.Backend, x.route.Setting) {
+		if !x.w.keepIdle(u, x.health, x.route.Setting) {
 			u.close()
 		}
 	} else if x.flags&xComplete != 0 {
@@ -314,12 +315,12 @@ func (x *exchange) finish(t *http1.Trailer, clean bool) {
 func (x *exchange) tunnel(r *http1.Response) {
 	w, u := x.w, x.up
 	terms := tunnel.Terms{
-		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Backend: x.health.Backend,
-		DrainTimeout: x.route.Setting.DrainTimeout,
+		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
+		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
 	}
 	down, back := x.down, u.stream
 	x.down, x.up, u.x = nil, nil, nil
-	x.health = nil // the count is the tunnel's from here on
+	x.health = nil // the place is the tunnel's from here on
 	x.end()
 	w.freeUpstream(u)
 	front, ended := down.switched(r)

@@ -13,30 +13,37 @@ type stock struct {
 	shelves []*shelf // by setting; nearly always one
 }
 
-// A shelf is the idle connections of one backend and setting, the one used last in front: it is the least likely to
-// have been closed meanwhile.
+// A shelf is the idle connections of one backend under one setting, the one used last in front: it is the least likely
+// to have been closed meanwhile.
 type shelf struct {
-	stock   *stock
-	setting string // hidden id
-	first   *upstream
-	n       int
+	stock  *stock
+	health *backend.Health
+	first  *upstream
+	n      int
 }
 
-// shelf finds or makes the shelf of a backend and setting.
-func (w *Worker) shelf(b *backend.Backend, setting string) *shelf {
-	s := w.stocks[b]
-	if s == nil {
-		s = &stock{backend: b}
-		w.stocks[b] = s
-	}
-	for _, h := range s.shelves {
-		if h.setting == setting {
-			return h
+func (s *stock) shelf(h *backend.Health) *shelf {
+	for _, f := range s.shelves {
+		if f.health == h {
+			return f
 		}
 	}
-	h := &shelf{stock: s, setting: setting}
-	s.shelves = append(s.shelves, h)
-	return h
+	return nil
+}
+
+// shelf finds or makes the shelf of a backend under a setting.
+func (w *Worker) shelf(h *backend.Health) *shelf {
+	s := w.stocks[h.Backend]
+	if s == nil {
+		s = &stock{backend: h.Backend}
+		w.stocks[h.Backend] = s
+	}
+	f := s.shelf(h)
+	if f == nil {
+		f = &shelf{stock: s, health: h}
+		s.shelves = append(s.shelves, f)
+	}
+	return f
 }
 
 // fromIdle takes an idle connection for the exchange, or nil. The backend may have ended it already, or have sent what
@@ -45,24 +52,26 @@ func (w *Worker) shelf(b *backend.Backend, setting string) *shelf {
 func (x *exchange) fromIdle() *upstream {
 	w := x.w
 	s := w.stocks[x.health.Backend]
-	if s == nil {
+	if s == nil || x.route.Setting.SendProxyProtocol {
+		return nil // A connection of before the setting was changed has not told whom it is for.
+	}
+	f := s.shelf(x.health)
+	if f == nil {
 		return nil
 	}
 	repeatable := x.flags&(xIdempotent|xComplete) == xIdempotent|xComplete
-	for _, h := range s.shelves {
-		for h.setting == x.route.Setting.ID && h.first != nil {
-			u := h.first
-			u.unshelve()
-			if repeatable {
-				u.taken = w.l.Now()
-				return u
-			}
-			if u.quiet() {
-				u.taken = 0
-				return u
-			}
-			u.discard()
+	for f.first != nil {
+		u := f.first
+		u.unshelve()
+		if repeatable {
+			u.taken = w.l.Now()
+			return u
 		}
+		if u.quiet() {
+			u.taken = 0
+			return u
+		}
+		u.discard()
 	}
 	return nil
 }
@@ -74,54 +83,70 @@ func (u *upstream) quiet() bool {
 }
 
 // keepIdle puts a connection that can serve another request aside, or reports false.
-func (w *Worker) keepIdle(u *upstream, b *backend.Backend, s *table.Setting) bool {
-	if w.closing || s.KeepAliveIdle <= 0 || s.MaxIdle <= 0 || w.drains.ends(b) {
+func (w *Worker) keepIdle(u *upstream, h *backend.Health, s *table.Setting) bool {
+	if w.closing || !reusable(s) || w.drains.ends(h) || !shelve(h, s.MaxIdle) {
 		return false
 	}
-	h := w.shelf(b, s.ID)
-	// The limit is one over all loops; each has an equal share of it, rounded up.
-	if h.n >= (s.MaxIdle+w.cfg.Loops-1)/w.cfg.Loops {
-		return false
+	f := w.shelf(h)
+	u.shelf, u.home, u.next, u.prev = f, f, f.first, nil
+	if f.first != nil {
+		f.first.prev = u
 	}
-	u.shelf, u.home, u.next, u.prev = h, h, h.first, nil
-	if h.first != nil {
-		h.first.prev = u
-	}
-	h.first = u
-	h.n++
+	f.first = u
+	f.n++
 	w.stats.Idle++
 	u.stream.SetDeadline(w.l.Now() + loop.Time(s.KeepAliveIdle))
 	return true
 }
 
+// reusable says that connections of a setting may serve one request after the other. One that began with a client's
+// address belongs to that client.
+func reusable(s *table.Setting) bool {
+	return s.KeepAliveIdle > 0 && s.MaxIdle > 0 && !s.SendProxyProtocol
+}
+
+// shelve counts one more idle connection, or reports false where limit are idle already. The limit is one over all loops.
+func shelve(h *backend.Health, limit int) bool {
+	for {
+		n := h.Idle.Load()
+		if n >= int64(limit) {
+			return false
+		}
+		if h.Idle.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // unshelve takes a connection off its shelf, if it is on one.
 func (u *upstream) unshelve() {
-	h := u.shelf
-	if h == nil {
+	f := u.shelf
+	if f == nil {
 		return
 	}
 	if u.prev != nil {
 		u.prev.next = u.next
 	} else {
-		h.first = u.next
+		f.first = u.next
 	}
 	if u.next != nil {
 		u.next.prev = u.prev
 	}
 	u.shelf, u.next, u.prev = nil, nil, nil
-	h.n--
+	f.n--
+	f.health.Idle.Add(-1)
 	u.w.stats.Idle--
 }
 
 // tidy drops an empty shelf, and the stock with its last one. It is called with the end of every connection that was
 // idle once, and so not while requests keep them busy.
-func (w *Worker) tidy(h *shelf) {
-	if h.n > 0 {
+func (w *Worker) tidy(f *shelf) {
+	if f.n > 0 {
 		return
 	}
-	s := h.stock
+	s := f.stock
 	for i := range s.shelves {
-		if s.shelves[i] == h {
+		if s.shelves[i] == f {
 			s.shelves = append(s.shelves[:i], s.shelves[i+1:]...)
 			break
 		}
@@ -138,9 +163,22 @@ func (w *Worker) closeIdle(b *backend.Backend) {
 		return
 	}
 	delete(w.stocks, b)
-	for _, h := range s.shelves {
-		for h.first != nil {
-			h.first.close()
+	for _, f := range s.shelves {
+		f.clear()
+	}
+}
+
+// closeShelf closes the idle connections to a backend under one setting.
+func (w *Worker) closeShelf(h *backend.Health) {
+	if s := w.stocks[h.Backend]; s != nil {
+		if f := s.shelf(h); f != nil {
+			f.clear()
 		}
+	}
+}
+
+func (f *shelf) clear() {
+	for f.first != nil {
+		f.first.close()
 	}
 }

@@ -41,7 +41,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	if req.Body == http1.BodyChunked {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
-	return appendHop(b, req, setting.KeepAliveIdle > 0 && setting.MaxIdle > 0)
+	return appendHop(b, req, reusable(setting))
 }
 
 // appendHost appends an address as a Host field says it: without the port that http implies.

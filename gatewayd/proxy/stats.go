@@ -39,13 +39,13 @@ func (s *Stats) Add(o Stats) {
 	s.Tunnels.Add(o.Tunnels)
 }
 
-// Tunnels is how many open tunnels of this worker belong to a listener, rule, pool or backend.
+// Tunnels is how many open tunnels of this worker belong to a subject.
 func (w *Worker) Tunnels(of tunnel.Subject) int { return w.tunnels.Count(of) }
 
 // Usage is how many requests and tunnels of this worker use something now.
 type Usage struct{ Requests, Tunnels int }
 
-// Usage counts what uses a listener, rule, pool or backend. It walks over all requests in flight.
+// Usage counts what uses a subject. It walks over all requests in flight.
 func (w *Worker) Usage(of tunnel.Subject) Usage {
 	u := Usage{Tunnels: w.tunnels.Count(of)}
 	for x := w.first; x != nil; x = x.next {
@@ -57,7 +57,8 @@ func (w *Worker) Usage(of tunnel.Subject) Usage {
 		case of.Listener != "" && of.Listener == r.Listener.ID,
 			of.Rule != "" && of.Rule == r.RuleID,
 			of.Pool != "" && of.Pool == r.PoolID,
-			of.Backend != nil && h != nil && of.Backend == h.Backend:
+			of.Backend != nil && h != nil && of.Backend == h.Backend,
+			of.Health != nil && of.Health == h:
 			u.Requests++
 		}
 	}

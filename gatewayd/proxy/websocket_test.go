@@ -234,6 +234,7 @@ func TestDrain(t *testing.T) {
 	r.on(func() {
 		of = []tunnel.Subject{
 			{Listener: "listener:web"}, {Rule: "rule:all"}, {Pool: "pool:apps"}, {Backend: r.registry.Backends()[0]},
+			{Health: r.registry.Healths()[0]},
 		}
 	})
 	for i, subject := range of {
@@ -245,7 +246,7 @@ func TestDrain(t *testing.T) {
 			for range 100 {
 				r.publish()
 			}
-			r.w.Drain(subject, tunnel.Drain{Timeout: time.Hour})
+			r.w.Drain(subject, tunnel.Drain{Timeout: time.Hour, Spread: time.Minute})
 			r.w.Keep(subject)
 			r.w.Drain(tunnel.Subject{Listener: "another"}, tunnel.Drain{})
 		})
@@ -253,7 +254,7 @@ func TestDrain(t *testing.T) {
 		if _, got, err := c.ReadMessage(); err != nil || string(got) != "still" {
 			t.Fatalf("%d: got %q, %v", i, got, err)
 		}
-		r.on(func() { r.w.Drain(subject, tunnel.Drain{Timeout: 20 * time.Millisecond}) })
+		r.on(func() { r.w.Drain(subject, tunnel.Drain{Timeout: time.Minute, Spread: time.Minute}) })
 		_, _, err := c.ReadMessage() // answers the Close
 		if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
 			t.Errorf("%d: the tunnel ended with %v", i, err)

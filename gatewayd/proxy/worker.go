@@ -21,8 +21,6 @@ type Config struct {
 	// Table is the routes of the published configuration; it is loaded once a request. It must hold one before the
 	// first connection is accepted.
 	Table *atomic.Pointer[table.Table]
-	// Loops is the number of workers of the gateway, at least 1, for limits that they share.
-	Loops int
 	// Log gets what nobody can be answered with; nil discards.
 	Log *slog.Logger
 }
@@ -73,7 +71,6 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	cfg.Loops = max(cfg.Loops, 1)
 	var seed [32]byte
 	crand.Read(seed[:])
 	return &Worker{

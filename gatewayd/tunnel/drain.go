@@ -8,11 +8,11 @@ import (
 
 // Drain ends the tunnels of a subject that is gone, and those that begin later though they were routed before. Each is
 // left alone until the last [Drain.Spread] of its time, then gets a Close. A second Drain of the subject replaces the
-// first for tunnels that are still left alone.
+// first for tunnels that are still left alone. That of a health is for those alone whose backend was picked before.
 func (s *Set) Drain(of Subject, d Drain) {
 	if of.Pool != "" {
 		for subject, l := range s.lists {
-			if subject.Backend != nil && subject.Backend.Key.Pool == of.Pool {
+			if subject.within(of.Pool) {
 				s.begin(l, d)
 			}
 		}
@@ -25,7 +25,7 @@ func (s *Set) Drain(of Subject, d Drain) {
 func (s *Set) Keep(of Subject) {
 	if of.Pool != "" {
 		for subject, l := range s.lists {
-			if subject.Backend != nil && subject.Backend.Key.Pool == of.Pool {
+			if subject.within(of.Pool) {
 				s.cancel(l)
 			}
 		}
@@ -57,6 +57,8 @@ func slotOf(of Subject) int {
 		return ofListener
 	case of.Rule != "":
 		return ofRule
+	case of.Health != nil:
+		return ofHealth
 	}
 	return ofBackend
 }
@@ -98,6 +100,9 @@ func (s *Set) step(l *list) {
 		}
 		t := l.cursor
 		l.cursor = t.links[l.slot].next
+		if l.slot == ofHealth {
+			t.flags &^= spared // It is older than this drain.
+		}
 		t.plan(float64(l.visited) / float64(l.of))
 		l.visited++
 	}
@@ -109,19 +114,16 @@ func (t *Tunnel) plan(place float64) {
 	var at, end loop.Time
 	for i := range t.links {
 		l := t.links[i].list
-		if !l.draining {
+		if !l.draining || i == ofHealth && t.flags&spared != 0 {
 			continue
 		}
-		timeout := l.drain.Timeout
-		if timeout < 0 {
-			timeout = t.grant
-		}
-		deadline := l.start + loop.Time(timeout)
+		d := l.drain.by(t)
+		deadline := l.start + loop.Time(d.Timeout)
 		if end != 0 && end <= deadline {
 			continue
 		}
 		end = max(deadline, 1)
-		at = max(l.drain.moment(l.start, timeout, place), 1)
+		at = max(d.moment(l.start, place), 1)
 	}
 	if t.flags&(closeWanted|ended) == 0 {
 		t.deadline = end

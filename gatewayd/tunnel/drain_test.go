@@ -160,27 +160,28 @@ func TestSpread(t *testing.T) {
 			}
 		}
 	})
-	moments := func(d Drain, timeout time.Duration) []time.Duration {
+	moments := func(d Drain) []time.Duration {
 		var got []time.Duration
 		for i := range 4 {
-			got = append(got, time.Duration(d.moment(0, timeout, float64(i)/4)).Round(time.Millisecond))
+			got = append(got, time.Duration(d.by(&Tunnel{grant: 8 * time.Second, spread: 4 * time.Second}).moment(0, float64(i)/4)).Round(time.Millisecond))
 		}
 		return got
 	}
 	for _, c := range []struct {
-		d       Drain
-		timeout time.Duration
-		want    []time.Duration
+		d    Drain
+		want []time.Duration
 	}{
-		{Drain{}, 100 * time.Second, []time.Duration{90 * time.Second, 92187500 * time.Microsecond, 94375 * time.Millisecond, 96562500 * time.Microsecond}},
-		{Drain{}, 8 * time.Second, []time.Duration{4 * time.Second, 4875 * time.Millisecond, 5750 * time.Millisecond, 6625 * time.Millisecond}},
-		{Drain{Spread: time.Minute}, 8 * time.Second, []time.Duration{0, 1750 * time.Millisecond, 3500 * time.Millisecond, 5250 * time.Millisecond}},
+		{Drain{Timeout: 100 * time.Second, Spread: 10 * time.Second}, []time.Duration{90 * time.Second, 92187500 * time.Microsecond, 94375 * time.Millisecond, 96562500 * time.Microsecond}},
+		{Drain{Timeout: -1}, []time.Duration{4 * time.Second, 4875 * time.Millisecond, 5750 * time.Millisecond, 6625 * time.Millisecond}},
+		{Drain{Timeout: 8 * time.Second, Spread: time.Minute}, []time.Duration{0, 1750 * time.Millisecond, 3500 * time.Millisecond, 5250 * time.Millisecond}},
+		{Drain{Timeout: 8 * time.Second, Spread: 8 * time.Second}, []time.Duration{0, 1750 * time.Millisecond, 3500 * time.Millisecond, 5250 * time.Millisecond}},
+		{Drain{Timeout: 8 * time.Second}, []time.Duration{8 * time.Second, 8 * time.Second, 8 * time.Second, 8 * time.Second}},
 	} {
 		for i := range c.want {
 			c.want[i] = c.want[i].Round(time.Millisecond)
 		}
-		if d := cmp.Diff(c.want, moments(c.d, c.timeout)); d != "" {
-			t.Errorf("%+v of %v (-want +got):\n%s", c.d, c.timeout, d)
+		if d := cmp.Diff(c.want, moments(c.d)); d != "" {
+			t.Errorf("%+v (-want +got):\n%s", c.d, d)
 		}
 	}
 	r.on(func() { r.set.Keep(Subject{Rule: "rule"}) })
@@ -203,7 +204,9 @@ func TestLongWalk(t *testing.T) {
 			all[i] = r.set.take()
 			all[i].client, all[i].backend = nowhere{}, nowhere{}
 			l.push(all[i])
-			all[i].links[ofListener].list, all[i].links[ofBackend].list = &list{}, &list{}
+			for _, slot := range []int{ofListener, ofBackend, ofHealth} {
+				all[i].links[slot].list = &list{}
+			}
 		}
 		r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: time.Hour})
 		if l.visited != walkStep || !l.walking {
@@ -252,6 +255,14 @@ func TestTwoDrains(t *testing.T) {
 	if got := in(); got != time.Hour {
 		t.Errorf("the deadline is in %v", got)
 	}
+	r.on(func() { r.set.Drain(Subject{Health: r.health}, Drain{Timeout: 20 * time.Minute}) })
+	if got := in(); got != 20*time.Minute {
+		t.Errorf("the deadline is in %v", got)
+	}
+	r.on(func() { r.set.Keep(Subject{Health: r.health}) })
+	if got := in(); got != time.Hour {
+		t.Errorf("the deadline is in %v", got)
+	}
 	r.on(func() { r.set.Keep(Subject{Listener: "listener"}) })
 	if got := in(); got != 0 {
 		t.Errorf("the deadline is in %v", got)
@@ -265,6 +276,84 @@ func TestLateTunnel(t *testing.T) {
 	c, s := r.open()
 	c.expect(away)
 	c.ends()
+	c.Close()
+	s.Close()
+}
+
+// A target that recovers keeps what has not got its Close.
+func TestRecovery(t *testing.T) {
+	r := newRig(t)
+	told, told2 := r.open()
+	left, left2 := r.open()
+	of := Subject{Health: r.health}
+	r.on(func() {
+		r.set.Drain(of, Drain{Timeout: 2 * time.Hour, Spread: time.Hour})
+		l := r.set.lists[of]
+		if l.n != 2 || l.first.deadline == 0 || l.first.links[ofHealth].next.deadline == 0 {
+			t.Fatalf("%d tunnels drain", l.n)
+		}
+		l.first.links[ofHealth].next.client.SetDeadline(1) // the older one's time has come
+	})
+	told.expect(away)
+	r.on(func() { r.set.Keep(of) })
+	left.send(masked)
+	left2.expect(masked)
+	left2.send(hello)
+	left.expect(hello)
+	if got := r.stats(); got.Closed != 1 || got.Open != 2 {
+		t.Errorf("%+v", got)
+	}
+	told.send(ownClose)
+	told2.expect(ownClose)
+	told.ends()
+	for _, p := range []*peer{told, told2, left, left2} {
+		p.Close()
+	}
+}
+
+// What picks a target while it is unhealthy, because its pool fails open, is no part of the drain that began before; the
+// next one ends it.
+func TestPickedBehindTheDrain(t *testing.T) {
+	r := newRig(t)
+	of := Subject{Health: r.health}
+	r.on(func() { r.set.Drain(of, Drain{}) })
+	r.on(func() { r.before = time.Hour })
+	before, before2 := r.open()
+	before.expect(away)
+	r.on(func() { r.before = 0 })
+	c, s := r.open()
+	r.on(func() {
+		r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: time.Hour})
+		r.set.Keep(Subject{Rule: "rule"})
+	})
+	c.send(masked)
+	s.expect(masked)
+	s.send(hello)
+	c.expect(hello)
+	r.on(func() { r.set.Drain(of, Drain{}) })
+	c.expect(away)
+	for _, p := range []*peer{before, before2, c, s} {
+		p.Close()
+	}
+}
+
+// With a spread of 0 nobody is told before the deadline.
+func TestNoSpread(t *testing.T) {
+	r := newRig(t)
+	r.on(func() { r.spread = 0 })
+	c, s := r.open()
+	r.on(func() {
+		r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: -1})
+		at := r.set.lists[Subject{Rule: "rule"}].first
+		if want := r.l.Now() + loop.Time(r.grant); at.deadline != want {
+			t.Errorf("the deadline is %v off", time.Duration(at.deadline-want))
+		}
+		r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: 20 * time.Millisecond})
+	})
+	c.expect(away)
+	c.ends()
+	s.bytes(8)
+	s.ends()
 	c.Close()
 	s.Close()
 }

@@ -33,6 +33,7 @@ const (
 	ofListener = iota
 	ofRule
 	ofBackend
+	ofHealth
 	linkCount
 )
 

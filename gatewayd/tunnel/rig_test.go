@@ -27,13 +27,17 @@ type rig struct {
 	addr    string
 	ln      net.Listener
 	backend *backend.Backend
+	health  *backend.Health // of the backend
 	grant   time.Duration
+	spread  time.Duration
+	before  time.Duration // how long before its start a tunnel's backend was picked
 	opened  uint64
 }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, backend: &backend.Backend{Key: backend.Key{Pool: "pool"}}, grant: time.Hour}
+	r := &rig{t: t, backend: &backend.Backend{Key: backend.Key{Pool: "pool"}}, grant: time.Hour, spread: 10 * time.Second}
+	r.health = &backend.Health{Backend: r.backend, Setting: "setting"}
 	var err error
 	if r.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -81,7 +85,7 @@ func (r *rig) connect(c *loop.Conn, to netip.AddrPort) {
 	w := &waiting{r: r, client: c}
 	c.SetHandler(w)
 	c.Pause()
-	w.backend = r.l.Dial(to, w)
+	w.backend = r.l.Dial(loop.Remote{Addr: to}, w)
 }
 
 // waiting is the handler of both ends before the tunnel.
@@ -91,8 +95,12 @@ type waiting struct {
 }
 
 func (w *waiting) Connected() {
-	w.r.backend.Open.Add(1)
-	w.r.set.Start(w.client, w.backend, Terms{Listener: "listener", Rule: "rule", Backend: w.r.backend, DrainTimeout: w.r.grant})
+	r := w.r
+	r.backend.Take(0)
+	r.set.Start(w.client, w.backend, Terms{
+		Listener: "listener", Rule: "rule", Health: r.health, Picked: r.l.Now() - loop.Time(r.before),
+		DrainTimeout: r.grant, CloseSpread: r.spread,
+	})
 }
 func (w *waiting) Data([]byte) int { return 0 }
 func (w *waiting) EOF()            {}

@@ -52,7 +52,7 @@ func (s *Set) Count(of Subject) int {
 	}
 	n := 0
 	for subject, l := range s.lists {
-		if subject.Backend != nil && subject.Backend.Key.Pool == of.Pool {
+		if subject.within(of.Pool) {
 			n += l.n
 		}
 	}
@@ -63,10 +63,16 @@ func (s *Set) Count(of Subject) int {
 // bytes that they hold back are delivered to the tunnel.
 func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 	t := s.take()
-	t.client, t.backend, t.grant = client, backend, terms.DrainTimeout
+	t.client, t.backend = client, backend
+	t.grant, t.spread = terms.DrainTimeout, terms.CloseSpread
 	s.list(Subject{Listener: terms.Listener}, ofListener).push(t)
 	s.list(Subject{Rule: terms.Rule}, ofRule).push(t)
-	s.list(Subject{Backend: terms.Backend}, ofBackend).push(t)
+	s.list(Subject{Backend: terms.Health.Backend}, ofBackend).push(t)
+	h := s.list(Subject{Health: terms.Health}, ofHealth)
+	h.push(t)
+	if h.draining && h.start < terms.Picked {
+		t.flags |= spared
+	}
 	s.stats.Open++
 	s.stats.Opened++
 	client.SetHandler((*clientEnd)(t))
@@ -94,7 +100,7 @@ func (s *Set) take() *Tunnel {
 
 // release forgets a tunnel whose streams are both gone, once.
 func (s *Set) release(t *Tunnel) {
-	b := t.links[ofBackend].list.subject.Backend
+	h := t.links[ofHealth].list.subject.Health
 	for i := range t.links {
 		l := t.links[i].list
 		l.remove(t)
@@ -110,9 +116,7 @@ func (s *Set) release(t *Tunnel) {
 		s.free = t
 		s.freed++
 	}
-	if b != nil {
-		b.Open.Add(-1)
-	}
+	h.Backend.Release()
 }
 
 // list finds or makes the list of a subject.

@@ -13,39 +13,53 @@ type Subject struct {
 	Rule     string
 	Pool     string
 	Backend  *backend.Backend
+	// Health is a backend under one setting. Other than what is gone it may still be picked, as where a pool fails open:
+	// its drain leaves alone what picked it later.
+	Health *backend.Health
 }
+
+// within says that a subject is a backend of a pool.
+func (s Subject) within(pool string) bool { return s.Backend != nil && s.Backend.Key.Pool == pool }
 
 // Terms say what a tunnel belongs to and what it was granted. They are those of its beginning: later changes of
 // settings do not reach an open tunnel.
 type Terms struct {
 	Listener string // hidden ids
 	Rule     string
-	// Backend was counted in its Open by the caller; the tunnel takes the count over and gives it back once.
-	Backend *backend.Backend
-	// DrainTimeout is how long the tunnel may go on once its rule, pool or backend is gone.
-	DrainTimeout time.Duration
+	// Health is the backend under its setting. The caller took a place on the backend; the tunnel takes it over and
+	// releases it once.
+	Health *backend.Health
+	// Picked is when the backend was picked.
+	Picked loop.Time
+	// DrainTimeout is how long the tunnel may go on once its rule, pool or backend is gone, and CloseSpread the last part
+	// of it, over which Closes are spread.
+	DrainTimeout, CloseSpread time.Duration
 	// ClientEnded says that the client's FIN was seen before the tunnel began.
 	ClientEnded bool
 }
 
 // A Drain says how long the requests and tunnels that belong to a gone subject may go on.
 type Drain struct {
-	// Timeout counts from now. Negative means each one's own [Terms.DrainTimeout].
+	// Timeout counts from now. Negative means each one's own [Terms.DrainTimeout] and [Terms.CloseSpread].
 	Timeout time.Duration
-	// Spread is the last part of the timeout, over which Closes are spread evenly. 0 means the smaller of 10 seconds
-	// and half of the timeout.
+	// Spread is the last part of the timeout, over which Closes are spread evenly; more than the timeout means all of it.
+	// 0 means that every Close is sent at the deadline, and no answer to it is waited for.
 	Spread time.Duration
+}
+
+// by is the drain as it is for a tunnel.
+func (d Drain) by(t *Tunnel) Drain {
+	if d.Timeout < 0 {
+		return Drain{Timeout: t.grant, Spread: t.spread}
+	}
+	return d
 }
 
 // moment is when a Close is due in a drain that began at start; place, from 0 to below 1, is where in the spread. Its
 // last eighth is left for the answers to the last Closes.
-func (d Drain) moment(start loop.Time, timeout time.Duration, place float64) loop.Time {
-	spread := d.Spread
-	if spread <= 0 {
-		spread = min(10*time.Second, timeout/2)
-	}
-	spread = min(spread, timeout)
-	return start + loop.Time(timeout-spread) + loop.Time(place*float64(spread)*7/8)
+func (d Drain) moment(start loop.Time, place float64) loop.Time {
+	spread := min(d.Spread, d.Timeout)
+	return start + loop.Time(d.Timeout-spread) + loop.Time(place*float64(spread)*7/8)
 }
 
 // Stats are counters of one loop's tunnels since its start, and how many are open.

@@ -13,6 +13,7 @@ const (
 	closeWanted                   // the time for a Close to the client has come
 	closeSent                     // and it was sent
 	ended                         // both streams were told to end
+	spared                        // its backend was picked behind the beginning of its health's drain
 )
 
 // A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer before its time for a Close has
@@ -25,7 +26,7 @@ type Tunnel struct {
 	fromBackend     direction
 	deadline        loop.Time     // of the drain; 0 without one
 	last            *loop.Timer   // cuts the tunnel at the deadline; nil until the time for a Close has come
-	grant           time.Duration // Terms.DrainTimeout
+	grant, spread   time.Duration // Terms.DrainTimeout and Terms.CloseSpread
 	flags           uint8
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -13,6 +14,16 @@ import (
 func (c *Client) Health(ctx context.Context) (*api.Health, error) {
 	var health api.Health
 	_, err := c.read(ctx, api.PathHealth, nil, &health)
+	if err != nil {
+		return nil, err
+	}
+	return &health, nil
+}
+
+// PoolHealth reads what is known of the targets of one pool, the last results of their probes included.
+func (c *Client) PoolHealth(ctx context.Context, pool string) (*api.Health, error) {
+	var health api.Health
+	_, err := c.read(ctx, api.PathHealth, url.Values{api.ParamPool: {pool}}, &health)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,11 @@ func Loops(n int) Option { return func(c *daemon.Config) { c.Loops = n } }
 // ConfigFile names a configuration document that fills the store at the first start.
 func ConfigFile(path string) Option { return func(c *daemon.Config) { c.ConfigFile = path } }
 
+// DNSServers sets who is asked for the names of targets, "address:port" each.
+func DNSServers(servers ...string) Option {
+	return func(c *daemon.Config) { c.DNSServers = servers }
+}
+
 // gateways numbers the gateways of the process, so that each knows its own goroutines.
 var gateways atomic.Int64
 

@@ -1,0 +1,190 @@
+package plane
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// A departure is what one publication took away from those who use it.
+type departure struct {
+	// One publication may be of several writes, each with a revision of its own: those above after, up to revision.
+	after, revision uint64
+	at              time.Time
+	leaving         []*leaving
+}
+
+// A leaving is one listener, rule or target that is gone.
+type leaving struct {
+	of       tunnel.Subject
+	kind     *spec.Kind
+	name     string // of a target its key, as in member
+	pool     string // of a target
+	deadline time.Time
+	back     bool // it came back
+}
+
+// maxLeaving bounds how many things that are gone are remembered; the oldest are forgotten first.
+const maxLeaving = 50_000
+
+// departures are those of the last hours, the oldest first. The plane's mu guards them.
+type departures struct {
+	list    []*departure
+	leaving map[tunnel.Subject]*leaving // the latest of each subject that did not come back
+	n       int
+}
+
+// add notes what a step took away and brought back.
+func (d *departures) add(l *life, s *step, x *passage) {
+	d.take(x)
+	gone := &departure{after: s.was.Revision(), revision: s.is.Revision(), at: time.Now()}
+	for _, id := range x.goneListeners {
+		if e := s.was.ByID(spec.Listeners, id); e != nil {
+			d.leave(gone, &leaving{of: tunnel.Subject{Listener: id}, kind: spec.Listeners, name: e.Name(),
+				deadline: gone.at.Add(e.Object.(*spec.Listener).DrainTimeout.Value())})
+		}
+	}
+	for _, id := range x.goneRules {
+		if e := s.was.ByID(spec.Rules, id); e != nil {
+			d.leave(gone, &leaving{of: tunnel.Subject{Rule: id}, kind: spec.Rules, name: e.Name(), deadline: gone.at.Add(grantOf(s.was, e))})
+		}
+	}
+	for _, b := range x.goneBackends {
+		if o := x.origins[b]; o != nil {
+			d.leave(gone, &leaving{of: tunnel.Subject{Backend: b}, kind: spec.Targets, name: o.key, pool: o.pool, deadline: o.until})
+		}
+	}
+	if len(gone.leaving) > 0 {
+		d.list = append(d.list, gone)
+	}
+	for len(d.list) > 0 && (d.n > maxLeaving || time.Since(d.list[0].at) > forgetAfter) {
+		for _, x := range d.list[0].leaving {
+			if d.leaving[x.of] == x {
+				delete(d.leaving, x.of)
+			}
+		}
+		d.n -= len(d.list[0].leaving)
+		d.list = d.list[1:]
+	}
+}
+
+// grantOf is how long what is open under a rule may go on.
+func grantOf(set *spec.Set, rule *spec.Entry) time.Duration {
+	e := set.Get(spec.Settings, rule.Object.(*spec.Rule).Setting)
+	if e == nil {
+		return 0
+	}
+	return e.Object.(*spec.Setting).DrainTimeout.Value()
+}
+
+func (d *departures) leave(gone *departure, x *leaving) {
+	gone.leaving = append(gone.leaving, x)
+	if d.leaving == nil {
+		d.leaving = map[tunnel.Subject]*leaving{}
+	}
+	d.leaving[x.of] = x
+	d.n++
+}
+
+// take notes what came back.
+func (d *departures) take(x *passage) {
+	back := func(of tunnel.Subject) {
+		if known := d.leaving[of]; known != nil {
+			known.back = true
+			delete(d.leaving, of)
+		}
+	}
+	for _, id := range x.backListeners {
+		back(tunnel.Subject{Listener: id})
+	}
+	for _, id := range x.backRules {
+		back(tunnel.Subject{Rule: id})
+	}
+	for _, b := range x.backBackends {
+		back(tunnel.Subject{Backend: b})
+	}
+}
+
+// of finds what the publication of a revision took away.
+func (d *departures) of(revision uint64) []leaving {
+	for _, gone := range d.list {
+		if gone.after < revision && revision <= gone.revision {
+			list := make([]leaving, 0, len(gone.leaving))
+			for _, x := range gone.leaving {
+				if !x.back {
+					list = append(list, *x)
+				}
+			}
+			return list
+		}
+	}
+	return nil
+}
+
+// Drains is what the change of a revision ended, and how far that is; false for a revision that is still to come. Each
+// loop is asked, so it must not be called on one.
+func (p *Plane) Drains(revision uint64) (api.Drains, bool) {
+	p.mu.Lock()
+	known := revision <= p.set.Revision()
+	list := p.departures.of(revision)
+	p.mu.Unlock()
+	view := api.Drains{Revision: revision, Drains: make([]api.Drain, len(list))}
+	open := p.usage(list)
+	for i, x := range list {
+		v := api.Drain{Kind: x.kind.Name, Name: x.name, Pool: x.pool, Open: open[i], Deadline: stamp(x.deadline)}
+		if b := x.of.Backend; b != nil {
+			v.Address, v.Port = hostAndPort(b.Key.Addr)
+		}
+		view.Drains[i] = v
+		view.Open += v.Open
+	}
+	slices.SortFunc(view.Drains, func(a, b api.Drain) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
+	})
+	return view, known
+}
+
+// usage counts what is open of each. A backend knows its own number, and the loops are asked for the others, a bounded
+// number at a time.
+func (p *Plane) usage(list []leaving) []int64 {
+	open := make([]int64, len(list))
+	var asked []int
+	for i, x := range list {
+		if x.of.Backend != nil {
+			open[i] = x.of.Backend.Open.Load()
+		} else {
+			asked = append(asked, i)
+		}
+	}
+	for share := range slices.Chunk(asked, usageShare) {
+		parts := make([][]int64, len(p.workers))
+		p.each(func(w int) {
+			for _, i := range share {
+				u := p.workers[w].Usage(list[i].of)
+				parts[w] = append(parts[w], int64(u.Requests+u.Tunnels))
+			}
+		})
+		for _, part := range parts {
+			for k, n := range part {
+				open[share[k]] += n
+			}
+		}
+	}
+	return open
+}
+
+// usageShare is how many subjects a loop counts at a time, since it walks over its requests for each.
+const usageShare = 8
+
+// hostAndPort are an address as views write it.
+func hostAndPort(a backend.Address) (string, int) {
+	if a.Path != "" {
+		return a.String(), 0
+	}
+	return a.TCP.Addr().String(), int(a.TCP.Port())
+}

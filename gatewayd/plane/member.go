@@ -1,0 +1,111 @@
+package plane
+
+import (
+	"net/netip"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// An enrolled is a target of a pool as somebody wrote it: in the pool's map, or as an object of its own.
+type enrolled struct {
+	key     string // of the map, or "target/" and the object's name
+	address spec.TargetAddress
+	port    int // 0 is the setting's
+	weight  int
+}
+
+// roster are the targets of a pool, those of its map first.
+func roster(set *spec.Set, pool *spec.Entry) []enrolled {
+	o := pool.Object.(*spec.Pool)
+	own := set.MembersOf(pool.Name())
+	list := make([]enrolled, 0, len(o.Targets)+len(own))
+	add := func(key, address string, port *int, weight int) {
+		a, ok := spec.ParseTargetAddress(address)
+		if !ok {
+			return // Accepted by an earlier version; Check reports it as a condition.
+		}
+		e := enrolled{key: key, address: a, weight: weight}
+		if port != nil {
+			e.port = *port
+		}
+		list = append(list, e)
+	}
+	for _, k := range o.Keys() {
+		t := o.Targets[k]
+		add(k, t.Address, t.Port, t.Weight)
+	}
+	for _, e := range own {
+		t := e.Object.(*spec.Target)
+		add("target/"+t.Name, t.Address, t.Port, t.Weight)
+	}
+	return list
+}
+
+// A member is one backend of a use.
+type member struct {
+	key    string // of the target; for an address of a DNS name with "@" and the address behind it
+	name   string // the DNS name that the address is of, else ""
+	weight int
+	health *backend.Health
+}
+
+// members are the backends of a use's roster as names stand now, each with its health. The plane's mu is held.
+func (p *Plane) members(u *use) []member {
+	setting := u.setting.Object.(*spec.Setting)
+	list := make([]member, 0, len(u.roster))
+	add := func(e *enrolled, key string, at backend.Address) {
+		h := p.registry.Health(backend.Key{Pool: u.pool.ID, Addr: at}, u.setting.ID)
+		list = append(list, member{key: key, name: e.address.Name, weight: e.weight, health: h})
+	}
+	for i := range u.roster {
+		e := &u.roster[i]
+		port := e.port
+		if port == 0 {
+			port = setting.EffectivePort()
+		}
+		switch {
+		case e.address.Path != "":
+			add(e, e.key, backend.Address{Path: e.address.Path})
+		case e.address.Name != "":
+			for _, ip := range p.names.Lookup(e.address.Name).Addrs {
+				add(e, e.key+"@"+ip.String(), backend.TCP(netip.AddrPortFrom(ip, uint16(port))))
+			}
+		default:
+			add(e, e.key, backend.TCP(netip.AddrPortFrom(e.address.IP, uint16(port))))
+		}
+	}
+	return list
+}
+
+// groupMembers is what the group of a use picks among. Two targets that come to the same address and port, as by the
+// setting's port or by two names, are one backend with both weights.
+func (u *use) groupMembers() []balance.Member {
+	list := make([]balance.Member, 0, len(u.members))
+	place := make(map[*backend.Health]int, len(u.members))
+	for _, m := range u.members {
+		if i, known := place[m.health]; known {
+			list[i].Weight += m.weight
+			continue
+		}
+		place[m.health] = len(list)
+		list = append(list, balance.Member{Health: m.health, Weight: m.weight})
+	}
+	return list
+}
+
+// names are the DNS names of the targets of some uses, each once.
+func (u *uses) names() []string {
+	var list []string
+	seen := map[string]bool{}
+	for _, x := range u.pairs {
+		for i := range x.roster {
+			if n := x.roster[i].address.Name; n != "" && !seen[n] {
+				seen[n] = true
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}

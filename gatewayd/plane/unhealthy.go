@@ -1,0 +1,86 @@
+package plane
+
+import (
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// This file is about what becomes of open requests and tunnels when a target turns unhealthy: a setting's on_unhealthy.
+
+// publishUnhealthy notes what the settings of the step's end say. What was ended because a setting said so, and does not
+// any more, is kept.
+func (p *Plane) publishUnhealthy(s *step) {
+	changed := false
+	var kept []*backend.Health
+	for was, is := range s.is.Differences(s.was, spec.Settings) {
+		before, after := unhealthyOf(was), unhealthyOf(is)
+		changed = changed || before != after
+		if is != nil && before != nil && after == nil {
+			kept = append(kept, p.serving.healthsOf(is.ID)...)
+		}
+	}
+	if !changed {
+		return
+	}
+	drains := map[string]tunnel.Drain{}
+	for _, e := range s.is.All(spec.Settings) {
+		if d := unhealthyOf(e); d != nil {
+			drains[e.ID] = *d
+		}
+	}
+	p.unhealthy.Store(&drains)
+	for _, h := range kept {
+		p.keepOpen(h)
+	}
+}
+
+// unhealthyOf is how a setting ends what is open on an unhealthy target; nil where it keeps it. A nil entry keeps.
+func unhealthyOf(e *spec.Entry) *tunnel.Drain {
+	if e == nil {
+		return nil
+	}
+	o := e.Object.(*spec.Setting)
+	spread := spec.Spread(o.CloseSpread, o.DrainTimeout)
+	switch o.OnUnhealthy {
+	case spec.Drain:
+		return &tunnel.Drain{Timeout: o.DrainTimeout.Value(), Spread: spread}
+	case spec.Close:
+		return &tunnel.Drain{Timeout: spread, Spread: spread}
+	}
+	return nil
+}
+
+// healthsOf are the healths under a setting, by its hidden id.
+func (u *uses) healthsOf(setting string) []*backend.Health {
+	var list []*backend.Health
+	for at, x := range u.pairs {
+		if at.setting == setting {
+			for _, m := range x.members {
+				list = append(list, m.health)
+			}
+		}
+	}
+	return list
+}
+
+// turned is called by the prober after each change of a verdict, in their order. It only posts.
+func (p *Plane) turned(h *backend.Health, before, after backend.Status) {
+	switch {
+	case after == backend.Unhealthy:
+		if d, ends := (*p.unhealthy.Load())[h.Setting]; ends {
+			for i, l := range p.loops {
+				l.Post(func() { p.workers[i].Drain(tunnel.Subject{Health: h}, d) })
+			}
+		}
+	case before == backend.Unhealthy:
+		p.keepOpen(h)
+	}
+}
+
+// keepOpen ends the drain of a target that is healthy again, as far as nothing was told to end yet.
+func (p *Plane) keepOpen(h *backend.Health) {
+	for i, l := range p.loops {
+		l.Post(func() { p.workers[i].Keep(tunnel.Subject{Health: h}) })
+	}
+}

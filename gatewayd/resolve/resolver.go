@@ -1,0 +1,228 @@
+package resolve
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// An Answer is what is known of a name.
+type Answer struct {
+	// Addrs are the last good addresses: unmapped, sorted, each once, 1000 at most. The slice is never changed.
+	Addrs []netip.Addr
+	// Known says that a look-up has ended, well or not.
+	Known bool
+	// Reason says in words for a user what went wrong with the last look-up, wholly or with a part of the addresses; it
+	// is empty where all went well. It has 300 bytes at most.
+	Reason string
+	// Since is when Addrs last changed; zero where there never were any.
+	Since time.Time
+	// Next is when the name is looked up again; zero where it never is.
+	Next time.Time
+}
+
+// A Config is what a Resolver needs to know.
+type Config struct {
+	Log *slog.Logger // nil: nothing is logged
+
+	// Changed is called after Known, Addrs or Reason of a name that is wanted changed: by one goroutine, so never twice
+	// at once, and without locks. Several changes in a row may be one call. It may call Lookup, Sync and Await, but not
+	// Close. nil: nobody is told.
+	Changed func(name string)
+
+	// ResolvConf and Hosts are the files that say where and how to ask; "" means /etc/resolv.conf and /etc/hosts.
+	ResolvConf, Hosts string
+
+	// Servers are DNS servers as "host:port", the host an IP address. Where there are any, they take the place of those
+	// of resolv.conf, however many.
+	Servers []string
+}
+
+// The bounds of times to live and of waiting after a failure.
+const (
+	maxTTL   = 5 * time.Minute
+	maxRetry = 30 * time.Second
+)
+
+// maxAddrs bounds the addresses of a name.
+const maxAddrs = 1000
+
+// A pace is how fast things are done. Tests have it faster.
+type pace struct {
+	minTTL   time.Duration // the shortest time to live, and how long is waited after a first failure
+	hosts    time.Duration // when a name of the hosts file is looked up again
+	grace    time.Duration // how long one family's addresses wait for the other's
+	patience time.Duration // after which a look-up counts as slow
+	longest  time.Duration // after which it is ended
+	timeout  time.Duration // instead of resolv.conf's, where it is not 0
+}
+
+var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, patience: time.Second / 2, longest: time.Minute}
+
+// A Resolver keeps the addresses of names up to date until it is closed. Each name has a goroutine, which sleeps most of
+// the time; how many of them look something up at once is bounded (see lanes). All methods may be called by any
+// goroutine.
+type Resolver struct {
+	log     *slog.Logger
+	changed func(string)
+	given   []string // Config.Servers
+	pace    pace
+	conf    file[*conf]
+	hosts   file[hosts]
+	servers *servers
+	lanes   lanes
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	wake    chan struct{} // holds one: there is something to tell
+
+	mu     sync.Mutex // guards what follows, and the answer of each name
+	names  map[string]*entry
+	news   []*entry // whose change is to be told, each once
+	closed bool
+}
+
+// New starts a resolver without names. Close ends it.
+func New(cfg Config) *Resolver { return newResolver(cfg, steady) }
+
+func newResolver(cfg Config, p pace) *Resolver {
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	r := &Resolver{
+		log: log, changed: cfg.Changed, given: slices.Clone(cfg.Servers), pace: p,
+		servers: newServers(log), lanes: newLanes(), wake: make(chan struct{}, 1), names: map[string]*entry{},
+	}
+	r.conf.name, r.conf.parse = cmp.Or(cfg.ResolvConf, "/etc/resolv.conf"), parseConf
+	r.hosts.name, r.hosts.parse = cmp.Or(cfg.Hosts, "/etc/hosts"), parseHosts
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.work.Go(r.tell)
+	return r
+}
+
+// Close ends all look-ups and waits for everything, a call of Changed included. Nothing is called afterwards; what is
+// known stays known.
+func (r *Resolver) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	r.work.Wait()
+}
+
+// Sync makes the names the ones that are wanted. New ones are looked up at once; what is known of those that are left
+// out is forgotten, and nobody is asked for them any more. Names are told apart without regard to case; one with a dot
+// at its end is absolute, and another than the one without.
+func (r *Resolver) Sync(names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	wanted := make(map[string]bool, len(names))
+	for _, name := range names {
+		name = lower(name)
+		wanted[name] = true
+		if r.names[name] == nil {
+			r.names[name] = r.begin(name)
+		}
+	}
+	for name, e := range r.names {
+		if !wanted[name] {
+			e.cancel()
+			delete(r.names, name)
+		}
+	}
+}
+
+// begin starts to follow a name. The resolver's mu is held.
+func (r *Resolver) begin(name string) *entry {
+	e := &entry{name: name, known: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancel(r.ctx)
+	if why := wrong(name); why != "" {
+		e.answer = Answer{Known: true, Reason: why}
+		close(e.known)
+		r.announce(e)
+		return e
+	}
+	r.work.Go(func() { r.follow(e) })
+	return e
+}
+
+// Lookup tells what is known of a name now, and never waits for a look-up. Of a name that is not wanted it knows
+// nothing.
+func (r *Resolver) Lookup(name string) Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.names[lower(name)]; e != nil {
+		return e.answer
+	}
+	return Answer{}
+}
+
+// Await waits until something is known of each of the names that are wanted, or ctx ends, or the resolver is closed.
+// Names that are not wanted, or no longer, are not waited for.
+func (r *Resolver) Await(ctx context.Context, names []string) {
+	for _, name := range names {
+		r.mu.Lock()
+		e := r.names[lower(name)]
+		r.mu.Unlock()
+		if e == nil {
+			continue
+		}
+		select {
+		case <-e.known:
+		case <-e.ctx.Done():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// announce has a change told. The resolver's mu is held.
+func (r *Resolver) announce(e *entry) {
+	if e.news || r.changed == nil {
+		return
+	}
+	e.news = true
+	r.news = append(r.news, e)
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// tell calls Changed until the resolver is closed.
+func (r *Resolver) tell() {
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.wake:
+		}
+		for e := r.pop(); e != nil && r.ctx.Err() == nil; e = r.pop() {
+			r.changed(e.name)
+		}
+	}
+}
+
+// pop is the next name whose change is to be told; nil for none.
+func (r *Resolver) pop() *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.news) > 0 {
+		e := r.news[0]
+		r.news[0] = nil
+		r.news = r.news[1:]
+		e.news = false
+		if r.names[e.name] == e {
+			return e
+		}
+	}
+	return nil
+}
