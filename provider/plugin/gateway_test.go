@@ -24,6 +24,7 @@ type gateway struct {
 	*httptest.Server // what the provider calls
 	*testing.T
 	real *gatewaytest.Gateway
+	to   string // where the real one answers, also after a restart
 
 	mu         sync.Mutex
 	loseAnswer bool   // the next write is done and its connection cut; owned by mu
@@ -38,6 +39,7 @@ const version = gatewaytest.Version
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
 	g := &gateway{T: t, real: gatewaytest.Start(t, gatewaytest.Loops(1))}
+	g.to = g.real.Endpoint
 	g.Server = httptest.NewServer(g)
 	t.Cleanup(g.Close)
 	return g
@@ -88,7 +90,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, g.real.Endpoint+r.URL.RequestURI(), bytes.NewReader(body))
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, g.to+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
