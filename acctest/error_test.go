@@ -38,7 +38,9 @@ func TestRefusals(t *testing.T) {
 	}
 	defer taken.Close()
 	s.variables["taken"] = taken.Addr().(*net.TCPAddr).Port
-	if _, err := s.gateway.Client().Create(t.Context(), spec.Pools, &spec.Pool{Name: "standing"}, ""); err != nil {
+	standing := spec.Pools.New().(*spec.Pool)
+	standing.Name = "standing"
+	if _, err := s.gateway.Client().Create(t.Context(), spec.Pools, standing, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.shared = true
@@ -48,7 +50,7 @@ func TestRefusals(t *testing.T) {
 	planOnly.PlanOnly = true
 	steps = append(steps, s.refusal(planOnly, "Invalid value for", func() {
 		s.heard("validate", `targets["b"].port`, "must be 1 to 65535")
-		s.heard("validate", `targets["c"].address`, "must be an IP address")
+		s.heard("validate", `targets["c"].address`, "is no IP address")
 		s.heard("validate", `targets["c"].weight`, "must be 0 to 1000")
 		s.heard("validate", `connect_timeout`, "must be a duration")
 		for _, r := range s.witness.remarks("validate") {
@@ -87,4 +89,72 @@ func TestRefusals(t *testing.T) {
 	if o, _ := s.get(spec.Pools, "standing"); o != nil && len(o.(*spec.Pool).Targets) > 0 {
 		t.Errorf("the pool of somebody else was changed: %v", o)
 	}
+}
+
+// TestFieldsThatDoNotGoTogether are told when the configuration is read, each on its attribute.
+func TestFieldsThatDoNotGoTogether(t *testing.T) {
+	s := newStage(t)
+	wrong := s.step("errors/fields")
+	wrong.PlanOnly = true
+	s.run(s.refusal(wrong, "Invalid value for", func() {
+		for _, p := range []struct{ path, part string }{
+			{"hash_header", `is required with algorithm = "header_hash"`},
+			{"hash_header", `means nothing with algorithm = "least_connections"`},
+			{"algorithm", "must be one of"},
+			{"slow_start", "must be 0s to 1h, not 2h"},
+			{`targets["b"].address`, `is the address and port of target "a" already`},
+			{`targets["c"].port`, "means nothing for a Unix socket"},
+			{`targets["d"].weight`, "must be 0 to 1000, not -1"},
+			{"port", "means nothing for a Unix socket"},
+			{"address", "by an absolute path"},
+			{"close_spread", "must not be longer than drain_timeout, of which it is the last part: 11s is more than 10s"},
+			{"close_spread", "must not be longer than drain_timeout, of which it is the last part: 31s is more than 30s"},
+			{"max_connections", "must be 0 to 1000000, not -1"},
+			{"on_unhealthy", "must be one of"},
+			{"eject.failures", "must be 1 to 1000, not 0"},
+			{"eject.for", "must be 100ms to 1h, not 1ms"},
+			{"source_addresses", `"eth0" must be an IP address`},
+		} {
+			s.heard("validate", p.path, p.part)
+		}
+		if heard := s.witness.remarks("validate"); len(heard) != 16 {
+			t.Errorf("want 16 problems, heard %d: %v", len(heard), heard)
+		}
+	})...)
+}
+
+// TestAMemberTwice: what is in the pool already, by whichever way, is refused on the address, naming the holder, and the
+// plan warns of it.
+func TestAMemberTwice(t *testing.T) {
+	s := newStage(t)
+	with := func(inMap bool, targets map[string]int) resource.TestStep {
+		s.variables["in_map"], s.variables["targets"] = inMap, targets
+		return s.step("errors/member")
+	}
+	first := with(false, map[string]int{"one": 81})
+	refused := func(step resource.TestStep, summary string, heard func()) []resource.TestStep {
+		step.ExpectError, step.PreConfig = regexp.MustCompile(summary), s.witness.forget
+		again := with(false, map[string]int{"one": 81})
+		again.PreConfig = heard
+		return []resource.TestStep{step, again}
+	}
+	steps := []resource.TestStep{first}
+	steps = append(steps, refused(with(false, map[string]int{"one": 81, "two": 81, "three": 80}), "Unable to create target", func() {
+		for _, call := range []string{"plan", "apply"} {
+			s.heard(call, "address", `is the address and port of gatewayd_target "one" in pool "web" already`)
+			s.heard(call, "address", `is the address and port of target "a" of pool "web" itself already`)
+		}
+		for _, r := range s.witness.remarks("plan") {
+			if !r.warning {
+				t.Errorf("a plan cannot know what it removes, so this must be a warning: %s", r)
+			}
+		}
+	})...)
+	steps = append(steps, refused(with(true, map[string]int{"one": 81}), "Unable to update pool", func() {
+		for _, call := range []string{"plan", "apply"} {
+			s.heard(call, `targets["b"].address`, `is the address and port of gatewayd_target "one"`)
+		}
+	})...)
+	// The test framework cannot end with a for_each in the state.
+	s.run(append(steps, with(true, map[string]int{}))...)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gorilla/websocket"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
@@ -24,6 +25,8 @@ func TestExamples(t *testing.T) {
 	parallel, alone := map[string]func(*stage, string){}, map[string]func(*stage, string){
 		"provider":  (*stage).runExample,
 		"websocket": (*stage).runConversation,
+		"enrol":     func(s *stage, dir string) { s.runMachines(dir, "target/chat-one", "target/chat-two") },
+		"replace":   func(s *stage, dir string) { s.runMachines(dir, "one", "two") },
 	}
 	for _, k := range spec.Kinds() {
 		parallel["resources/gatewayd_"+k.Name] = (*stage).runExample
@@ -141,4 +144,28 @@ func (s *stage) runConversation(dir string) {
 		}
 	})(&step)
 	s.run(step)
+}
+
+// runMachines runs an example of machines: one of two leaves, and a conversation with it is over when apply returns.
+func (s *stage) runMachines(dir string, targets ...string) {
+	s.Helper()
+	machines := map[string]any{}
+	for _, name := range []string{"one", "two"} {
+		e := gatewaytest.StartEcho(s, name)
+		machines[name] = map[string]any{"address": "127.0.0.1", "port": int(e.Addr().Port())}
+	}
+	s.variables["machines"], s.variables["drain_timeout"] = machines, "1s"
+	var leaves, stays *talk
+	create := s.example(dir, after(func() {
+		s.healthy("chat", "chat", targets...)
+		port := s.variables["port"].(int)
+		leaves, stays = talkTo(s, port, "one"), talkTo(s, port, "two")
+	}))
+	delete(machines, "one")
+	remove := s.example(dir, after(func() {
+		leaves.closed(s, websocket.CloseGoingAway)
+		stays.end(s, "to the machine that stays")
+	}))
+	clear(machines)
+	s.run(create, remove, s.example(dir)) // The test framework cannot end with a for_each in the state.
 }

@@ -15,10 +15,10 @@ import (
 const (
 	tunnels = 200
 	applies = 5
-	writes  = 200
+	writes  = 240
 )
 
-// TestUnrelatedChangesEndNothing: 200 WebSockets and steady requests go through 200 writes of other objects and five
+// TestUnrelatedChangesEndNothing: 200 WebSockets and steady requests go through 240 writes of other objects and five
 // applies. No WebSocket ends, no request fails, and the health of the targets is that of before.
 func TestUnrelatedChangesEndNothing(t *testing.T) {
 	s := newStage(t)
@@ -90,14 +90,15 @@ func (b *bystander) write(n int) {
 
 func (b *bystander) next() error {
 	c, ctx := b.gateway.Client(), b.Context()
-	// Eight rounds of ten writes make an object of each kind, change them, rename them and delete them again.
-	round := b.n / 10 % 4
-	kind := spec.Kinds()[b.n%5]
+	// Four rounds make an object of each kind, change them, rename them and delete them again. In each, as many writes
+	// change nothing.
+	kinds := spec.Kinds()
+	kind := kinds[b.n%len(kinds)]
 	name := fmt.Sprintf("by-%s", kind)
-	if b.n%10 >= 5 {
+	if b.n/len(kinds)%2 == 1 {
 		return b.equal(ctx, kind)
 	}
-	switch round {
+	switch b.n / (2 * len(kinds)) % 4 {
 	case 0:
 		_, err := c.Create(ctx, kind, b.object(kind, name, 1), "")
 		return err
@@ -134,6 +135,8 @@ func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
 	case *spec.Pool:
 		port := 9
 		o.Name, o.Targets = name, map[string]spec.PoolTarget{"a": {Address: fmt.Sprintf("127.0.0.%d", n), Port: &port, Weight: n}}
+	case *spec.Target:
+		o.Name, o.Pool, o.Address = name, "other-0", fmt.Sprintf("127.0.1.%d", n)
 	case *spec.Probe:
 		o.Name, o.UnhealthyThreshold = name, n
 	case *spec.Setting:
@@ -148,7 +151,7 @@ func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
 // leave deletes what is left.
 func (b *bystander) leave() {
 	b.Helper()
-	for b.n%40 != 0 {
+	for b.n%(8*len(spec.Kinds())) != 0 {
 		b.write(1)
 	}
 }
@@ -162,4 +165,15 @@ func (s *stage) health(pool, setting string) map[string]api.TargetHealth {
 		return nil
 	}
 	return all.Pools[pool].Settings[setting].Targets
+}
+
+// draining are those of a pool that get nothing new.
+func (s *stage) draining(pool string) []api.DrainingTarget {
+	s.Helper()
+	all, err := s.gateway.Client().Health(s.Context())
+	if err != nil {
+		s.Error(err)
+		return nil
+	}
+	return all.Pools[pool].Draining
 }

@@ -198,6 +198,21 @@ func (t *talk) closed(tb testing.TB, code int) {
 	}
 }
 
+// broken waits for the end and wants it to come without a Close.
+func (t *talk) broken(tb testing.TB) {
+	tb.Helper()
+	select {
+	case <-t.done:
+	case <-time.After(30 * time.Second):
+		tb.Error("the WebSocket is still open, want it to break off")
+		return
+	}
+	var closed *websocket.CloseError
+	if errors.As(t.err, &closed) && closed.Code != websocket.CloseAbnormalClosure {
+		tb.Errorf("want no Close, got %v", t.err)
+	}
+}
+
 // end ends the talk politely and wants that nothing had gone wrong.
 func (t *talk) end(tb testing.TB, what string) {
 	tb.Helper()

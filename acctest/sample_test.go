@@ -156,11 +156,16 @@ func word(t *testing.T, f *spec.Field, n int) string {
 	if f.Ref != "" {
 		return fmt.Sprintf("${gatewayd_%s.%s.name}", f.Ref, there)
 	}
+	if len(f.OneOf) > 0 {
+		return f.OneOf[len(f.OneOf)-1]
+	}
 	switch f.Format {
-	case "ip":
+	case "ip", "target_address":
 		return fmt.Sprintf("127.0.0.%d", n)
 	case "hostname":
 		return fmt.Sprintf("*.h%d.example", n)
+	case "field_name":
+		return fmt.Sprintf("X-Session-%d", n)
 	case "authority":
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":

@@ -29,6 +29,8 @@ type stage struct {
 	shared bool
 	// ownProvider says that the configurations have the provider's block themselves.
 	ownProvider bool
+	// park is nil where the configurations have no machines.
+	park *park
 }
 
 // newStage starts a gateway; the test runs beside others.
@@ -64,6 +66,9 @@ func (s *stage) backend(name string) *gatewaytest.Echo {
 func (s *stage) run(steps ...resource.TestStep) {
 	s.Helper()
 	provider := map[string]func() (tfprotov6.ProviderServer, error){"gatewayd": s.witness.server}
+	if s.park != nil {
+		provider["machine"] = s.park.server
+	}
 	c := resource.TestCase{Steps: steps, CheckDestroy: s.emptied}
 	if s.ownProvider {
 		for i := range c.Steps {
@@ -119,7 +124,11 @@ func (s *stage) write(configuration map[string]any, more ...func(*resource.TestS
 func (s *stage) in(work string, more ...func(*resource.TestStep)) resource.TestStep {
 	s.Helper()
 	if !s.ownProvider {
-		text, err := os.ReadFile("testdata/provider.tf.json")
+		name := "testdata/provider.tf.json"
+		if s.park != nil {
+			name = "testdata/provider-machine.tf.json"
+		}
+		text, err := os.ReadFile(name)
 		if err != nil {
 			s.Fatal(err)
 		}

@@ -160,7 +160,9 @@ func TestRequests(t *testing.T) {
 		w.Header().Add(api.HeaderWarning, api.FormatWarning(spec.Problem{Path: "name", Message: "is odd"}))
 	})
 	c := newClient(t, Config{Endpoints: []string{endpoint}, UserAgent: "test/1"})
-	meta, err := c.Update(t.Context(), spec.Pools, "a/b", &spec.Pool{Name: "web"}, 7, "key")
+	web := spec.Pools.New().(*spec.Pool)
+	web.Name = "web"
+	meta, err := c.Update(t.Context(), spec.Pools, "a/b", web, 7, "key")
 	if err != nil || meta.ID != "id" || meta.Revision != 8 || meta.Outcome != "updated" || len(meta.Warnings) != 1 || meta.Version != "0.9.0" {
 		t.Errorf("%+v %v", meta, err)
 	}
@@ -191,6 +193,37 @@ func TestWritesMeetTheKnownObject(t *testing.T) {
 	want := []string{`PUT /v1/pools/p "7"`, `DELETE /v1/pools/p *`, `PUT /v1/pools/p?id=a%26b "7"`, `DELETE /v1/pools/p?id=a%26b *`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("want %q, got %q", want, got)
+	}
+}
+
+// TestDrains: a write tells the revision of the configuration, and what that ended is asked by it.
+func TestDrains(t *testing.T) {
+	endpoint, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(api.HeaderRevision, "12")
+		switch r.URL.Path {
+		case "/v1/drains/12":
+			w.Header().Set("Date", "Thu, 01 Jan 2026 00:00:01 GMT")
+			io.WriteString(w, `{"revision":12,"open":3,"drains":[{"kind":"target","name":"a","pool":"p","address":"10.0.0.1","port":80,"open":3,"deadline":"2026-01-01T00:00:30Z"}]}`)
+		case "/v1/pools/held":
+			io.WriteString(w, `{"retired":true,"holders":[{"kind":"rule","name":"r"}]}`)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	c := newClient(t, Config{Endpoints: []string{endpoint}})
+	for name, holders := range map[string]int{"held": 1, "gone": 0} {
+		d, err := c.Known(spec.Pools, name, "").Delete(t.Context(), 0, "")
+		if err != nil || d.Config != 12 || len(d.Holders) != holders {
+			t.Errorf("%s: want it deleted by revision 12 with %d holders, got %+v and %v", name, holders, d, err)
+		}
+	}
+	meta, err := c.Update(t.Context(), spec.Pools, "p", spec.Pools.New(), 0, "")
+	if err != nil || meta.Config != 12 {
+		t.Errorf("want the configuration to be at revision 12, got %+v and %v", meta, err)
+	}
+	drains, now, err := c.Drains(t.Context(), meta.Config)
+	if err != nil || drains.Open != 3 || len(drains.Drains) != 1 || drains.Drains[0].Pool != "p" || now.Format(time.RFC3339) != "2026-01-01T00:00:01Z" {
+		t.Errorf("want what is left, by the gateway's clock, got %+v, %s and %v", drains, now, err)
 	}
 }
 

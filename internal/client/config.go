@@ -69,32 +69,3 @@ func (c *Client) answerOf(a *answer, err error) (*api.ChangesAnswer, error) {
 	}
 	return &changes, nil
 }
-
-// PoolHealth reads what is known of the targets of one pool, the last results of their probes included.
-func (c *Client) PoolHealth(ctx context.Context, pool string) (*api.Health, error) {
-	var health api.Health
-	_, err := c.read(ctx, api.PathHealth, url.Values{api.ParamPool: {pool}}, &health)
-	if err != nil {
-		return nil, err
-	}
-	return &health, nil
-}
-
-// Health reads what is known of every target.
-func (c *Client) Health(ctx context.Context) (*api.Health, error) {
-	var health api.Health
-	_, err := c.read(ctx, api.PathHealth, nil, &health)
-	if err != nil {
-		return nil, err
-	}
-	return &health, nil
-}
-
-// Status reads the state of the gateway as a whole.
-func (c *Client) Status(ctx context.Context) (*api.Status, error) {
-	var status api.Status
-	if _, err := c.read(ctx, api.PathStatus, nil, &status); err != nil {
-		return nil, err
-	}
-	return &status, nil
-}

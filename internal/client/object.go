@@ -18,6 +18,8 @@ type Meta struct {
 	ID string
 	// Revision is that of the object's own last write: what Update and Delete take.
 	Revision uint64
+	// Config is the revision of the whole configuration, after a write the one that it made: what Drains takes.
+	Config uint64
 	// Outcome of a write: created, updated, unchanged or revived.
 	Outcome string
 	// Warnings are what is legal and may not be meant.
@@ -36,10 +38,20 @@ func metaOf(a *answer) Meta {
 		Version: a.header.Get(api.HeaderVersion),
 	}
 	m.Revision, _ = api.ParseETag(a.header.Get("Etag"))
+	m.Config = configOf(a)
 	for _, value := range a.header.Values(api.HeaderWarning) {
 		m.Warnings = append(m.Warnings, api.ParseWarning(value))
 	}
 	return m
+}
+
+// configOf is the revision of the configuration in an answer; 0 where it names none.
+func configOf(a *answer) uint64 {
+	revision, err := strconv.ParseUint(a.header.Get(api.HeaderRevision), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return revision
 }
 
 // Get reads an object. With an id it is the object of that id, whatever its name is by now, or else that of the name.
@@ -100,15 +112,23 @@ func (k Known) Update(ctx context.Context, o spec.Object, revision uint64, key s
 	return k.client.put(ctx, k.request(revision), o, key)
 }
 
+// A Deletion is what became of an object that was deleted.
+type Deletion struct {
+	// Holders are those that still name it, where it is retired instead.
+	Holders []api.Holder
+	// Config is as in Meta; 0 where the answer was lost and the repetition found the object gone.
+	Config uint64
+}
+
 // Delete is Client.Delete of the object.
-func (k Known) Delete(ctx context.Context, revision uint64, key string) (holders []api.Holder, err error) {
+func (k Known) Delete(ctx context.Context, revision uint64, key string) (Deletion, error) {
 	r := k.request(revision)
 	r.method = http.MethodDelete
 	a, err := k.client.write(ctx, r, key)
 	if api.IsNotFound(err) && a != nil && a.repeated {
-		return nil, nil // The first attempt deleted it and its answer was lost.
+		return Deletion{}, nil // The first attempt deleted it and its answer was lost.
 	}
-	return heldBy(a, err)
+	return deletionOf(a, err)
 }
 
 func ifMatch(revision uint64) http.Header {
@@ -148,27 +168,34 @@ func (c *Client) write(ctx context.Context, r request, key string) (*answer, err
 // Delete removes an object. holders are those that still name it, where it is retired instead: gone from every read,
 // serving them until the last lets go. revision is as in Update. An empty key means a fresh one.
 func (c *Client) Delete(ctx context.Context, kind *spec.Kind, name string, revision uint64, key string) (holders []api.Holder, err error) {
-	return c.Known(kind, name, "").Delete(ctx, revision, key)
+	d, err := c.Known(kind, name, "").Delete(ctx, revision, key)
+	return d.Holders, err
 }
 
 // Drop removes a retired object now, although others still name it: holders are those that are left without it.
 func (c *Client) Drop(ctx context.Context, kind *spec.Kind, name string, key string) (holders []api.Holder, err error) {
-	return heldBy(c.write(ctx, request{
+	d, err := deletionOf(c.write(ctx, request{
 		method: http.MethodDelete, path: api.ObjectPath(kind, name),
 		query: url.Values{api.ParamRetired: {"true"}}, header: ifMatch(0),
 	}, key))
+	return d.Holders, err
 }
 
-// heldBy reads the holders of an answer to a DELETE; none where it has no body.
-func heldBy(a *answer, err error) ([]api.Holder, error) {
-	if err != nil || a.status == http.StatusNoContent {
-		return nil, err
+// deletionOf reads the answer to a DELETE; it has no body where nobody holds the object.
+func deletionOf(a *answer, err error) (Deletion, error) {
+	if err != nil {
+		return Deletion{}, err
+	}
+	d := Deletion{Config: configOf(a)}
+	if a.status == http.StatusNoContent {
+		return d, nil
 	}
 	var deleted api.Deleted
 	if err := json.Unmarshal(a.body, &deleted); err != nil {
-		return nil, fmt.Errorf("the answer to a DELETE is not the JSON that was expected: %w", err)
+		return Deletion{}, fmt.Errorf("the answer to a DELETE is not the JSON that was expected: %w", err)
 	}
-	return deleted.Holders, nil
+	d.Holders = deleted.Holders
+	return d, nil
 }
 
 // List reads every object of a kind, in the order of names, a page at a time.

@@ -16,6 +16,7 @@ import (
 type Gateway struct {
 	client  *client.Client
 	version string
+	waits   bool // for what a write took out to end
 
 	mu      sync.Mutex
 	planned map[name]planned // what this run planned and did not write yet. Owned by mu.
@@ -35,9 +36,10 @@ type name struct {
 }
 
 // NewGateway makes a Gateway. c is nil where the configuration of the provider is not known yet, as in a plan that
-// creates the gateway's machine too: planning works, calls are errors. version is the provider's.
-func NewGateway(c *client.Client, version string) *Gateway {
-	return &Gateway{client: c, version: version, planned: map[name]planned{}}
+// creates the gateway's machine too: planning works, calls are errors. version is the provider's. waits says that a write
+// which takes something out returns when nothing of it is open any more.
+func NewGateway(c *client.Client, version string, waits bool) *Gateway {
+	return &Gateway{client: c, version: version, waits: waits, planned: map[name]planned{}}
 }
 
 // GatewayOf is what a provider handed to its resources; nil where there is none, as at validate.

@@ -14,6 +14,7 @@ import (
 // A Resource is the Terraform resource of a kind.
 type Resource struct {
 	kind    *spec.Kind
+	leaving Leaving  // nil where nothing of the kind drains that is waited for
 	gateway *Gateway // nil until Configure, and at validate
 }
 
@@ -25,8 +26,10 @@ var (
 	_ resource.ResourceWithValidateConfig = (*Resource)(nil)
 )
 
-// NewResource makes the resource of a kind.
-func NewResource(k *spec.Kind) resource.Resource { return &Resource{kind: k} }
+// NewResource makes the resource of a kind. leaving is nil where its writes take nothing out that is waited for.
+func NewResource(k *spec.Kind, leaving Leaving) resource.Resource {
+	return &Resource{kind: k, leaving: leaving}
+}
 
 // Metadata says the type's name, and that its identity may change: a new name is a rename in place.
 func (r *Resource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {

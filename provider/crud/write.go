@@ -77,6 +77,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	identify(ctx, resp.Identity, o.Key(), &resp.Diagnostics)
 	storeMark(ctx, resp.Private, meta, &resp.Diagnostics)
 	warn(r.kind, o.Key(), meta.Warnings, &resp.Diagnostics)
+	resp.Diagnostics.Append(r.settle(ctx, meta.Config, req.State.Raw, o)...)
 }
 
 // Delete removes an object, as it was when the plan was made. One that is gone already is deleted. One that others still
@@ -90,16 +91,18 @@ func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp 
 	}
 	r.gateway.turnBlind()
 	known := r.revisionOf(ctx, c, name, loadMark(ctx, req.Private, &resp.Diagnostics))
-	holders, err := c.Known(r.kind, name, known.ID).Delete(ctx, known.Revision, client.NewKey())
+	deleted, err := c.Known(r.kind, name, known.ID).Delete(ctx, known.Revision, client.NewKey())
 	switch {
 	case api.IsChanged(err), isGone(err) && r.standing(ctx, c, name):
 		resp.Diagnostics.AddError(summary, r.changed(ctx, c, name, known, req.State.Raw))
 	case isGone(err):
 	case err != nil:
 		resp.Diagnostics.Append(r.gateway.Failed(r.kind, summary, err)...)
-	case len(holders) > 0:
+	case len(deleted.Holders) > 0:
 		tflog.Info(ctx, "the object is retired and serves those that still name it", map[string]any{
-			"kind": r.kind.Name, "name": name, "holders": holderList(holders)})
+			"kind": r.kind.Name, "name": name, "holders": holderList(deleted.Holders)})
+	default:
+		resp.Diagnostics.Append(r.settle(ctx, deleted.Config, req.State.Raw, nil)...)
 	}
 }
 

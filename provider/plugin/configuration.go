@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -17,6 +19,7 @@ type configuration struct {
 	CAPEM                types.String `tfsdk:"ca_pem"`
 	ClientCertificatePEM types.String `tfsdk:"client_certificate_pem"`
 	ClientKeyPEM         types.String `tfsdk:"client_key_pem"`
+	WaitForDrain         types.Bool   `tfsdk:"wait_for_drain"`
 }
 
 // client completes the block with the environment. The block wins; a token in it leaves the environment's file aside,
@@ -35,6 +38,22 @@ func (c configuration) client(userAgent string) client.Config {
 		out.Token, out.TokenFile = fromEnvironment("token"), fromEnvironment("token_file")
 	}
 	return out
+}
+
+// waits is wait_for_drain, of the block or else of the environment.
+func (c configuration) waits() (bool, error) {
+	if !c.WaitForDrain.IsNull() {
+		return c.WaitForDrain.ValueBool(), nil
+	}
+	word := fromEnvironment("wait_for_drain")
+	if word == "" {
+		return true, nil
+	}
+	waits, err := strconv.ParseBool(word)
+	if err != nil {
+		return false, fmt.Errorf("the environment has GATEWAYD_WAIT_FOR_DRAIN=%s, which must be true or false", word)
+	}
+	return waits, nil
 }
 
 func (c configuration) endpoints() []string {

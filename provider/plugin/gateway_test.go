@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,15 +18,20 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// A gateway is a real one behind a way that has faults: it loses an answer, or makes the gateway older by a field.
+// A gateway is a real one behind a way that has faults: it loses an answer, makes the gateway older by a field, or says
+// itself what is draining.
 type gateway struct {
 	*httptest.Server // what the provider calls
 	*testing.T
 	real *gatewaytest.Gateway
+	to   string // where the real one answers, also after a restart
 
 	mu         sync.Mutex
 	loseAnswer bool   // the next write is done and its connection cut; owned by mu
 	older      string // a field, by its path, that the gateway does not know; owned by mu
+	// drains answers what is draining, in turn, in the place of the gateway; owned by mu.
+	drains []http.HandlerFunc
+	asked  []string // the paths of questions what is draining; owned by mu
 }
 
 const version = gatewaytest.Version
@@ -33,6 +39,7 @@ const version = gatewaytest.Version
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
 	g := &gateway{T: t, real: gatewaytest.Start(t, gatewaytest.Loops(1))}
+	g.to = g.real.Endpoint
 	g.Server = httptest.NewServer(g)
 	t.Cleanup(g.Close)
 	return g
@@ -54,6 +61,13 @@ func furnished(t *testing.T) *gateway {
 	return g
 }
 
+// arguments are those of a provider that calls the gateway, and some more.
+func (g *gateway) arguments(more object) object {
+	config := object{"endpoints": list{g.URL}, "token": g.real.Token}
+	maps.Copy(config, more)
+	return config
+}
+
 // ServeHTTP passes a request on, with the faults.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -63,14 +77,20 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	older, lose := g.older, g.loseAnswer && r.Method != http.MethodGet && !r.URL.Query().Has(api.ParamDryRun)
 	g.loseAnswer = g.loseAnswer && !lose
+	drains := g.draining(r)
 	g.mu.Unlock()
+	if drains != nil {
+		w.Header().Set(api.HeaderVersion, version)
+		drains(w, r)
+		return
+	}
 	if older != "" {
 		if at := knows(body, older); at != "" {
 			refuse(w, at)
 			return
 		}
 	}
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, g.real.Endpoint+r.URL.RequestURI(), bytes.NewReader(body))
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, g.to+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -95,6 +115,20 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.StatusCode)
 	w.Write(text)
+}
+
+// draining is the answer to a question what is draining, where the way has one; mu is held.
+func (g *gateway) draining(r *http.Request) http.HandlerFunc {
+	if !strings.HasPrefix(r.URL.Path, api.PathDrains) {
+		return nil
+	}
+	g.asked = append(g.asked, r.URL.Path)
+	if len(g.drains) == 0 {
+		return nil
+	}
+	next := g.drains[0]
+	g.drains = g.drains[1:]
+	return next
 }
 
 // refuse answers as a gateway does that does not know a field.

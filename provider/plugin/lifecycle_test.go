@@ -14,6 +14,13 @@ func pool(name string, port int) object {
 	return object{"name": name, "targets": object{"a": object{"address": "10.0.0.1", "port": port}}}
 }
 
+// poolOf is a pool as somebody else writes it.
+func poolOf(name string, targets map[string]spec.PoolTarget) *spec.Pool {
+	p := spec.Pools.New().(*spec.Pool)
+	p.Name, p.Targets = name, targets
+	return p
+}
+
 // want checks that a text holds every one of some parts.
 func want(t *testing.T, text string, parts ...string) {
 	t.Helper()
@@ -91,7 +98,7 @@ func TestAWriteMeetsTheObjectThatWasPlanned(t *testing.T) {
 	g.write(theirs, "mine")
 	refused(`name: "mine" in the state, "theirs" on the gateway`)
 
-	another := &spec.Pool{Name: "mine", Targets: map[string]spec.PoolTarget{"z": {Address: "10.0.0.9", Weight: 1}}}
+	another := poolOf("mine", map[string]spec.PoolTarget{"z": {Address: "10.0.0.9", Weight: 1}})
 	g.write(another, "mine")
 	refused(`name: "mine" in the state, "theirs" on the gateway`)
 
@@ -317,7 +324,7 @@ func TestDataSources(t *testing.T) {
 func TestViews(t *testing.T) {
 	g := furnished(t)
 	port := 1
-	g.write(&spec.Pool{Name: "there", Targets: map[string]spec.PoolTarget{"a": {Address: "127.0.0.1", Port: &port, Weight: 1}}}, "there")
+	g.write(poolOf("there", map[string]spec.PoolTarget{"a": {Address: "127.0.0.1", Port: &port, Weight: 1}}), "there")
 	g.drop(spec.Pools, "there") // The rule holds it.
 	r := start(t, g, nil)
 	v, ds := r.read("gatewayd_health", object{})

@@ -155,7 +155,7 @@ func TestEveryKindIsThere(t *testing.T) {
 			t.Errorf("%s: want the identity to be the name, got %v", name, id.IdentityAttributes)
 		}
 		var m resource.MetadataResponse
-		crud.NewResource(k).Metadata(context.Background(), resource.MetadataRequest{ProviderTypeName: "gatewayd"}, &m)
+		crud.NewResource(k, nil).Metadata(context.Background(), resource.MetadataRequest{ProviderTypeName: "gatewayd"}, &m)
 		if !m.ResourceBehavior.MutableIdentity {
 			t.Errorf("%s: a rename would fail; the identity must be mutable", name)
 		}

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -50,7 +51,9 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 			"ca_pem": schema.StringAttribute{Optional: true, MarkdownDescription: "Certificates, in PEM form, that the chain of an `https://` endpoint may end in. " +
 				"Default: those of the system. Environment: `GATEWAYD_CA_PEM`."},
 			"client_certificate_pem": schema.StringAttribute{Optional: true, MarkdownDescription: "Client certificate, in PEM form, for endpoints that want one. Environment: `GATEWAYD_CLIENT_CERTIFICATE_PEM`."},
-			"client_key_pem":         schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Key of `client_certificate_pem`, in PEM form. Environment: `GATEWAYD_CLIENT_KEY_PEM`."},
+			"wait_for_drain": schema.BoolAttribute{Optional: true, MarkdownDescription: "Return from a write that removes a target only when the target's requests and WebSockets have ended, " +
+				"so that Terraform destroys its machine afterwards. Default: `true`. Environment: `GATEWAYD_WAIT_FOR_DRAIN`."},
+			"client_key_pem": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Key of `client_certificate_pem`, in PEM form. Environment: `GATEWAYD_CLIENT_KEY_PEM`."},
 		},
 	}
 }
@@ -80,7 +83,7 @@ func (p *Provider) ValidateConfig(ctx context.Context, req provider.ValidateConf
 
 // Configure makes the client. Where a value is known only after apply there is none yet, and planning works without.
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
-	gateway := crud.NewGateway(nil, p.version)
+	gateway := crud.NewGateway(nil, p.version, false)
 	if req.Config.Raw.IsFullyKnown() {
 		var c configuration
 		resp.Diagnostics.Append(req.Config.Get(ctx, &c)...)
@@ -88,11 +91,12 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 			return
 		}
 		calls, err := client.New(c.client("terraform-provider-gatewayd/" + p.version))
-		if err != nil {
+		waits, mistaken := c.waits()
+		if err = cmp.Or(err, mistaken); err != nil {
 			resp.Diagnostics.AddError("Invalid provider configuration", upper(err.Error())+".")
 			return
 		}
-		gateway = crud.NewGateway(calls, p.version)
+		gateway = crud.NewGateway(calls, p.version, waits)
 	} else {
 		tflog.Warn(ctx, "the provider's configuration is not known yet: plans are made without asking the gateway")
 	}
@@ -103,7 +107,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	var all []func() resource.Resource
 	for _, k := range spec.Kinds() {
-		all = append(all, func() resource.Resource { return crud.NewResource(k) })
+		all = append(all, func() resource.Resource { return crud.NewResource(k, leavings[k]) })
 	}
 	return all
 }

@@ -59,11 +59,16 @@ func word(f *spec.Field, n int) string {
 	if f.Ref != "" {
 		return "there"
 	}
+	if len(f.OneOf) > 0 {
+		return f.OneOf[len(f.OneOf)-1]
+	}
 	switch f.Format {
-	case "ip":
+	case "ip", "target_address":
 		return fmt.Sprintf("127.0.0.%d", n)
 	case "hostname":
 		return fmt.Sprintf("*.h%d.example", n)
+	case "field_name":
+		return fmt.Sprintf("X-Session-%d", n)
 	case "authority":
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":
@@ -78,7 +83,8 @@ func word(f *spec.Field, n int) string {
 	panic("no sample of format " + f.Format)
 }
 
-// settled takes out of a configuration what excludes something else in it, as a host and host_from_target.
+// settled takes out of a configuration what excludes something else in it, as a host and host_from_target, and what
+// needs something that is not in it, as an algorithm a header.
 func settled(t *testing.T, k *spec.Kind, config object) object {
 	t.Helper()
 	for range 10 {
@@ -89,7 +95,11 @@ func settled(t *testing.T, k *spec.Kind, config object) object {
 		if len(ps) == 0 {
 			return config
 		}
-		delete(config, strings.SplitN(ps[0].Path, ".", 2)[0])
+		wrong := strings.SplitN(ps[0].Path, ".", 2)[0]
+		if _, given := config[wrong]; !given && len(ps[0].Needs) > 0 {
+			wrong = ps[0].Needs[0]
+		}
+		delete(config, wrong)
 	}
 	t.Fatalf("%s: no legal sample of %v", k, config)
 	return nil

@@ -49,7 +49,7 @@ func start(t *testing.T, g *gateway, config object) *run {
 		t.Fatalf("schema: %v %s", err, diagnostics(r.schemas.Diagnostics))
 	}
 	if config == nil {
-		config = object{"endpoints": list{g.URL}, "token": g.real.Token}
+		config = g.arguments(nil)
 	}
 	if ds := r.configure(config); ds != "" {
 		t.Fatal(ds)

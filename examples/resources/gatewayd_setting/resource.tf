@@ -9,10 +9,38 @@ resource "gatewayd_setting" "web" {
 
   host_from_target = true
 
+  # Beyond this the next target gets the request, and 503 is the answer when all of them have as much.
+  max_connections = 500
+
+  # Five requests that fail one after the other are enough; the probe need not notice first.
+  eject = {
+    failures = 5
+    for      = "10s"
+  }
+
   keep_alive = {
     idle_timeout = "30s"
     max_idle     = 128
   }
+}
+
+# For WebSockets: those on a target that turns unhealthy are asked to come back elsewhere, over a minute and not all at
+# once. Two own addresses allow twice as many to each target.
+resource "gatewayd_setting" "chat" {
+  name  = "chat"
+  probe = gatewayd_probe.web.name
+
+  host             = "chat.example.com"
+  on_unhealthy     = "drain"
+  drain_timeout    = "10m"
+  close_spread     = "1m"
+  source_addresses = ["10.0.0.2", "10.0.0.3"]
+}
+
+# For targets that read who the client is from a PROXY protocol header.
+resource "gatewayd_setting" "audited" {
+  name                = "audited"
+  send_proxy_protocol = true
 }
 
 resource "gatewayd_probe" "web" {

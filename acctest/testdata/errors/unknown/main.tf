@@ -7,7 +7,7 @@ resource "gatewayd_pool" "web" {
   targets = {
     a = { address = terraform_data.later.output }
     b = { address = "127.0.0.1", port = 70000 }
-    c = { address = "here", weight = 1001 }
+    c = { address = "10.0.0.300", weight = 1001 }
   }
 }
 

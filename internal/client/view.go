@@ -1,0 +1,56 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+)
+
+// Health reads what is known of every target.
+func (c *Client) Health(ctx context.Context) (*api.Health, error) {
+	var health api.Health
+	_, err := c.read(ctx, api.PathHealth, nil, &health)
+	if err != nil {
+		return nil, err
+	}
+	return &health, nil
+}
+
+// PoolHealth reads what is known of the targets of one pool, the last results of their probes included.
+func (c *Client) PoolHealth(ctx context.Context, pool string) (*api.Health, error) {
+	var health api.Health
+	_, err := c.read(ctx, api.PathHealth, url.Values{api.ParamPool: {pool}}, &health)
+	if err != nil {
+		return nil, err
+	}
+	return &health, nil
+}
+
+// Status reads the state of the gateway as a whole.
+func (c *Client) Status(ctx context.Context) (*api.Status, error) {
+	var status api.Status
+	if _, err := c.read(ctx, api.PathStatus, nil, &status); err != nil {
+		return nil, err
+	}
+	return &status, nil
+}
+
+// Drains reads what the change that made a revision of the configuration ended, and how far that is. now is what the
+// gateway's clock said when it answered, to the second, for the deadlines are by that clock; it is ours where the answer
+// has no time. A gateway that knows nothing of drains, or not of this revision, answers 404.
+func (c *Client) Drains(ctx context.Context, revision uint64) (drains *api.Drains, now time.Time, err error) {
+	drains = &api.Drains{}
+	a, err := c.read(ctx, api.PathDrains+"/"+strconv.FormatUint(revision, 10), nil, drains)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	now, err = http.ParseTime(a.header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return drains, now, nil
+}
