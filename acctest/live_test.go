@@ -31,7 +31,7 @@ func TestUnrelatedChangesEndNothing(t *testing.T) {
 
 	s.variables["n"] = 0
 	steps := []resource.TestStep{s.step("live", after(func() {
-		s.healthy("chat", "chat", "blue", "green")
+		s.healthy("chat", "chat", "blue", "target/chat")
 		health = s.health("chat", "chat")
 		requests = startLoad(t, port)
 		for i := range tunnels {

@@ -270,40 +270,70 @@ func socketServer(t *testing.T, name string) (path string) {
 }
 
 // TestNamesAndSockets: a target by its DNS name and one by its Unix socket serve requests and WebSockets, and the health
-// of both is in the data source.
+// of both is in the data source. An address that leaves the name keeps its WebSocket.
 func TestNamesAndSockets(t *testing.T) {
-	s := newStage(t)
+	t.Parallel()
+	names := gatewaytest.NewDNS(t)
+	names.Set("app.example", 1, "127.0.0.1", "127.0.0.2")
+	s := onStage(t, gatewaytest.Start(t, gatewaytest.Loops(2), gatewaytest.DNSServers(names.Addr())))
 	port := s.port("port")
-	s.backend("app")
-	s.variables["name"], s.variables["socket"] = "localhost", socketServer(t, "socket")
-	health := func(c knownvalue.Check, steps ...string) statecheck.StateCheck {
-		at := tfjsonpath.New("pools").AtMapKey("web")
-		for _, step := range steps {
-			at = at.AtMapKey(step)
-		}
+	e, err := gatewaytest.NewEcho("app", "0.0.0.0:0") // It answers on both.
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	s.variables["app"], s.variables["socket"] = int(e.Addr().Port()), socketServer(t, "socket")
+	pool := tfjsonpath.New("pools").AtMapKey("web")
+	name := func(attribute string) tfjsonpath.Path {
+		return pool.AtMapKey("names").AtMapKey("named").AtMapKey(attribute)
+	}
+	target := func(key, attribute string) tfjsonpath.Path {
+		return pool.AtMapKey("settings").AtMapKey("web").AtMapKey("targets").AtMapKey(key).AtMapKey(attribute)
+	}
+	draining := pool.AtMapKey("draining")
+	health := func(at tfjsonpath.Path, c knownvalue.Check) statecheck.StateCheck {
 		return statecheck.ExpectKnownValue("data.gatewayd_health.now", at, c)
 	}
-	at := func(key, attribute string) []string { return []string{"settings", "web", "targets", key, attribute} }
+	addresses := func(all ...string) knownvalue.Check {
+		var checks []knownvalue.Check
+		for _, a := range all {
+			checks = append(checks, knownvalue.StringExact(a))
+		}
+		return knownvalue.ListExact(checks)
+	}
+	const first, second, local = "named@127.0.0.1", "named@127.0.0.2", "target/local"
+	var talks []*talk
 	s.run(
 		s.step("names", after(func() {
-			eventually(t, "both are healthy", func() bool {
-				targets := s.health("web", "web")
-				return targets["named@127.0.0.1"].State == api.Healthy && targets["target/local"].State == api.Healthy
-			})
-			for _, backend := range []string{"app", "socket"} {
-				talkTo(t, port, backend).end(t, "to "+backend)
+			s.healthy("web", "web", first, second, local)
+			for _, backend := range []string{"app", "app", "socket"} {
+				talks = append(talks, talkTo(t, port, backend))
 				eventually(t, backend+" answers", func() bool { return servedBy(t, port, "/bytes/1") == backend })
 			}
 		})),
 		s.step("names", states(
-			health(knownvalue.StringExact("localhost"), "names", "named", "name"),
-			health(knownvalue.StringExact(""), "names", "named", "reason"),
-			health(knownvalue.StringExact("127.0.0.1"), at("named@127.0.0.1", "address")...),
-			health(knownvalue.StringExact("unix:"+s.variables["socket"].(string)), at("target/local", "address")...),
-			health(knownvalue.Int64Exact(0), at("target/local", "port")...),
-			health(knownvalue.StringExact(api.Healthy), at("target/local", "state")...),
-			health(knownvalue.StringExact(""), at("target/local", "ejected")...),
-			health(knownvalue.ListSizeExact(0), "draining"),
+			health(name("name"), knownvalue.StringExact("app.example")),
+			health(name("reason"), knownvalue.StringExact("")),
+			health(name("addresses"), addresses("127.0.0.1", "127.0.0.2")),
+			health(target(first, "address"), knownvalue.StringExact("127.0.0.1")),
+			health(target(local, "address"), knownvalue.StringExact("unix:"+s.variables["socket"].(string))),
+			health(target(local, "port"), knownvalue.Int64Exact(0)),
+			health(target(local, "state"), knownvalue.StringExact(api.Healthy)),
+			health(target(local, "ejected"), knownvalue.StringExact("")),
+			health(draining, knownvalue.ListSizeExact(0)),
 		)),
+		s.step("names", before(func() {
+			names.Set("app.example", 1, "127.0.0.3")
+			s.healthy("web", "web", "named@127.0.0.3", local)
+		}), states(
+			health(name("addresses"), addresses("127.0.0.3")),
+			health(draining.AtSliceIndex(0).AtMapKey("target"), knownvalue.StringFunc(contains("named@127.0.0."))),
+			health(draining.AtSliceIndex(0).AtMapKey("deadline"), knownvalue.StringExact("")),
+		), after(func() {
+			for _, talk := range talks {
+				talk.alive(t, "to an address that may have left")
+				talk.end(t, "to an address that may have left")
+			}
+		})),
 	)
 }

@@ -74,8 +74,9 @@ func TestWhatAWriteWaitsFor(t *testing.T) {
 		{"a setting", spec.Settings, object{"name": "s"}, nil, drainOf("p", "a"), never},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := furnished(t)
-			r := start(t, g, g.arguments(object{}))
+			g := newGateway(t)
+			r := start(t, g, nil)
+			r.instance(spec.Pools).must(object{"name": "there"})
 			r.instance(spec.Pools).must(object{"name": "other"})
 			i := r.instance(c.kind)
 			i.must(c.before)

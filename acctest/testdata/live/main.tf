@@ -14,9 +14,15 @@ resource "gatewayd_listener" "chat" {
 resource "gatewayd_pool" "chat" {
   name = "chat"
   targets = {
-    blue  = { address = "127.0.0.1", port = var.blue }
-    green = { address = "127.0.0.1", port = var.green }
+    blue = { address = "127.0.0.1", port = var.blue }
   }
+}
+
+resource "gatewayd_target" "chat" {
+  name    = "chat"
+  pool    = gatewayd_pool.chat.name
+  address = "127.0.0.1"
+  port    = var.green
 }
 
 resource "gatewayd_setting" "chat" {

@@ -2,12 +2,11 @@
 
 variable "port" { type = number }
 variable "app" { type = number }
-variable "name" { type = string }
 variable "socket" { type = string }
 
 resource "gatewayd_pool" "web" {
   name    = "web"
-  targets = { named = { address = var.name, port = var.app } }
+  targets = { named = { address = "app.example", port = var.app } }
 }
 
 resource "gatewayd_target" "local" {
@@ -17,7 +16,13 @@ resource "gatewayd_target" "local" {
 }
 
 resource "gatewayd_setting" "web" {
-  name = "web"
+  name  = "web"
+  probe = gatewayd_probe.web.name
+}
+
+resource "gatewayd_probe" "web" {
+  name     = "web"
+  interval = "200ms"
 }
 
 resource "gatewayd_listener" "web" {
