@@ -31,11 +31,13 @@ func (s Status) String() string {
 
 // A Health is the health of one backend under one setting. It is made by a Registry only.
 type Health struct {
-	Backend *Backend // set once by the Registry
-	Setting string   // hidden id of the setting; set once by the Registry
-
 	// Idle counts the connections to the backend that the data path keeps for the next request, over all loops.
 	Idle atomic.Int64
+
+	_ [56]byte // Every loop writes Idle, so it has a cache line for itself.
+
+	Backend *Backend // set once by the Registry
+	Setting string   // hidden id of the setting; set once by the Registry
 
 	status atomic.Int32 // a Status; written under mu, read by anybody
 	served served

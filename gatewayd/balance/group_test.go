@@ -3,8 +3,10 @@ package balance
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
@@ -41,6 +43,17 @@ func grouped(loops int, list []Member) *Group {
 	return g
 }
 
+// by is a group whose draws are the same in every run.
+func by(algorithm string, loops int, list []Member) *Group {
+	g := NewGroup(loops)
+	for i := range g.cursors {
+		g.cursors[i].next = uint32(1000003 * i)
+		g.cursors[i].rand.Seed(uint64(i), 1)
+	}
+	g.SetMembers(list, Policy{Algorithm: algorithm})
+	return g
+}
+
 // count picks n times and says how often each member came.
 func count(g *Group, loop, n int, list []Member) []int {
 	index := map[*backend.Health]int{}
@@ -57,39 +70,100 @@ func count(g *Group, loop, n int, list []Member) []int {
 }
 
 func TestAvailable(t *testing.T) {
-	const unknown, up, down = 0, 1, 2
 	tests := []struct {
-		name    string
-		weights []int
-		states  []int
-		want    []bool // which members get something
+		name     string
+		weights  []int
+		states   string // of each member: ? never judged, + healthy, - unhealthy; behind it ! for ejected
+		failOpen bool
+		want     string // of each member: x gets something
 	}{
-		{"no member", nil, nil, nil},
-		{"no verdict yet", []int{1, 1}, []int{unknown, unknown}, []bool{true, true}},
-		{"a new member waits for its first success", []int{1, 1}, []int{up, unknown}, []bool{true, false}},
-		{"one is down", []int{1, 1, 1}, []int{up, down, up}, []bool{true, false, true}},
-		{"all are down", []int{1, 1}, []int{down, down}, []bool{false, false}},
-		{"a verdict, and a bad one", []int{1, 1}, []int{down, unknown}, []bool{false, false}},
-		{"weight 0 gets nothing", []int{1, 0}, []int{up, up}, []bool{true, false}},
-		{"all of weight 0", []int{0, 0}, []int{up, up}, []bool{false, false}},
-		{"the verdict on a member of weight 0 does not count", []int{1, 0}, []int{unknown, down}, []bool{true, false}},
+		{"no member", nil, "", false, ""},
+		{"no verdict yet", []int{1, 1}, "??", false, "xx"},
+		{"a new member waits for its first success", []int{1, 1}, "+?", false, "x."},
+		{"one is down", []int{1, 1, 1}, "+-+", false, "x.x"},
+		{"all are down", []int{1, 1}, "--", false, ".."},
+		{"a verdict, and a bad one", []int{1, 1}, "-?", false, ".."},
+		{"weight 0 gets nothing", []int{1, 0}, "++", false, "x."},
+		{"all of weight 0", []int{0, 0}, "++", true, ".."},
+		{"the verdict on a member of weight 0 does not count", []int{1, 0}, "?-", false, "x."},
+
+		{"all are down and it fails open", []int{1, 1}, "--", true, "xx"},
+		{"a bad verdict is the only one and it fails open", []int{1, 1}, "-?", true, "xx"},
+		{"weight 0 gets nothing when it fails open", []int{1, 0, 2}, "---", true, "x.x"},
+		{"one is healthy and nothing fails open", []int{1, 1, 1}, "-+?", true, ".x."},
+		{"no verdict yet and nothing fails open", []int{1, 0}, "?-", true, "x."},
+
+		{"one is ejected", []int{1, 1, 1}, "++!+", false, "x.x"},
+		{"all are ejected", []int{1, 1}, "+!+!", false, "xx"},
+		{"the last one is not taken out", []int{1, 1, 1}, "-+!-", false, ".x."},
+		{"the last one is not taken out for one of weight 0", []int{1, 0}, "+!+", false, "x."},
+		{"one without a verdict is ejected", []int{1, 1}, "?!?", false, ".x"},
+		{"all without a verdict are ejected", []int{1, 1}, "?!?!", false, "xx"},
+		{"one without a verdict does not replace an ejected one", []int{1, 1}, "+!?", false, "x."},
+		{"what is down fails open although it is ejected", []int{1, 1}, "-!-", true, "xx"},
+		{"an ejected one is better than to fail open", []int{1, 1}, "+!-", true, "x."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			list := members(tt.weights...)
-			g := grouped(1, list)
-			for i, s := range tt.states {
-				if s != unknown {
-					judge(list[i], s == up)
+			synctest.Test(t, func(t *testing.T) {
+				list := members(tt.weights...)
+				g := NewGroup(1)
+				g.SetMembers(list, Policy{FailOpen: tt.failOpen})
+				last := -1
+				for _, state := range tt.states {
+					switch state {
+					case '!':
+						list[last].Health.Served(false, 1, time.Minute)
+						continue
+					case '+', '-':
+						judge(list[last+1], state == '+')
+					}
+					last++
 				}
-			}
-			for i, n := range count(g, 0, 100, list) {
-				if (n > 0) != tt.want[i] {
-					t.Errorf("member %d was picked %d times of 100", i, n)
+				synctest.Wait()
+				got := ""
+				for _, n := range count(g, 0, 100, list) {
+					got += string(".x"[min(n, 1)])
 				}
-			}
+				if got != tt.want {
+					t.Errorf("the members that got something of 100 are %q, want %q", got, tt.want)
+				}
+				time.Sleep(time.Minute)
+			})
 		})
 	}
+}
+
+// TestEjectionComesAndGoes: a group hears of it without anybody's help.
+func TestEjectionComesAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := members(1, 1, 1)
+		g := grouped(1, list)
+		for _, m := range list {
+			judge(m, true)
+		}
+		for _, step := range []struct {
+			eject []int
+			sleep time.Duration
+			want  string
+		}{
+			{[]int{0}, 0, "[0 30 30]"},
+			{[]int{2}, time.Second, "[0 60 0]"},
+			{[]int{1}, time.Second, "[20 20 20]"}, // The last is not taken out, and then all are alike.
+			{nil, 58 * time.Second, "[60 0 0]"},   // The first is back.
+			{nil, time.Second, "[30 0 30]"},
+			{nil, time.Second, "[20 20 20]"},
+		} {
+			time.Sleep(step.sleep)
+			for _, i := range step.eject {
+				list[i].Health.Served(false, 1, time.Minute)
+			}
+			synctest.Wait()
+			if got := fmt.Sprint(count(g, 0, 60, list)); got != step.want {
+				t.Errorf("the members got %s of 60, want %s", got, step.want)
+			}
+		}
+	})
 }
 
 // TestShares holds over several loops: each is a rotation of its own, and together they keep to the weights.
@@ -123,7 +197,7 @@ func TestShares(t *testing.T) {
 func TestSmooth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(1, 50), 1, 12).Draw(t, "weights")
-		slots := spread(shares(members(weights...)))
+		slots := spread(shares(weights))
 		total := 0
 		for _, w := range weights {
 			total += w
@@ -160,7 +234,7 @@ func TestSchedulesAreBounded(t *testing.T) {
 	for i := range weights {
 		weights[i] = 1 + i%1000
 	}
-	slots := spread(shares(members(weights...)))
+	slots := spread(shares(weights))
 	// Rounding to at least one slot may add to the bound, by less than one a member.
 	if n := len(slots); n > maxSlots+len(weights) {
 		t.Errorf("a schedule has %d slots, want at most %d", n, maxSlots+len(weights))
@@ -193,25 +267,26 @@ func TestLoopsStartApart(t *testing.T) {
 }
 
 func TestAvoid(t *testing.T) {
-	for _, weights := range [][]int{{1, 1, 1}, {1000, 1, 1}, {1, 1000, 1}} {
-		list := members(weights...)
-		g := grouped(1, list)
-		for range 3000 {
-			var tried []*backend.Health
-			for range list {
-				b := pick(g, 0, tried...)
-				if b == nil {
-					t.Fatalf("weights %v: no member is left after %d of %d", weights, len(tried), len(list))
-				}
-				for _, before := range tried {
-					if b == before {
-						t.Fatalf("weights %v: a member was picked that should be avoided", weights)
+	for _, algorithm := range algorithms {
+		for _, weights := range [][]int{{1, 1, 1}, {1000, 1, 1}, {1, 1000, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1000}} {
+			list := members(weights...)
+			g := by(algorithm, 1, list)
+			for hash := range uint64(1000) {
+				var tried []*backend.Health
+				for range list {
+					h, _ := g.Pick(0, &Want{Hash: hash, Hashed: true, Avoid: tried})
+					if h == nil {
+						t.Fatalf("%s, weights %v: no member is left after %d of %d", algorithm, weights, len(tried), len(list))
 					}
+					h.Backend.Release()
+					if slices.Contains(tried, h) {
+						t.Fatalf("%s, weights %v: a member was picked that should be avoided", algorithm, weights)
+					}
+					tried = append(tried, h)
 				}
-				tried = append(tried, b)
-			}
-			if b := pick(g, 0, tried...); b != nil {
-				t.Fatalf("weights %v: %s was picked although all were tried", weights, b.Backend)
+				if h, full := g.Pick(0, &Want{Hash: hash, Hashed: true, Avoid: tried}); h != nil || full {
+					t.Fatalf("%s, weights %v: all were tried, and there is %v, full %v", algorithm, weights, h, full)
+				}
 			}
 		}
 	}
@@ -276,35 +351,5 @@ func TestHealthChangesBesidePicks(t *testing.T) {
 	picking.Wait()
 	if got := count(g, 0, 10, list); got[0] != 10 {
 		t.Errorf("with one healthy member the counts are %v", got)
-	}
-}
-
-func BenchmarkPick(b *testing.B) {
-	for _, n := range []int{2, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			weights := make([]int, n)
-			for i := range weights {
-				weights[i] = 1 + i%3
-			}
-			g := grouped(1, members(weights...))
-			b.ReportAllocs()
-			for b.Loop() {
-				if pick(g, 0) == nil {
-					b.Fatal("nothing to pick")
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkRefresh(b *testing.B) {
-	weights := make([]int, 10000)
-	for i := range weights {
-		weights[i] = 1 + i%3
-	}
-	g := grouped(1, members(weights...))
-	b.ReportAllocs()
-	for b.Loop() {
-		g.Refresh()
 	}
 }

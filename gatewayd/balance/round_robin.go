@@ -1,39 +1,18 @@
 package balance
 
-import (
-	"slices"
+import "slices"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
-)
-
-// maxSlots bounds a schedule. Shares are exact while the weights, divided by their greatest common divisor, add up to
+// maxSlots bounds the turns of a schedule. Shares are exact while the weights, divided by their greatest common divisor, add up to
 // no more than this; beyond it they are rounded to the nearest slot, and every member keeps at least one.
 const maxSlots = 1 << 16
 
-// A schedule is one turn of smooth weighted round robin, laid out in advance: each backend stands in it as often as its
-// weight says, spread as evenly as can be, so that a pick is a step along it. It is never changed once made.
-type schedule struct {
-	backends []*backend.Health // each once
-	slots    []uint32          // indices into backends
-}
-
-func newSchedule(members []Member) *schedule {
-	s := &schedule{backends: make([]*backend.Health, len(members))}
-	for i, m := range members {
-		s.backends[i] = m.Health
-	}
-	s.slots = spread(shares(members))
-	return s
-}
-
-// shares are the members' numbers of slots.
-func shares(members []Member) []int {
-	list := make([]int, len(members))
+// shares are numbers of slots for weights.
+func shares(weights []int) []int {
+	list := slices.Clone(weights)
 	divisor, total := 0, 0
-	for i, m := range members {
-		list[i] = m.Weight
-		divisor = gcd(divisor, m.Weight)
-		total += m.Weight
+	for _, w := range weights {
+		divisor = gcd(divisor, w)
+		total += w
 	}
 	if divisor == 0 {
 		return nil
@@ -55,7 +34,7 @@ func gcd(a, b int) int {
 	return a
 }
 
-// spread lays out the shares: a member with w of n slots gets its k-th within the k-th w-th of the turn. So after any
+// spread lays out one turn of smooth weighted round robin in advance, so that a pick is a step along it. A member with w of n slots gets its k-th within the k-th w-th of the turn. So after any
 // number of picks no member is a whole pick ahead of or behind its share, and equal weights are a plain rotation.
 // Of the members whose time has begun, the one whose time ends first takes the slot: earliest deadline first, which
 // keeps every deadline that can be kept.
@@ -121,29 +100,13 @@ func (d *deadlines) pop() uint64 {
 	}
 }
 
-// pick takes the next slot. What stands in avoid is passed over: first along the slots, which keeps to the weights, then
-// along the backends, of which the next len(avoid)+1 cannot all be avoided.
-func (s *schedule) pick(next *uint32, avoid []*backend.Health) *backend.Health {
-	if len(s.slots) == 0 {
-		return nil
+// turn is the member whose turn it is for a loop.
+func (s *schedule) turn(c *cursor) int {
+	n := uint32(len(s.turns))
+	slot := c.next
+	if slot >= n {
+		slot %= n
 	}
-	n := uint32(len(s.slots))
-	var i uint32
-	for range len(avoid) + 1 {
-		slot := *next
-		if slot >= n {
-			slot %= n
-		}
-		*next = slot + 1
-		i = s.slots[slot]
-		if b := s.backends[i]; !slices.Contains(avoid, b) {
-			return b
-		}
-	}
-	for k := range min(len(avoid)+1, len(s.backends)) {
-		if b := s.backends[(int(i)+1+k)%len(s.backends)]; !slices.Contains(avoid, b) {
-			return b
-		}
-	}
-	return nil
+	c.next = slot + 1
+	return int(s.turns[slot])
 }

@@ -152,6 +152,10 @@ func dial(t *testing.T, port int) *websocket.Conn {
 	}
 	_ = answer.Body.Close()
 	t.Cleanup(func() { _ = c.Close() })
+	// An end for a broken test, never a measure.
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 

@@ -6,7 +6,8 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// This file is about what becomes of open requests and tunnels when a target turns unhealthy: a setting's on_unhealthy.
+// This file is about what becomes of open requests and tunnels when a target turns unhealthy, a setting's on_unhealthy,
+// and of those that are ejected when a setting ejects no more.
 
 // publishUnhealthy notes what the settings of the step's end say. What was ended because a setting said so, and does not
 // any more, is kept.
@@ -18,6 +19,11 @@ func (p *Plane) publishUnhealthy(s *step) {
 		changed = changed || before != after
 		if is != nil && before != nil && after == nil {
 			kept = append(kept, p.serving.healthsOf(is.ID)...)
+		}
+		if is != nil && is.Object.(*spec.Setting).Eject == nil && was != nil && was.Object.(*spec.Setting).Eject != nil {
+			for _, h := range p.serving.healthsOf(is.ID) {
+				h.Readmit()
+			}
 		}
 	}
 	if !changed {

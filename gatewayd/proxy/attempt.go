@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
@@ -61,19 +60,31 @@ func (x *exchange) reuse(u *upstream) {
 
 // dial makes the attempt over a connection of its own; the request waits in hold for it.
 func (x *exchange) dial() {
+	x.turn, x.sources = x.w.turn, 0
+	x.w.turn++
+	x.connect()
+}
+
+// connect dials from the present one of the own addresses.
+func (x *exchange) connect() {
 	w := x.w
 	u := w.newUpstream()
 	x.up, u.x = u, x
 	x.flags &^= xReached
 	to := x.health.Backend.Key.Addr
-	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path}, u)
-	x.moved = w.l.Now()
+	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path, From: x.source()}, u)
+	x.moved, x.waiting = w.l.Now(), 0
 	x.arm()
 }
 
 // connected sends what waited for the connection.
 func (x *exchange) connected() {
-	x.send(x.up.stream)
+	s := x.up.stream
+	if x.route.Setting.SendProxyProtocol {
+		out := &x.w.out
+		out.keep(appendProxyHeader(out.open(s), x.down.remote(), x.down.local()))
+	}
+	x.send(s)
 	x.reached()
 	if x.flags&xIdempotent == 0 {
 		x.hold.drop()
@@ -87,7 +98,7 @@ func (x *exchange) connected() {
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
 	if x.route.Setting.HostFromTarget {
-		host = appendHost(x.w.small[:0], x.health.Backend.Key.Addr.TCP)
+		host = appendHost(x.w.small[:0], x.health.Backend.Key.Addr)
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
 }
@@ -98,53 +109,66 @@ func (x *exchange) reached() {
 	x.progress()
 }
 
-// abandon ends the present attempt. A connection that is still there cannot be used for anything else.
-func (x *exchange) abandon() {
-	if u := x.up; u != nil {
-		x.up, u.x = nil, nil
-		u.state = uDead
-		if u.stream != nil {
-			u.stream.Reset()
-		}
+// unplug ends the connection of the attempt, which cannot be used for anything else.
+func (x *exchange) unplug() {
+	u := x.up
+	if u == nil {
+		return
 	}
+	x.up, u.x = nil, nil
+	u.state = uDead
+	if u.stream != nil {
+		u.stream.Reset()
+	}
+}
+
+// abandon ends the present attempt.
+func (x *exchange) abandon() {
+	x.unplug()
 	x.leave()
 }
 
-// failed ends an attempt without an answer, and makes another one where that is allowed.
+// failed ends an attempt of whose answer the client saw nothing final, and makes another one where that is allowed.
 func (x *exchange) failed(why refusal) {
 	w := x.w
 	a := attempt{
 		reached:    x.flags&xReached != 0,
+		passed:     x.interims > 0,
+		broken:     why.reason == ReasonInternal,
 		idempotent: x.flags&xIdempotent != 0,
 		held:       x.hold.here(),
 		retries:    x.route.Setting.Retries - int(x.retries),
 	}
-	if u := x.up; u != nil {
-		a.answered, a.reused = u.flags&uAnswered != 0, u.flags&uReused != 0
+	if u := x.up; u != nil && why.reason == ReasonBackendClosed {
+		a.stale = u.flags&(uReused|uAnswered) == uReused
 	}
-	h := x.health
+	if !a.stale && !why.reason.own() {
+		x.served(false)
+	}
 	next := a.next()
-	switch next {
-	case again:
-		h.Backend.Take(0) // What abandon gives back is this attempt's.
-	case other:
-		if h, _ = x.route.Group.Pick(w.l.Index(), &balance.Want{Avoid: x.tried}); h == nil {
-			next = giveUp
-		}
-	}
-	x.abandon()
-	switch next {
-	case giveUp:
-		x.refuse(why)
-		return
-	case again:
+	if next == again {
 		w.stats.Renewed++
-		x.take(h)
-		x.tried = x.tried[:len(x.tried)-1]
+		x.unplug()
 		x.dial()
 		return
 	}
-	w.stats.Retries++
+	x.abandon()
+	if next == other {
+		h, full := x.pick()
+		if h != nil {
+			x.retry(h)
+			return
+		}
+		if full {
+			why = refuse(ReasonMaxConnections)
+		}
+	}
+	x.refuse(why)
+}
+
+// retry makes an attempt on another backend.
+func (x *exchange) retry(h *backend.Health) {
+	x.w.stats.Retries++
 	x.retries++
 	x.take(h)
 	if u := x.fromIdle(); u != nil {
@@ -153,7 +177,8 @@ func (x *exchange) failed(why refusal) {
 		if x.flags&xComplete == 0 {
 			x.down.resume()
 		}
-		return
+	} else {
+		x.dial()
 	}
-	x.dial()
+	x.plan() // The end of the last target is not this one's.
 }

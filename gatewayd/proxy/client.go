@@ -315,6 +315,7 @@ func (w *Worker) freeClient(c *client) {
 
 func (c *client) matched(l *table.Listener) { c.keepAlive = l.KeepAliveTimeout }
 
-func (c *client) remote() netip.Addr { return c.stream.RemoteAddr().Addr() }
-func (c *client) queued() int        { return c.stream.Queued() }
-func (c *client) resume()            { c.stream.Resume() }
+func (c *client) remote() netip.AddrPort { return c.stream.RemoteAddr() }
+func (c *client) local() netip.AddrPort  { return c.stream.LocalAddr() }
+func (c *client) queued() int            { return c.stream.Queued() }
+func (c *client) resume()                { c.stream.Resume() }

@@ -22,8 +22,9 @@ import (
 type downstream interface {
 	// matched says which listener serves the request.
 	matched(l *table.Listener)
-	// remote is the client's address, for X-Forwarded-For.
-	remote() netip.Addr
+	// remote is the client's address and port, local the one that it connected to. Neither is IPv4-mapped.
+	remote() netip.AddrPort
+	local() netip.AddrPort
 
 	interim(head *http1.Response)
 	answer(head *http1.Response)

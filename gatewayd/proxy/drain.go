@@ -163,6 +163,7 @@ func (x *exchange) plan() {
 	}
 	w := x.w
 	x.cut = w.shutdown
+	x.flags &^= xGone
 	for _, s := range [...]tunnel.Subject{
 		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.health.Backend}, {Health: x.health},
 	} {
@@ -176,6 +177,10 @@ func (x *exchange) plan() {
 		}
 		if at := max(a.start+loop.Time(timeout), 1); x.cut == 0 || at < x.cut {
 			x.cut = at
+			x.flags &^= xGone
+			if s.Backend != nil || s.Health != nil {
+				x.flags |= xGone
+			}
 		}
 	}
 	x.arm()

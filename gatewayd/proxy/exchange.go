@@ -1,22 +1,15 @@
 package proxy
 
 import (
-	"math"
-
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
-const (
-	// holdMost is up to where the bytes of a request are held for another attempt.
-	holdMost = 16 << 10
-	// maxInterims is how many 1xx heads one answer may have.
-	maxInterims = 16
-)
+// maxInterims is how many 1xx heads one answer may have.
+const maxInterims = 16
 
 // An exchange is one request and its answer. It belongs to a listener, a rule and a backend from its beginning to its
 // end, by the route that was matched then.
@@ -32,6 +25,8 @@ type exchange struct {
 	hold hold
 	host span // the value of Host in hold, which names the backend with host_from_target
 
+	hash uint64 // of what the pool's hash goes by; with xHashed
+
 	timer loop.Timer
 	fire  func()
 	moved loop.Time // when the last byte moved on behind what is waited for, or the wait began
@@ -45,7 +40,9 @@ type exchange struct {
 	kind     http1.RequestKind
 	flags    uint16
 	interims uint8
-	retries  uint8 // used up
+	retries  uint8  // used up
+	sources  uint8  // own addresses that the attempt has dialled from
+	turn     uint32 // and where it began among them
 }
 
 const (
@@ -57,6 +54,8 @@ const (
 	xReached                       // the present attempt has sent bytes
 	xHead                          // the answer's head was passed on
 	xLinked
+	xHashed // there is a hash
+	xGone   // cut is the end of the target, which others may stand in for
 )
 
 func (w *Worker) newExchange(down downstream) *exchange {
@@ -124,12 +123,16 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	if req.Upgrade {
 		x.accept = http1.AcceptKey(req.Key)
 	}
-	h, _ := x.route.Group.Pick(w.l.Index(), &balance.Want{})
-	if h == nil {
+	x.rehash(req)
+	h, full := x.pick()
+	switch {
+	case full:
+		x.refuse(refuse(ReasonMaxConnections))
+	case h == nil:
 		x.refuse(refuse(ReasonNoBackend))
-		return
+	default:
+		x.first(h, d, req, resolved)
 	}
-	x.first(h, d, req, resolved)
 }
 
 // paths are the normal form of a request's path, for the rules, and the path to send.
@@ -148,72 +151,6 @@ func (w *Worker) paths(raw []byte) (normal, send []byte, ok bool) {
 }
 
 var slash = []byte("/")
-
-// room is how many bytes of content are welcome now: as much as comes while the backend takes it, and what can be held
-// while its connection is not there yet.
-func (x *exchange) room() int {
-	switch u := x.up; {
-	case u == nil || x.flags&xReached == 0:
-		if !x.hold.here() {
-			return 0
-		}
-		// Our chunk head may be longer than the client's.
-		return max(0, holdMost-x.hold.len()-32)
-	case u.stream.Queued() > 0:
-		return 0
-	}
-	return math.MaxInt
-}
-
-// content forwards a piece of the request's body.
-func (x *exchange) content(p []byte) {
-	if x.flags&xChunked == 0 {
-		x.forward(p)
-		return
-	}
-	x.forward(http1.AppendChunkHead(x.w.small[:0], len(p)))
-	x.forward(p)
-	x.forward(chunkEnd)
-}
-
-var chunkEnd = []byte(http1.ChunkEnd)
-
-// complete ends the request's body.
-func (x *exchange) complete(t *http1.Trailer) {
-	x.flags |= xComplete
-	if x.flags&xChunked != 0 {
-		x.forward(http1.AppendLastChunk(x.w.small[:0], t))
-	}
-	if x.flags&xReached != 0 {
-		x.progress()
-	}
-}
-
-// forward sends bytes of the request, or puts them with those that wait, and holds them for another attempt as long as
-// that is possible.
-func (x *exchange) forward(p []byte) {
-	if x.hold.here() {
-		full := x.flags&xReached != 0 && x.hold.len()+len(p) > holdMost
-		if full || !x.hold.append(x.w.l, p) {
-			x.hold.drop()
-		}
-	}
-	if x.flags&xReached != 0 && x.up != nil {
-		x.progress()
-		x.w.out.write(x.up.stream, p)
-	}
-}
-
-// drained says that the client took what it was sent.
-func (x *exchange) drained() {
-	if x.flags&xHead != 0 {
-		x.moved = x.w.l.Now()
-		x.arm()
-	}
-	if x.up != nil {
-		x.up.stream.Resume()
-	}
-}
 
 // cancel ends an exchange whose client is gone.
 func (x *exchange) cancel() {
@@ -281,6 +218,7 @@ func (w *Worker) unlink(x *exchange) {
 // answer takes the final head of the backend's answer.
 func (x *exchange) answer(r *http1.Response) {
 	x.flags |= xHead
+	x.served(true)
 	x.hold.drop()
 	x.progress()
 	x.down.answer(r)
@@ -314,6 +252,7 @@ func (x *exchange) finish(t *http1.Trailer, clean bool) {
 // tunnel ends the exchange and starts the tunnel behind a verified 101.
 func (x *exchange) tunnel(r *http1.Response) {
 	w, u := x.w, x.up
+	x.served(true)
 	terms := tunnel.Terms{
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,

@@ -41,7 +41,8 @@ type stub struct {
 }
 
 func (s *stub) matched(*table.Listener) {}
-func (s *stub) remote() netip.Addr      { return netip.MustParseAddr("2001:db8::1") }
+func (s *stub) remote() netip.AddrPort  { return netip.MustParseAddrPort("[2001:db8::1]:1") }
+func (s *stub) local() netip.AddrPort   { return netip.MustParseAddrPort("[2001:db8::2]:80") }
 func (s *stub) queued() int             { return len(s.pending) }
 func (s *stub) Queued() int             { return len(s.pending) }
 

@@ -138,9 +138,11 @@ func (x *exchange) expired() {
 			x.broken(down)
 		}
 	}()
-	if why == ReasonConnectTimeout {
+	switch {
+	case why == ReasonConnectTimeout, why == ReasonRequestTimeout,
+		why == ReasonDrained && x.flags&(xGone|xHead) == xGone:
 		x.failed(refuse(why))
-	} else {
+	default:
 		x.refuse(refuse(why))
 	}
 	w.leave()

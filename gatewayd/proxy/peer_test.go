@@ -116,7 +116,7 @@ func (p *peer) expect(status int, body string) http.Header {
 	return h
 }
 
-// A server is a backend in raw bytes: serve is called for every connection.
+// A server is a backend in raw bytes: fn is called for every connection.
 type server struct {
 	ln    net.Listener
 	addr  netip.AddrPort
@@ -125,13 +125,21 @@ type server struct {
 	heads []string
 }
 
-func newServer(t testing.TB, serve func(*peer)) *server {
+func newServer(t testing.TB, fn func(*peer)) *server {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{ln: ln, addr: ln.Addr().(*net.TCPAddr).AddrPort()}
+	return serve(t, ln, fn)
+}
+
+// serve is newServer on a listener of any kind; a Unix socket has no addr.
+func serve(t testing.TB, ln net.Listener, fn func(*peer)) *server {
+	s := &server{ln: ln}
+	if a, ok := ln.Addr().(*net.TCPAddr); ok {
+		s.addr = a.AddrPort()
+	}
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	open := map[net.Conn]bool{}
@@ -151,7 +159,7 @@ func newServer(t testing.TB, serve func(*peer)) *server {
 			go func() {
 				defer all.Done()
 				defer c.Close()
-				serve(newPeer(t, c))
+				fn(newPeer(t, c))
 			}()
 		}
 	}()

@@ -15,8 +15,10 @@ const (
 	ReasonSlowBody
 	ReasonNoPool
 	ReasonNoBackend
+	ReasonMaxConnections
 	ReasonConnectFailed
 	ReasonNoDescriptor
+	ReasonNoPort
 	ReasonConnectTimeout
 	ReasonBackendClosed
 	ReasonBadAccept
@@ -42,8 +44,10 @@ var reasons = [...]struct {
 	{408, "slow_body", "the request body stood still for too long"},
 	{502, "no_pool", "the rule's pool or setting is gone"},
 	{502, "no_backend", "the pool has no healthy target"},
+	{503, "max_connections", "every target serves as many requests as it may"},
 	{502, "connect_failed", "the target cannot be reached"},
 	{503, "no_descriptor", "the gateway has no room for another connection"},
+	{503, "no_port", "the gateway has no address and port left to reach the target from"},
 	{502, "connect_timeout", "the target did not accept the connection in time"},
 	{502, "backend_closed", "the target closed the connection without a whole answer"},
 	{502, "bad_accept", "the target's WebSocket handshake does not belong to the request"},
@@ -75,6 +79,15 @@ func (r Reason) sentence() string {
 		return http1.Refusal(http1.Reason(r)).Error()
 	}
 	return reasons[int(r)-http1.Reasons].sentence
+}
+
+// own says that an attempt ended by the gateway, which tells nothing of its target.
+func (r Reason) own() bool {
+	switch r {
+	case ReasonNoDescriptor, ReasonNoPort, ReasonDrained, ReasonInternal:
+		return true
+	}
+	return false
 }
 
 // A refusal is an answer of our own.

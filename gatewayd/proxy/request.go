@@ -1,9 +1,9 @@
 package proxy
 
 import (
-	"net/netip"
 	"strconv"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 )
 
@@ -25,7 +25,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	case setting.Host != "":
 		b = append(b, setting.Host...)
 	case setting.HostFromTarget || len(req.Authority) == 0:
-		b = appendHost(b, x.health.Backend.Key.Addr.TCP)
+		b = appendHost(b, x.health.Backend.Key.Addr)
 	default:
 		b = append(b, req.Authority...)
 	}
@@ -44,9 +44,13 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	return appendHop(b, req, reusable(setting))
 }
 
-// appendHost appends an address as a Host field says it: without the port that http implies.
-func appendHost(b []byte, at netip.AddrPort) []byte {
+// appendHost appends an address as a Host field says it: without the port that http implies. A Unix socket is of this
+// machine.
+func appendHost(b []byte, a backend.Address) []byte {
+	at := a.TCP
 	switch {
+	case a.Path != "":
+		return append(b, "localhost"...)
 	case at.Port() != 80:
 		return at.AppendTo(b)
 	case at.Addr().Is4():
@@ -70,7 +74,7 @@ func ours(id http1.FieldID) bool {
 // appendForwarded appends what the gateway knows of the client and its connection.
 func (x *exchange) appendForwarded(b []byte, d *door, req *http1.Request) []byte {
 	b = append(b, "X-Forwarded-For: "...)
-	b = x.down.remote().AppendTo(b)
+	b = x.down.remote().Addr().AppendTo(b)
 	b = append(b, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: "...)
 	b = strconv.AppendInt(b, int64(d.place.Port), 10)
 	b = append(b, "\r\n"...)

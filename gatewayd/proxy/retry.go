@@ -1,10 +1,12 @@
 package proxy
 
-// An attempt is one try of a request on one backend that ended without an answer.
+// An attempt is one try of a request on one backend that ended without a final answer: no connection, none in time, the
+// end before a whole head, or a head that is none.
 type attempt struct {
 	reached    bool // some bytes of the request were handed to an established connection
-	answered   bool // some bytes of an answer came
-	reused     bool // the connection had served another request before
+	passed     bool // something of the answer was passed to the client
+	stale      bool // the connection had served another request, and ended before a byte of an answer came
+	broken     bool // what came broke the gateway
 	idempotent bool // the method may be repeated (RFC 9110 9.2.2)
 	held       bool // everything that was sent is still here
 	retries    int  // how many other backends may still be tried
@@ -25,11 +27,11 @@ const (
 // next is the one place that decides about retries.
 func (a attempt) next() verdict {
 	switch {
-	case a.answered || !a.held:
+	case a.passed || a.broken || !a.held:
 		return giveUp
 	case a.reached && !a.idempotent:
 		return giveUp
-	case a.reached && a.reused:
+	case a.stale:
 		return again
 	case a.retries > 0:
 		return other

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,11 +20,14 @@ import (
 // patience is how long a test waits for what must happen. It is an end for a broken test, never a measure.
 const patience = 20 * time.Second
 
-// A rig is a gateway of one loop on a free port of loopback, whose only rule sends everything to one pool.
+// A rig is a gateway on a free port of loopback, whose only rule sends everything to one pool. It has one loop unless a
+// test wants more.
 type rig struct {
 	t        testing.TB
-	l        *loop.Loop
-	w        *Worker
+	l        *loop.Loop // the first
+	w        *Worker    // and its worker
+	loops    []*loop.Loop
+	workers  []*Worker
 	addr     string
 	table    atomic.Pointer[table.Table]
 	registry backend.Registry
@@ -38,13 +42,22 @@ type rig struct {
 // newRig starts a gateway whose pool has these targets; change may alter its objects before they are published.
 func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 	t.Helper()
+	return newLoops(t, 1, change, targets...)
+}
+
+// newLoops is newRig with a number of loops.
+func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort) *rig {
+	t.Helper()
 	r := &rig{t: t, groups: map[string]*balance.Group{}}
-	l, err := loop.New(loop.Config{})
-	if err != nil {
-		t.Fatal(err)
+	for i := range n {
+		l, err := loop.New(loop.Config{Index: i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.loops = append(r.loops, l)
+		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table}))
 	}
-	r.l = l
-	r.w = NewWorker(l, Config{Table: &r.table})
+	r.l, r.w = r.loops[0], r.workers[0]
 	r.listener = spec.Listeners.New().(*spec.Listener)
 	r.listener.Name, r.listener.Port = "web", 80
 	r.pool = spec.Pools.New().(*spec.Pool)
@@ -57,40 +70,54 @@ func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 		change(r)
 	}
 	r.publish()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		l.Run()
-	}()
-	sockets := listen.New([]*loop.Loop{l}, func(_ *loop.Loop, _ *listen.Group, c *loop.Conn) { r.w.Accept(c, "", 80) })
-	g, err := sockets.Bind("127.0.0.1", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Start()
-	r.addr = g.Addr().String()
-	t.Cleanup(func() {
-		g.Close()
-		l.Stop()
-		<-done
-		r.checkEmpty()
-	})
+	r.run()
 	return r
 }
 
-// checkEmpty looks for what was left behind once the loop has stopped.
+// run starts the loops, which end with the test.
+func (r *rig) run() {
+	r.t.Helper()
+	var running sync.WaitGroup
+	for _, l := range r.loops {
+		running.Go(l.Run)
+	}
+	sockets := listen.New(r.loops, func(l *loop.Loop, _ *listen.Group, c *loop.Conn) { r.workers[l.Index()].Accept(c, "", 80) })
+	g, err := sockets.Bind("127.0.0.1", 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	g.Start()
+	r.addr = g.Addr().String()
+	r.t.Cleanup(func() {
+		g.Close()
+		for _, l := range r.loops {
+			l.Stop()
+		}
+		running.Wait()
+		r.checkEmpty()
+	})
+}
+
+// checkEmpty looks for what was left behind once the loops have stopped.
 func (r *rig) checkEmpty() {
 	r.t.Helper()
-	s, w := r.l.Stats(), r.w.Stats()
-	if s.Conns != 0 || s.Buffers != 0 || s.Pipes != 0 || s.Panics != r.panics {
-		r.t.Errorf("the loop has %d connections, %d buffers, %d pipes left; %d panics", s.Conns, s.Buffers, s.Pipes, s.Panics)
+	panics := uint64(0)
+	for i, l := range r.loops {
+		s, w := l.Stats(), r.workers[i].Stats()
+		panics += s.Panics
+		if s.Conns != 0 || s.Buffers != 0 || s.Pipes != 0 {
+			r.t.Errorf("loop %d has %d connections, %d buffers, %d pipes left", i, s.Conns, s.Buffers, s.Pipes)
+		}
+		if w.Clients != 0 || w.Open != 0 || w.Idle != 0 || w.Tunnels.Open != 0 || r.workers[i].first != nil {
+			r.t.Errorf("worker %d has %d clients, %d exchanges, %d idle connections, %d tunnels left", i, w.Clients, w.Open, w.Idle, w.Tunnels.Open)
+		}
 	}
-	if w.Clients != 0 || w.Open != 0 || w.Idle != 0 || w.Tunnels.Open != 0 || r.w.first != nil {
-		r.t.Errorf("the worker has %d clients, %d exchanges, %d idle connections, %d tunnels left", w.Clients, w.Open, w.Idle, w.Tunnels.Open)
+	if panics != r.panics {
+		r.t.Errorf("%d panics", panics)
 	}
-	for _, b := range r.registry.Backends() {
-		if n := b.Open.Load(); n != 0 {
-			r.t.Errorf("%v counts %d open", b, n)
+	for _, h := range r.registry.Healths() {
+		if open, idle := h.Backend.Open.Load(), h.Idle.Load(); open != 0 || idle != 0 {
+			r.t.Errorf("%v counts %d open, %d idle", h.Backend, open, idle)
 		}
 	}
 }
@@ -109,18 +136,22 @@ func (r *rig) Group(pool, setting *spec.Entry) *balance.Group {
 	k := pool.ID + " " + setting.ID
 	g := r.groups[k]
 	if g == nil {
-		g = balance.NewGroup(1)
+		g = balance.NewGroup(len(r.loops))
 		r.groups[k] = g
 	}
 	var members []balance.Member
 	o := pool.Object.(*spec.Pool)
 	for _, name := range o.Keys() {
 		t := o.Targets[name]
-		at := netip.AddrPortFrom(netip.MustParseAddr(t.Address), uint16(*t.Port))
-		h := r.registry.Health(backend.Key{Pool: pool.ID, Addr: backend.TCP(at)}, setting.ID)
+		a, _ := spec.ParseTargetAddress(t.Address)
+		at := backend.Address{Path: a.Path}
+		if a.Path == "" {
+			at = backend.TCP(netip.AddrPortFrom(a.IP, uint16(*t.Port)))
+		}
+		h := r.registry.Health(backend.Key{Pool: pool.ID, Addr: at}, setting.ID)
 		members = append(members, balance.Member{Health: h, Weight: t.Weight})
 	}
-	g.SetMembers(members, balance.Policy{})
+	g.SetMembers(members, balance.Policy{Algorithm: o.Algorithm, FailOpen: o.FailOpen})
 	return g
 }
 
@@ -140,19 +171,33 @@ func (r *rig) publish() {
 	r.table.Store(compiled)
 }
 
-// on runs fn on the loop and waits for it.
+// on runs fn on the first loop and waits for it.
 func (r *rig) on(fn func()) {
 	r.t.Helper()
+	r.at(0, fn)
+}
+
+// each runs fn for every worker on its loop, one after the other.
+func (r *rig) each(fn func(*Worker)) {
+	r.t.Helper()
+	for i, w := range r.workers {
+		r.at(i, func() { fn(w) })
+	}
+}
+
+func (r *rig) at(i int, fn func()) {
+	r.t.Helper()
 	done := make(chan struct{})
-	if !r.l.Post(func() { defer close(done); fn() }) {
+	if !r.loops[i].Post(func() { defer close(done); fn() }) {
 		r.t.Fatal("the loop is stopped")
 	}
 	<-done
 }
 
+// stats are the figures of all workers together.
 func (r *rig) stats() (s Stats) {
 	r.t.Helper()
-	r.on(func() { s = r.w.Stats() })
+	r.each(func(w *Worker) { s.Add(w.Stats()) })
 	return s
 }
 

@@ -130,11 +130,15 @@ func (u *upstream) readHead(b []byte) int {
 	x, w := u.x, u.w
 	end, next, err := http1.HeadEnd(b, int(u.scanned))
 	if err == nil && end == 0 {
-		if len(b) < http1MaxHead {
+		switch {
+		case !begins(b):
+			err = http1.Refusal(http1.ReasonBadStatusLine)
+		case len(b) < http1MaxHead:
 			u.scanned = int32(next)
 			return 0
+		default:
+			err = http1.Refusal(http1.ReasonHeadTooLarge)
 		}
-		err = http1.Refusal(http1.ReasonHeadTooLarge)
 	}
 	if err != nil {
 		x.failed(refuseBy(err.Upstream()))
@@ -168,7 +172,7 @@ func (u *upstream) readHead(b []byte) int {
 	case r.Status == 408 && !r.KeepAlive && u.flags&uReused != 0:
 		// The backend gave up an idle connection just as we took it (RFC 9110 15.5.9).
 		u.flags &^= uAnswered
-		if x.hold.here() {
+		if x.hold.here() && x.interims == 0 {
 			x.failed(refuse(ReasonBackendClosed))
 			return len(b)
 		}
@@ -183,6 +187,13 @@ func (u *upstream) readHead(b []byte) int {
 		u.finish(nil, end == len(b))
 	}
 	return end
+}
+
+// begins says that b may be the beginning of an answer's head. Whoever speaks another protocol is not waited for.
+func begins(b []byte) bool {
+	const version = "HTTP/1."
+	n := min(len(b), len(version))
+	return string(b[:n]) == version[:n]
 }
 
 // readBody reads a run of the answer's body. It returns 0 while it waits for a trailer section to be complete.
@@ -281,24 +292,33 @@ func (u *upstream) Closed(err error) {
 		w.tidy(u.home)
 	}
 	if x := u.x; x != nil {
-		why := ReasonBackendClosed
-		switch {
-		case errors.Is(err, loop.ErrPanic):
-			why = ReasonInternal
-			u.flags |= uAnswered // what broke us once would do so again
-		case u.state == uDialing && exhausted(err):
-			why = ReasonNoDescriptor
-		case u.state == uDialing:
-			why = ReasonConnectFailed
-		}
-		if u.state == uBody {
+		switch why := u.why(err); {
+		case u.state == uBody:
 			x.refuse(refuse(why))
-		} else {
+		case why == ReasonNoPort && x.nextSource():
+			x.unplug()
+			x.connect()
+		default:
 			x.failed(refuse(why))
 		}
 	}
 	w.leave()
 	w.freeUpstream(u)
+}
+
+// why is what the end of a connection means to its exchange.
+func (u *upstream) why(err error) Reason {
+	switch {
+	case errors.Is(err, loop.ErrPanic):
+		return ReasonInternal // what broke us once would do so again
+	case u.state != uDialing:
+		return ReasonBackendClosed
+	case exhausted(err):
+		return ReasonNoDescriptor
+	case noPort(err):
+		return ReasonNoPort
+	}
+	return ReasonConnectFailed
 }
 
 // exhausted says that it is this machine that has no descriptor or no memory for a connection.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -55,11 +56,13 @@ type Worker struct {
 	request  http1.Request
 	response http1.Response
 	trailer  http1.Trailer
+	want     balance.Want
 	path     []byte    // normal form
 	resolved []byte    // path without dot-segments
 	small    [512]byte // framing
 	date     http1.Date
 	random   *rand.ChaCha8 // request ids
+	turn     uint32        // among the own addresses to connect from
 
 	freeClients   []*client
 	freeExchanges []*exchange

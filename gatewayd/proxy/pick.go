@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+)
+
+// pick chooses a backend that was not tried yet and takes a place on it. full says that only the setting's limit stands
+// in the way.
+func (x *exchange) pick() (h *backend.Health, full bool) {
+	want := &x.w.want
+	*want = balance.Want{
+		Hash: x.hash, Hashed: x.flags&xHashed != 0,
+		Limit: x.route.Setting.MaxConnections,
+		Avoid: x.tried,
+	}
+	h, full = x.route.Group.Pick(x.w.l.Index(), want)
+	want.Avoid = nil // The list is the exchange's.
+	return h, full
+}
+
+// rehash works out the hash that the pool goes by, if it goes by one. A request without the header has none.
+func (x *exchange) rehash(req *http1.Request) {
+	switch r := x.route; {
+	case r.HashSource:
+		x.hash = balance.HashAddr(x.down.remote().Addr())
+	case r.HashHeader != "":
+		v, ok := firstValue(req.Fields, r.HashHeader)
+		if !ok {
+			return
+		}
+		x.hash = balance.Hash(v)
+	default:
+		return
+	}
+	x.flags |= xHashed
+}
+
+// firstValue is the value of the first field of a name, which is in lower case.
+func firstValue(fields []http1.Field, name string) (v []byte, ok bool) {
+	for i := range fields {
+		if f := &fields[i]; lowerIs(f.Name, name) {
+			return f.Value, true
+		}
+	}
+	return nil, false
+}
+
+// lowerIs compares a field's name, in whichever case, with one in lower case (RFC 9110 5.1).
+func lowerIs(name []byte, lower string) bool {
+	if len(name) != len(lower) {
+		return false
+	}
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// served tells the health of the attempt's backend how the attempt ended, where the setting ejects: ok is a valid head of
+// a final answer, whatever its status. What the client or the gateway caused is neither.
+func (x *exchange) served(ok bool) {
+	if s := x.route.Setting; s.EjectFailures > 0 {
+		x.health.Served(ok, s.EjectFailures, s.EjectFor)
+	}
+}

@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The bytes of section 2.2 of the specification.
+func TestProxyHeader(t *testing.T) {
+	const signature = "\x0D\x0A\x0D\x0A\x00\x0D\x0A\x51\x55\x49\x54\x0A"
+	for _, c := range []struct{ name, from, to, want string }{
+		{"TCP over IPv4", "192.0.2.1:56324", "198.51.100.7:443",
+			"\x21\x11\x00\x0C" + "\xC0\x00\x02\x01" + "\xC6\x33\x64\x07" + "\xDC\x04" + "\x01\xBB"},
+		{"IPv4-mapped", "[::ffff:192.0.2.1]:56324", "198.51.100.7:443",
+			"\x21\x11\x00\x0C" + "\xC0\x00\x02\x01" + "\xC6\x33\x64\x07" + "\xDC\x04" + "\x01\xBB"},
+		{"TCP over IPv6", "[2001:db8::1]:1", "[2001:db8::ff]:65535",
+			"\x21\x21\x00\x24" + "\x20\x01\x0D\xB8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" +
+				"\x20\x01\x0D\xB8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xFF" + "\x00\x01" + "\xFF\xFF"},
+		{"both families", "192.0.2.1:1", "[2001:db8::1]:2", "\x20\x00\x00\x00"},
+		{"nothing is known", "", "", "\x20\x00\x00\x00"},
+		{"half is known", "192.0.2.1:1", "", "\x20\x00\x00\x00"},
+	} {
+		parse := func(s string) netip.AddrPort {
+			a, _ := netip.ParseAddrPort(s)
+			return a
+		}
+		got := string(appendProxyHeader([]byte("before"), parse(c.from), parse(c.to)))
+		if d := cmp.Diff("before"+signature+c.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+	}
+}
+
+// told reads the header of a connection: who connected to where.
+func told(p *peer) (from, to netip.AddrPort) {
+	b := make([]byte, 16)
+	if _, err := io.ReadFull(p.r, b); err != nil || string(b[:14]) != proxySignature+"\x21\x11" {
+		p.t.Errorf("a connection began with %q: %v", b, err)
+		return
+	}
+	a := make([]byte, binary.BigEndian.Uint16(b[14:]))
+	if _, err := io.ReadFull(p.r, a); err != nil {
+		p.t.Errorf("a header broke off: %v", err)
+		return
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[:4])), binary.BigEndian.Uint16(a[8:])),
+		netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[4:8])), binary.BigEndian.Uint16(a[10:]))
+}
+
+// Each connection to a target tells of one client, and serves nobody else: also a retry's, and one of a setting that told
+// nothing before.
+func TestSendProxyProtocol(t *testing.T) {
+	type client struct{ from, to, head string }
+	got := make(chan client, 10)
+	s := newServer(t, func(p *peer) {
+		from, to := told(p)
+		head, _, _ := p.message()
+		got <- client{from.String(), to.String(), head}
+		if strings.HasPrefix(head, "GET /chat") {
+			p.send(switching + "\x81\x02hi")
+		} else {
+			p.send(ok("x"))
+		}
+		p.gone()
+	})
+	plain := newServer(t, func(p *peer) { p.message(); p.send(ok("plain")); p.gone() })
+	r := newRig(t, nil, plain.addr)
+	p := r.dial()
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.expect(200, "plain")
+	until(t, "a connection is kept", func() bool { return r.stats().Idle == 1 })
+	r.on(func() { r.setting.SendProxyProtocol = true; r.targets(plain.addr, s.addr); r.publish() })
+	// The plain target's kept connection is not used: what it gets now is no request, and it does not answer it.
+	r.on(func() { r.targets(nobody(t), s.addr); r.publish() })
+	for range 4 {
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.expect(200, "x")
+		c := <-got
+		if c.from != p.LocalAddr().String() || c.to != r.addr || !strings.Contains(c.head, "\r\nConnection: close\r\n") {
+			t.Errorf("from %s to %s the target was told %+v", p.LocalAddr(), r.addr, c)
+		}
+	}
+	if n := r.stats().Idle; n != 1 {
+		t.Errorf("%d connections are idle, want the one of before", n)
+	}
+	p = r.dial()
+	p.send(handshake)
+	if got, want := p.bytes(len(switching)+4), switching+"\x81\x02hi"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if c := <-got; c.from != p.LocalAddr().String() || !strings.Contains(c.head, "\r\nConnection: Upgrade\r\n") {
+		t.Errorf("from %s the target was told %+v", p.LocalAddr(), c)
+	}
+}
