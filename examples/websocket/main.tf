@@ -35,7 +35,7 @@ resource "gatewayd_probe" "chat" {
 resource "gatewayd_setting" "chat" {
   name          = "chat"
   probe         = gatewayd_probe.chat.name
-  drain_timeout = "5m" # Conversations of a server that is taken out may go on this long.
+  drain_timeout = var.drain_timeout
 }
 
 resource "gatewayd_rule" "chat" {

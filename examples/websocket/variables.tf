@@ -15,3 +15,9 @@ variable "targets" {
     two = { address = "127.0.0.1", port = 9002 }
   }
 }
+
+variable "drain_timeout" {
+  description = "How long conversations with a server that is taken out may go on."
+  type        = string
+  default     = "5m"
+}

@@ -147,7 +147,8 @@ func (s *stage) prepareTerraform() error {
 func (s *stage) workDir() string   { return filepath.Join(s.dir, "websocket") }
 func (s *stage) cliConfig() string { return filepath.Join(s.dir, "terraform.rc") }
 
-// writeVariables sets the example's variables: the port and the targets of these names.
+// writeVariables sets the example's variables: the port, the targets of these names, and a drain that is short enough to
+// watch.
 func (s *stage) writeVariables(targets []string) error {
 	type target struct {
 		Address string `json:"address"`
@@ -161,7 +162,7 @@ func (s *stage) writeVariables(targets []string) error {
 		}
 		all[name] = target{address.IP.String(), address.Port}
 	}
-	text, err := json.MarshalIndent(map[string]any{"port": s.port, "targets": all}, "", "  ")
+	text, err := json.MarshalIndent(map[string]any{"port": s.port, "targets": all, "drain_timeout": "4s"}, "", "  ")
 	if err != nil {
 		return err
 	}

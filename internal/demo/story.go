@@ -7,6 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
@@ -24,6 +27,7 @@ func (s *stage) story(ctx context.Context) error {
 		{"The second plan is empty", s.planEmpty},
 		{"Server one stops: it leaves the pool, and new sockets go to the other", s.loseOne},
 		{"Server one is back: it serves again after its first good probe", s.regainOne},
+		{"Server two is taken out while somebody talks to it: Terraform waits for the end of the conversation", s.drainTwo},
 		{"The pool changes while somebody talks: the conversation goes on", s.changeUnderTalk},
 	} {
 		step(part.title)
@@ -154,6 +158,55 @@ func (s *stage) regainOne(ctx context.Context) error {
 	return s.openSockets(ctx, "one", "two")
 }
 
+// drainTwo takes server two out of the pool while a socket talks to it. When the apply has returned, the socket has got
+// its Close, and a machine could be destroyed.
+func (s *stage) drainTwo(ctx context.Context) error {
+	socket, err := s.openTo(ctx, "two")
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	if err := exchange(socket, "to a server that will go"); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	said := 0 // read after ended
+	go func() {
+		for {
+			if _, err := socket.Say(fmt.Sprintf("message %d", said)); err != nil {
+				ended <- err
+				return
+			}
+			said++
+			time.Sleep(pause)
+		}
+	}()
+	if err := s.apply(ctx, "one"); err != nil {
+		return err
+	}
+	var closed *websocket.CloseError
+	if err := <-ended; !errors.As(err, &closed) || closed.Code != websocket.CloseGoingAway {
+		return fmt.Errorf("the socket ended otherwise than by Close 1001: %w", err)
+	}
+	say("the socket said %d more things meanwhile, each was answered, then it got Close %d (going away)", said, closed.Code)
+	return s.openSockets(ctx, "one")
+}
+
+// pause is between two messages of a socket that talks by itself.
+const pause = 200 * time.Millisecond
+
+// apply makes the pool consist of these servers, and wants nothing else to change.
+func (s *stage) apply(ctx context.Context, targets ...string) error {
+	if err := s.writeVariables(targets); err != nil {
+		return err
+	}
+	out, err := s.run(ctx, "apply", "-auto-approve")
+	if err == nil && !strings.Contains(out, "0 added, 1 changed, 0 destroyed") {
+		err = errors.New("terraform did not change the pool alone")
+	}
+	return err
+}
+
 // changeUnderTalk adds a target while a socket is open, and then takes it out again.
 func (s *stage) changeUnderTalk(ctx context.Context) error {
 	talk, err := s.openTo(ctx, "one")
@@ -168,15 +221,8 @@ func (s *stage) changeUnderTalk(ctx context.Context) error {
 	defer extra.Close()
 	s.addresses["three"] = extra.Addr().String()
 	for _, targets := range [][]string{{"one", "two", "three"}, {"one", "two"}} {
-		if err := s.writeVariables(targets); err != nil {
+		if err := s.apply(ctx, targets...); err != nil {
 			return err
-		}
-		out, err := s.run(ctx, "apply", "-auto-approve")
-		if err != nil {
-			return err
-		}
-		if !strings.Contains(out, "0 added, 1 changed, 0 destroyed") {
-			return errors.New("terraform did not change the pool alone")
 		}
 		if err := exchange(talk, fmt.Sprintf("with %d targets", len(targets))); err != nil {
 			return err
