@@ -39,7 +39,7 @@ const (
 	fDead                          // on the list of the dying
 )
 
-// A Conn is one TCP connection of a loop: the Stream of plain TCP. It lives in the loop's slab: after the turn in
+// A Conn is one connection of a loop, over TCP or a Unix socket: the Stream without TLS. It lives in the loop's slab: after the turn in
 // which its handler heard Closed the entry becomes another connection's, so a handler lets go of its *Conn in Closed.
 type Conn struct {
 	l       *Loop // nil in an unused entry
@@ -53,7 +53,7 @@ type Conn struct {
 	last    *item
 	queued  int
 	timer   Timer
-	remote  netip.AddrPort
+	remote  netip.AddrPort // the zero value over a Unix socket
 	local   netip.AddrPort // asked for once it is needed
 	splice  *splice        // what SpliceTo is doing
 	turn    uint32         // the turn that budget is of

@@ -114,7 +114,7 @@ func TestEarlyAnswerIsReadThoughWritingFails(t *testing.T) {
 	var data []byte
 	connected, ended := make(chan struct{}), make(chan error, 1)
 	on(t, l, func() {
-		c = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{
+		c = l.Dial(Remote{Addr: ln.Addr().(*net.TCPAddr).AddrPort()}, &funcs{
 			connected: func() { close(connected) },
 			data:      func(b []byte) int { data = append(data, b...); return len(b) },
 			closed:    func(err error) { ended <- err },

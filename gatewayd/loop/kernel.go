@@ -43,9 +43,9 @@ type Kernel interface {
 	Release()
 
 	Accept(fd int) (int, netip.AddrPort, syscall.Errno)
-	// Connect opens a tuned socket and begins a connect to a. When it gives no Errno the outcome is told by the
-	// poller; when it does, nothing is left open.
-	Connect(to netip.AddrPort) (int, syscall.Errno)
+	// Connect opens a socket, tuned where it is TCP's, and begins a connect. When it gives no Errno the outcome is told
+	// by the poller; when it does, nothing is left open. Addresses are unmapped.
+	Connect(to Remote) (int, syscall.Errno)
 	Read(fd int, b []byte) (int, syscall.Errno)
 	Write(fd int, b []byte) (int, syscall.Errno)
 	// Peek is 1 when a byte can be read now, 0 at the end, else an Errno.

@@ -22,7 +22,7 @@ func TestQuiet(t *testing.T) {
 			var c *Conn
 			connected := make(chan bool)
 			on(t, l, func() {
-				c = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{connected: func() { close(connected) }})
+				c = l.Dial(Remote{Addr: ln.Addr().(*net.TCPAddr).AddrPort()}, &funcs{connected: func() { close(connected) }})
 				if c.Quiet() {
 					t.Error("a connection that does not stand yet is quiet")
 				}

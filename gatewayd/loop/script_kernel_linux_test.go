@@ -295,8 +295,8 @@ func (k *script) Accept(int) (int, netip.AddrPort, syscall.Errno) {
 }
 
 // Connect finds its peer by the port, which is an index into dialled.
-func (k *script) Connect(to netip.AddrPort) (int, syscall.Errno) {
-	p := k.peers[to.Port()]
+func (k *script) Connect(to Remote) (int, syscall.Errno) {
+	p := k.peers[to.Addr.Port()]
 	if k.rude && k.chance(10) {
 		p.gotRst = true
 		return -1, syscall.ENETUNREACH

@@ -229,7 +229,7 @@ func (h *history) accept(c *Conn) {
 	a := &scripted{k: h.k, c: c, left: len(caller.send) + len(caller.sent)}
 	b := &scripted{k: h.k, to: c, left: len(target.send)}
 	c.SetHandler(a)
-	b.c = h.l.Dial(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(h.relays)), b)
+	b.c = h.l.Dial(Remote{Addr: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(h.relays))}, b)
 	a.to, a.back, b.back = b.c, b, a
 	h.relays++
 	h.handlers = append(h.handlers, a, b)

@@ -223,7 +223,7 @@ func relaying(t *testing.T, l *Loop, highest *int) (netip.AddrPort, net.Listener
 	target := ln.Addr().(*net.TCPAddr).AddrPort()
 	addr := listening(t, l, func(c *Conn) {
 		a, b := &relayEnd{c: c, highest: highest}, &relayEnd{to: c, highest: highest}
-		b.c = l.Dial(target, b)
+		b.c = l.Dial(Remote{Addr: target}, b)
 		a.to, a.back, b.back = b.c, b, a
 		c.SetHandler(a)
 	})
@@ -271,7 +271,7 @@ func TestFinBeforeTheConnectEnded(t *testing.T) {
 		ended := make(chan error, 1)
 		on(t, l, func() {
 			var c *Conn
-			c = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{
+			c = l.Dial(Remote{Addr: ln.Addr().(*net.TCPAddr).AddrPort()}, &funcs{
 				eof:    func() { c.Close() },
 				closed: func(err error) { ended <- err },
 			})
@@ -303,8 +303,8 @@ func TestDialRefused(t *testing.T) {
 	_ = ln.Close()
 	ended := make(chan error, 2)
 	on(t, l, func() {
-		l.Dial(addr, &funcs{closed: func(err error) { ended <- err }}).Write([]byte("lost"))
-		l.Dial(netip.AddrPort{}, &funcs{closed: func(err error) { ended <- err }})
+		l.Dial(Remote{Addr: addr}, &funcs{closed: func(err error) { ended <- err }}).Write([]byte("lost"))
+		l.Dial(Remote{}, &funcs{closed: func(err error) { ended <- err }})
 	})
 	for range 2 {
 		if err := <-ended; !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EINVAL) {
@@ -387,8 +387,8 @@ type selfish struct {
 	last netip.AddrPort
 }
 
-func (k *selfish) Connect(to netip.AddrPort) (int, syscall.Errno) {
-	k.last = to
+func (k *selfish) Connect(to Remote) (int, syscall.Errno) {
+	k.last = to.Addr
 	return k.Kernel.Connect(to)
 }
 
@@ -405,7 +405,7 @@ func TestConnectToItselfIsRefused(t *testing.T) {
 	addr := listening(t, l, func(c *Conn) { c.SetHandler(&echo{c: c}) })
 	closed := make(chan error, 1)
 	on(t, l, func() {
-		l.Dial(addr, &funcs{
+		l.Dial(Remote{Addr: addr}, &funcs{
 			connected: func() { t.Error("Connected was called") },
 			closed:    func(err error) { closed <- err },
 		})

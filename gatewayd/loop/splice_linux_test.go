@@ -78,7 +78,7 @@ func TestSplicedBytesKeepTheirPlace(t *testing.T) {
 		f = &framed{c: c, trailer: trailer}
 		c.Pause()
 		c.SetHandler(f)
-		f.to = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{
+		f.to = l.Dial(Remote{Addr: ln.Addr().(*net.TCPAddr).AddrPort()}, &funcs{
 			connected: func() { c.Resume() },
 			drained:   func() { c.Resume() },
 			eof:       func() { f.to.Close() },
@@ -145,7 +145,7 @@ func TestInjectedFrameBehindAStuckPipe(t *testing.T) {
 	addr := listening(t, l, func(c *Conn) {
 		src = c
 		c.Pause()
-		dst = l.Dial(ln.Addr().(*net.TCPAddr).AddrPort(), &funcs{connected: func() { c.Resume() }, eof: func() { dst.Close() }})
+		dst = l.Dial(Remote{Addr: ln.Addr().(*net.TCPAddr).AddrPort()}, &funcs{connected: func() { c.Resume() }, eof: func() { dst.Close() }})
 		c.SetHandler(&funcs{
 			data: func(b []byte) int {
 				dst.Write(b)

@@ -46,7 +46,8 @@ type Stream interface {
 	// deadline; setting it again replaces it and costs no more than a store when it moves later.
 	SetDeadline(at Time)
 
-	// RemoteAddr and LocalAddr are the peer's and the own address, IPv4-mapped addresses unmapped.
+	// RemoteAddr and LocalAddr are the peer's and the own address, IPv4-mapped addresses unmapped; the zero value over a
+	// Unix socket.
 	RemoteAddr() netip.AddrPort
 	LocalAddr() netip.AddrPort
 }
@@ -80,9 +81,9 @@ type Handler interface {
 type Splicer interface {
 	Stream
 	// SpliceTo moves up to n bytes that arrive next on this stream to dst, behind what dst has queued, inside the kernel.
-	// It reports false, and has done nothing, where that is impossible (not plain TCP on Linux, nothing more to read now,
-	// no pipe left, bytes held back by Data, a dst of another loop). While it runs Data is not called. The handler, which
-	// must be a SpliceHandler, hears Spliced when n bytes were moved or when the source ran dry before.
+	// It reports false, and has done nothing, where that is impossible (TLS on a side, not Linux, nothing more to read
+	// now, no pipe left, bytes held back by Data, a dst of another loop). While it runs Data is not called. The handler,
+	// which must be a SpliceHandler, hears Spliced when n bytes were moved or when the source ran dry before.
 	SpliceTo(dst Stream, n int64) bool
 }
 

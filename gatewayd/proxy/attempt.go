@@ -65,7 +65,7 @@ func (x *exchange) dial() {
 	u := w.newUpstream()
 	x.up, u.x = u, x
 	x.flags &^= xReached
-	u.stream = w.l.Dial(x.health.Backend.Key.Addr.TCP, u)
+	u.stream = w.l.Dial(loop.Remote{Addr: x.health.Backend.Key.Addr.TCP}, u)
 	x.moved = w.l.Now()
 	x.arm()
 }

@@ -81,7 +81,7 @@ func (r *rig) connect(c *loop.Conn, to netip.AddrPort) {
 	w := &waiting{r: r, client: c}
 	c.SetHandler(w)
 	c.Pause()
-	w.backend = r.l.Dial(to, w)
+	w.backend = r.l.Dial(loop.Remote{Addr: to}, w)
 }
 
 // waiting is the handler of both ends before the tunnel.
