@@ -67,7 +67,8 @@ func clip(reason string) string {
 type Result struct {
 	At     time.Time // when the probe ended
 	OK     bool
-	Reason string // why it failed, in words a user understands; empty where OK; cut at MaxReason
+	Reason string        // why it failed, in words a user understands; empty where OK; cut at MaxReason
+	Took   time.Duration // how long the probe took
 
 	// UnhealthyThreshold and HealthyThreshold are the failures and successes in a row that turn the verdict. Less than 1
 	// counts as 1.

@@ -106,12 +106,23 @@ func (u *use) targets(set *spec.Set) []health.Target {
 			probe = e.Object.(*spec.Probe)
 		}
 	}
+	var sources []netip.Addr
+	for _, s := range setting.SourceAddresses {
+		if a, err := netip.ParseAddr(s); err == nil {
+			sources = append(sources, a)
+		}
+	}
 	list := make([]health.Target, 0, len(u.members))
 	for _, m := range u.groupMembers() {
 		at := m.Health.Backend.Key.Addr.TCP
-		t := health.Target{Health: m.Health, Addr: at, Probe: probe}
-		if probe.Port != nil {
-			t.Addr = netip.AddrPortFrom(at.Addr(), uint16(*probe.Port))
+		t := health.Target{
+			Health: m.Health, Addr: m.Health.Backend.Key.Addr, Probe: probe, Source: sources, ProxyProtocol: setting.SendProxyProtocol,
+		}
+		if setting.KeepAlive.MaxIdle > 0 {
+			t.KeepFor = setting.KeepAlive.IdleTimeout.Value()
+		}
+		if probe.Port != nil && t.Addr.Path == "" {
+			t.Addr = backend.TCP(netip.AddrPortFrom(at.Addr(), uint16(*probe.Port)))
 		}
 		// The default probe takes the setting's host too (Azure Application Gateway, default health probe).
 		if probe.HostFromSetting || setting.Probe == nil {

@@ -76,7 +76,12 @@ func Start(cfg Config) (*Plane, error) {
 		}()
 	}
 	p.sockets = listen.New(p.loops, p.accept)
-	p.prober = health.New(p.log)
+	prober, err := health.New(health.Config{Log: p.log})
+	if err != nil {
+		p.stopLoops()
+		return nil, err
+	}
+	p.prober = prober
 	p.running.Go(p.sweep)
 	return p, nil
 }
