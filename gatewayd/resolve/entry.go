@@ -23,7 +23,7 @@ type entry struct {
 	good     [families][]netip.Addr // the last good addresses
 	source   string                 // of good
 	failures int                    // in a row
-	slow     bool                   // the last look-up took long
+	hangs    bool                   // nobody answered the last time
 }
 
 // hostsFile is the source of what the hosts file says. It is no absolute name.
@@ -54,28 +54,31 @@ func (r *Resolver) lookUp(e *entry) (finding, bool) {
 	if list := r.hosts.get().local(e.name); list != nil {
 		return fromHosts(list, r.pace.hosts), e.ctx.Err() == nil
 	}
-	in := r.lanes.fresh
-	if e.answer.Known { // Only this goroutine changes it.
-		in = r.lanes.answered
-	}
-	if !e.slow && in.enter(e.ctx) {
-		if f, ok := r.quick(e, in); ok || e.ctx.Err() != nil {
+	if !e.hangs {
+		in, then := r.lanes.fresh, r.lanes.silent
+		if e.answer.Known { // Only this goroutine changes it.
+			in, then = r.lanes.answered, r.lanes.late
+		}
+		if !in.enter(e.ctx) {
+			return finding{}, false
+		}
+		if f, ok := r.quick(e, in, then); ok || e.ctx.Err() != nil {
+			e.hangs = f.silent()
 			return f, e.ctx.Err() == nil
 		}
 	}
-	if !r.lanes.slow.enter(e.ctx) {
+	if !r.lanes.silent.enter(e.ctx) {
 		return finding{}, false
 	}
-	defer r.lanes.slow.leave()
-	began := time.Now()
+	defer r.lanes.silent.leave()
 	f := r.look(e.ctx, e)
-	e.slow = time.Since(began) > r.pace.patience
+	e.hangs = f.silent()
 	return f, e.ctx.Err() == nil
 }
 
-// quick looks a name up in a quick lane, where there is a place taken for it. It says false where the look-up would take
-// long and there is no room for that.
-func (r *Resolver) quick(e *entry, in lane) (finding, bool) {
+// quick looks a name up in a lane where a place is taken for it. If that takes long it moves to another, and where there
+// is no place it comes to nothing: false.
+func (r *Resolver) quick(e *entry, in, then lane) (finding, bool) {
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
 	done := make(chan finding, 1)
@@ -88,17 +91,15 @@ func (r *Resolver) quick(e *entry, in lane) (finding, bool) {
 		return f, true
 	case <-timer.C:
 	}
-	e.slow = true
-	room := r.lanes.slow.enterNow()
-	if !room {
+	if !then.enterNow() {
 		cancel()
+		<-done
+		in.leave()
+		return finding{}, false
 	}
 	in.leave()
-	f := <-done
-	if room {
-		r.lanes.slow.leave()
-	}
-	return f, room
+	defer then.leave()
+	return <-done, true
 }
 
 // look asks DNS.

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,13 @@ func TestFailuresKeepTheLastGoodSet(t *testing.T) {
 			b, _ := new(dns.Msg).SetReply(q).Pack()
 			b[7] = 200 // answers announced
 			return append(b, "this is no record"...)
+		}}), `sent a malformed answer for "web.test"`},
+		"fewer records than announced": {fault(dnstest.Fault{Instead: func(q *dns.Msg) []byte {
+			m := new(dns.Msg).SetReply(q)
+			m.Answer = []dns.RR{&dns.A{A: netip.MustParseAddr("10.0.0.9").AsSlice(), Hdr: dns.RR_Header{Name: "web.test.", Rrtype: dns.TypeA, Class: dns.ClassINET}}}
+			b, _ := m.Pack()
+			b[7] = 2
+			return b
 		}}), `sent a malformed answer for "web.test"`},
 		"a record without an address": {fault(dnstest.Fault{Edit: func(m *dns.Msg) {
 			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "web.test.", Rrtype: dns.TypeA, Class: dns.ClassINET}}}
@@ -160,7 +168,7 @@ func TestBarredAddresses(t *testing.T) {
 	for _, a := range good {
 		lines.WriteString(a + " hosts.test\n")
 	}
-	lines.WriteString("fe80::1%lo hosts.test")
+	lines.WriteString("fe80::1%lo hosts.test\nfd00::9%lo hosts.test")
 	r.write(r.hosts, lines.String())
 	r.dns.Set("dns.test", 0, append(bad, good...)...)
 	r.dns.Set("bad.test", 0, bad...)
@@ -218,7 +226,7 @@ func TestNamesThatAreNone(t *testing.T) {
 		"10.0.0.1": "IP address", "::1": "IP address", "[::1]": "IP address", "10.0.0.1.": "IP address", "127.1": "IP address",
 		"0x7f000001": "IP address", "0x7F.1": "IP address", "2130706433": "IP address", "fe80::1%eth0": "IP address",
 		"": "253 characters", ".": "253 characters", strings.Repeat("a.", 128): "253 characters", "a..b": "63 characters", ".a": "63 characters",
-		long + "a.test": "63 characters", "a b": "letters", "a/b": "letters", `a\.b`: "letters", "ä.test": "letters", "*.test": "letters",
+		long + "a.test": "63 characters", "a b": "letters", "a/b": "letters", `a\.b`: "letters", "ä.test": "letters", "\u212A.test": "letters", "*.test": "letters",
 		"web.test": "", "a": "", "_sip._tcp.x": "", "1.2.3.4.test": "", "0xg": "", "web-1.test.": "", long + ".test": "",
 		strings.Repeat("a.", 126) + "a": "",
 	} {

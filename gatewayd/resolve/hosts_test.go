@@ -38,6 +38,7 @@ func TestHostsWin(t *testing.T) {
 	r.write(r.hosts, "10.1.0.2 web.test dns.test other.test\n")
 	r.expect("web.test", "10.1.0.2", "")
 	r.expect("dns.test", "10.1.0.2", "")
+	r.expect("other.test", "10.1.0.2", "")
 	if err := os.Remove(r.hosts); err != nil {
 		t.Fatal(err)
 	}

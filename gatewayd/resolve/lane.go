@@ -4,22 +4,29 @@ import "context"
 
 // How many look-ups may be under way. Each has two sockets, one a family.
 const (
-	maxQuick = 32 // of names that have an answer, and as many of new ones, for pace.patience
-	maxSlow  = 64
+	maxAnswered = 32
+	maxFresh    = 64
+	maxLate     = 32
+	maxSilent   = 64
+	maxLooks    = maxAnswered + maxFresh + maxLate + maxSilent
 )
 
 // A lane has a place for each look-up that may be under way in it.
 type lane chan struct{}
 
-// lanes keep names that nobody answers for from delaying the others. A look-up that takes long gives up its quick place
-// for a slow one; where there is none it is ended, and begins anew in the slow lane when it is its turn. There it has
-// all its time, and there it begins the next time. So quick places get free again and again, whatever hangs.
+// lanes keep names that nobody answers for from delaying the others. A look-up begins in the lane of its name, and after
+// pace.patience gives up its place for one in the next lane; where there is none it is ended. So places get free again
+// and again, whatever hangs. Names whose look-up was ended, or got no answer the last time, wait for a place among the
+// silent, where they have all their time.
 type lanes struct {
-	answered, fresh, slow lane
+	answered lane // names of which something is known; then late
+	fresh    lane // others; then silent
+	late     lane
+	silent   lane
 }
 
 func newLanes() lanes {
-	return lanes{answered: make(lane, maxQuick), fresh: make(lane, maxQuick), slow: make(lane, maxSlow)}
+	return lanes{answered: make(lane, maxAnswered), fresh: make(lane, maxFresh), late: make(lane, maxLate), silent: make(lane, maxSilent)}
 }
 
 // enter waits for a place, first come first served, and says whether there is one before ctx ends.

@@ -27,7 +27,7 @@ func TestHundredsOfNames(t *testing.T) {
 	for i, name := range names {
 		r.expect(name, fmt.Sprintf("10.1.%d.%d", i/250, i%250), "")
 	}
-	if n, most := r.dns.Busiest(), families*(2*maxQuick+maxSlow); n > most {
+	if n, most := r.dns.Busiest(), families*maxLooks; n > most {
 		t.Errorf("%d questions were under way at once, want %d at most", n, most)
 	}
 }
@@ -36,7 +36,7 @@ func TestHundredsOfNames(t *testing.T) {
 // room for: others are found and followed beside them.
 func TestHangingNamesDelayNobody(t *testing.T) {
 	p := brisk
-	p.timeout, p.longest = time.Hour, time.Hour
+	p.patience, p.timeout, p.longest = time.Second/2, time.Hour, time.Hour
 	r := newRig(t, p, nil)
 	r.dns.Set("old.test", 0, "10.0.0.1")
 	r.dns.Set("new.test", 0, "10.0.0.1")
@@ -45,11 +45,11 @@ func TestHangingNamesDelayNobody(t *testing.T) {
 	r.dns.Fail("old.test", dnstest.Fault{})
 	r.dns.Fail("new.test", dnstest.Fault{})
 	names := []string{"old.test"}
-	for i := range 3 * (2*maxQuick + maxSlow) {
+	for i := range 2 * (maxFresh + maxSilent) {
 		names = append(names, fmt.Sprintf("hung%d.test", i))
 	}
 	r.Sync(names)
-	r.until("all slow places taken", func() bool { return len(r.lanes.slow) == maxSlow })
+	r.until("all places taken", func() bool { return len(r.lanes.silent) == maxSilent })
 	r.Sync(append(names, "new.test"))
 	r.expect("new.test", "10.0.0.1", "")
 	r.dns.Set("new.test", 0, "10.0.0.2")
@@ -69,8 +69,29 @@ func TestHangingNamesDelayNobody(t *testing.T) {
 			t.Fatalf("something is known of %s, which hangs", name)
 		}
 	}
-	if n, most := len(r.lanes.slow)+len(r.lanes.fresh)+len(r.lanes.answered), 2*maxQuick+maxSlow; n > most {
-		t.Errorf("%d look-ups are under way, want %d at most", n, most)
+	if n, most := r.dns.Asked("")-r.dns.Asked("old.test")-r.dns.Asked("new.test"), families*2*len(names); n > most {
+		t.Errorf("%d questions were asked for names that hang, want %d at most", n, most)
+	}
+}
+
+// TestLateAnswers: a name whose server takes its time is followed beside names that hang.
+func TestLateAnswers(t *testing.T) {
+	p := brisk
+	p.patience, p.timeout, p.longest = 20*time.Millisecond, time.Hour, time.Hour
+	r := newRig(t, p, nil)
+	r.dns.Set("late.test", 0, "10.0.0.1")
+	r.settle("late.test")
+	r.dns.Fail("", dnstest.Fault{Silent: true})
+	r.dns.Fail("late.test", dnstest.Fault{Delay: 100 * time.Millisecond})
+	names := []string{"late.test"}
+	for i := range 2 * maxSilent {
+		names = append(names, fmt.Sprintf("hung%d.test", i))
+	}
+	r.Sync(names)
+	r.until("all places taken", func() bool { return len(r.lanes.silent) == maxSilent })
+	for _, addr := range []string{"10.0.0.2", "10.0.0.3", "10.0.0.4"} {
+		r.dns.Set("late.test", 0, addr)
+		r.expect("late.test", addr, "")
 	}
 }
 
@@ -82,7 +103,7 @@ func TestHangingNamesComeToAnEnd(t *testing.T) {
 	r := newRig(t, p, nil)
 	r.dns.Fail("", dnstest.Fault{Silent: true})
 	var names []string
-	for i := range 2 * (maxQuick + maxSlow) {
+	for i := range 2 * (maxFresh + maxSilent) {
 		names = append(names, fmt.Sprintf("hung%d.test", i))
 		r.dns.Set(names[i], 60, "10.0.0.1")
 	}

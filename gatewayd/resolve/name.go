@@ -12,9 +12,15 @@ const (
 	maxLabel = 63
 )
 
-// lower is a name as names are compared (RFC 4343). Names that pass wrong, and those that the DNS library prints, are
-// ASCII alone.
-func lower(name string) string { return strings.ToLower(name) }
+// lower is a name as names are compared: letters beyond ASCII are as they are (RFC 4343).
+func lower(name string) string {
+	return strings.Map(func(c rune) rune {
+		if 'A' <= c && c <= 'Z' {
+			return c + 'a' - 'A'
+		}
+		return c
+	}, name)
+}
 
 // wrong says why a name is never looked up; empty where it is. It takes what host names are made of, and "_", which
 // names of services have.

@@ -63,6 +63,9 @@ func (f *finding) conclude() {
 
 func (f *finding) found() bool { return f.of[v4].kind == found || f.of[v6].kind == found }
 
+// silent says whether nobody answered.
+func (f *finding) silent() bool { return !f.found() && f.worst().kind == silent }
+
 // worst is the outcome that decides where nothing was found, IPv4's where they are equal.
 func (f *finding) worst() *outcome {
 	if f.of[v6].kind > f.of[v4].kind {

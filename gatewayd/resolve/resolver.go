@@ -56,12 +56,12 @@ type pace struct {
 	minTTL   time.Duration // the shortest time to live, and how long is waited after a first failure
 	hosts    time.Duration // when a name of the hosts file is looked up again
 	grace    time.Duration // how long one family's addresses wait for the other's
-	patience time.Duration // after which a look-up counts as slow
+	patience time.Duration // how long a look-up keeps its first place (see lanes)
 	longest  time.Duration // after which it is ended
 	timeout  time.Duration // instead of resolv.conf's, where it is not 0
 }
 
-var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, patience: time.Second / 2, longest: time.Minute}
+var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, patience: time.Second, longest: time.Minute}
 
 // A Resolver keeps the addresses of names up to date until it is closed. Each name has a goroutine, which sleeps most of
 // the time; how many of them look something up at once is bounded (see lanes). All methods may be called by any

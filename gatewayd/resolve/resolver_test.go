@@ -184,6 +184,37 @@ func TestChangedMayCallBack(t *testing.T) {
 	r.until("a call for each name", func() bool { return calls.Load() == 20 })
 }
 
+// TestChangedIsPatient: what changes while a call of Changed lasts is told once, and not at all where nobody wants to
+// know it any more.
+func TestChangedIsPatient(t *testing.T) {
+	var r *rig
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	r = newRig(t, brisk, func(c *Config) {
+		c.Changed = func(name string) {
+			r.note(name)
+			if name == "10.0.0.1" {
+				close(begun)
+				<-goOn
+			}
+		}
+	})
+	r.dns.Set("web.test", 0, "10.0.0.1")
+	r.dns.Set("gone.test", 0, "10.0.0.1")
+	r.Sync([]string{"10.0.0.1"})
+	<-begun
+	r.settle("web.test", "gone.test")
+	for _, addr := range []string{"10.0.0.2", "10.0.0.3"} {
+		r.dns.Set("web.test", 0, addr)
+		r.expect("web.test", addr, "")
+	}
+	r.settle("web.test", "10.0.0.2")
+	close(goOn)
+	r.until("a call for the last change", func() bool { return r.changed("10.0.0.2") == 1 })
+	if web, gone := r.changed("web.test"), r.changed("gone.test"); web != 1 || gone != 0 {
+		t.Errorf("Changed was called %d and %d times, want once and never", web, gone)
+	}
+}
+
 // TestClose ends look-ups of every sort: answered, waiting, hanging, over TCP.
 func TestClose(t *testing.T) {
 	r := newRig(t, steady, nil)
@@ -198,7 +229,7 @@ func TestClose(t *testing.T) {
 	}
 	r.Sync(names)
 	r.Await(t.Context(), names[:2])
-	r.until("questions", func() bool { return r.dns.Asked("") > maxQuick && r.dns.Asked("cut.test") > 0 })
+	r.until("questions", func() bool { return r.dns.Asked("") > maxFresh && r.dns.Asked("cut.test") > 0 })
 	r.Close()
 	r.mu.Lock()
 	calls := len(r.changes)
