@@ -18,6 +18,23 @@ type Backend struct {
 	_ [56]byte // Every loop writes Open, so it has a cache line for itself.
 
 	Key Key // set once by the Registry
+
+	name atomic.Pointer[string] // see Name
+}
+
+// Name is the DNS name by which the backend came, without a final dot; "" where it is a target by its address.
+func (b *Backend) Name() string {
+	if n := b.name.Load(); n != nil {
+		return *n
+	}
+	return ""
+}
+
+// SetName says by which name the backend came. Of several it is the one that was set last.
+func (b *Backend) SetName(name string) {
+	if b.Name() != name {
+		b.name.Store(&name)
+	}
 }
 
 // Take counts one more in flight, and reports false where limit are in flight already; 0 means without limit.

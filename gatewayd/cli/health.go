@@ -114,11 +114,11 @@ func printNames(w io.Writer, v *api.Health) {
 func printDraining(w io.Writer, v *api.Health) {
 	for _, pool := range slices.Sorted(maps.Keys(v.Pools)) {
 		for _, d := range v.Pools[pool].Draining {
-			until := "which left the answer of DNS"
+			until := ""
 			if d.Deadline != "" {
-				until = "until " + d.Deadline
+				until = " until " + d.Deadline
 			}
-			fmt.Fprintf(w, "draining\t%s\t%s\t%s: %d left, %s\n", pool, d.Target, place(d.Address, d.Port), d.Open, until)
+			fmt.Fprintf(w, "draining\t%s\t%s\t%s: %d left%s; %s\n", pool, d.Target, place(d.Address, d.Port), d.Open, until, d.Reason)
 		}
 	}
 }

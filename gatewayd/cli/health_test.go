@@ -16,7 +16,7 @@ func TestHealthIsPrinted(t *testing.T) {
 			"target/three":    {Address: "unix:/run/app.sock", State: "unknown"},
 		}}},
 		Names:    map[string]api.NameHealth{"two": {Name: "app.example", Addresses: []string{"2001:db8::1"}, Reason: "the server failed"}, "four": {Name: "x.example"}},
-		Draining: []api.DrainingTarget{{Target: "target/old", Address: "10.0.0.9", Port: 80, Open: 2, Deadline: "2026-01-02T03:06:05Z"}, {Target: "two@10.0.0.8", Address: "10.0.0.8", Port: 80, Open: 1}},
+		Draining: []api.DrainingTarget{{Target: "target/old", Address: "10.0.0.9", Port: 80, Open: 2, Deadline: "2026-01-02T03:06:05Z", Reason: "the target was removed"}, {Target: "two@10.0.0.8", Address: "10.0.0.8", Port: 80, Open: 1, Reason: "the address left the answer of DNS"}},
 	}}}
 	const want = "POOL\tSETTING\tTARGET\tADDRESS\tSTATE\tOPEN\tSINCE\tLAST RESULTS\tREASON\n" +
 		"chat\ts\tone\t10.0.0.1 port 80\thealthy\t3\t2026-01-02T03:04:05Z\tx..\t-\n" +
@@ -24,8 +24,8 @@ func TestHealthIsPrinted(t *testing.T) {
 		"chat\ts\ttwo@2001:db8::1\t2001:db8::1 port 80\tunhealthy, ejected until 2026-01-02T03:05:05Z\t0\t-\t-\tno answer within 1s\n" +
 		"name\tchat\tfour\tx.example: no address\n" +
 		"name\tchat\ttwo\tapp.example: 2001:db8::1; the server failed\n" +
-		"draining\tchat\ttarget/old\t10.0.0.9 port 80: 2 left, until 2026-01-02T03:06:05Z\n" +
-		"draining\tchat\ttwo@10.0.0.8\t10.0.0.8 port 80: 1 left, which left the answer of DNS\n"
+		"draining\tchat\ttarget/old\t10.0.0.9 port 80: 2 left until 2026-01-02T03:06:05Z; the target was removed\n" +
+		"draining\tchat\ttwo@10.0.0.8\t10.0.0.8 port 80: 1 left; the address left the answer of DNS\n"
 	var b bytes.Buffer
 	h := &health{Pool: "chat"}
 	h.targets(&b, v)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -115,7 +116,7 @@ func (u *use) targets(set *spec.Set) []health.Target {
 			case setting.Host != nil:
 				t.Host = *setting.Host
 			case setting.HostFromTarget:
-				t.Host = hostHeader(at)
+				t.Host = hostHeader(m.Health.Backend)
 			}
 		}
 		list = append(list, t)
@@ -123,13 +124,17 @@ func (u *use) targets(set *spec.Set) []health.Target {
 	return list
 }
 
-// hostHeader is an address as a Host header: without the port that http implies. Who is behind a Unix socket is on this
-// machine.
-func hostHeader(a backend.Address) string {
-	at := a.TCP
+// hostHeader is a backend as a Host header: its DNS name where it has one, without the port that http implies. Who is
+// behind a Unix socket is on this machine.
+func hostHeader(b *backend.Backend) string {
+	at, name := b.Key.Addr.TCP, b.Name()
 	switch {
-	case a.Path != "":
+	case b.Key.Addr.Path != "":
 		return "localhost"
+	case name != "" && at.Port() != 80:
+		return name + ":" + strconv.Itoa(int(at.Port()))
+	case name != "":
+		return name
 	case at.Port() != 80:
 		return at.String()
 	case at.Addr().Is6():

@@ -27,9 +27,11 @@ type leaving struct {
 	pool     string // of a target
 	deadline time.Time
 	back     bool // it came back
+	over     bool // nothing of it is open, nor will be
 }
 
-// maxLeaving bounds how many things that are gone are remembered; the oldest are forgotten first.
+// maxLeaving bounds how many things that are gone are remembered, beside those of the latest publication; the oldest are
+// forgotten first.
 const maxLeaving = 50_000
 
 // departures are those of the last hours, the oldest first. The plane's mu guards them.
@@ -40,46 +42,34 @@ type departures struct {
 }
 
 // add notes what a step took away and brought back.
-func (d *departures) add(l *life, s *step, x *passage) {
+func (d *departures) add(s *step, x *passage) {
 	d.take(x)
 	gone := &departure{after: s.was.Revision(), revision: s.is.Revision(), at: time.Now()}
-	for _, id := range x.goneListeners {
-		if e := s.was.ByID(spec.Listeners, id); e != nil {
-			d.leave(gone, &leaving{of: tunnel.Subject{Listener: id}, kind: spec.Listeners, name: e.Name(),
-				deadline: gone.at.Add(e.Object.(*spec.Listener).DrainTimeout.Value())})
-		}
+	for _, e := range x.goneListeners {
+		d.leave(gone, &leaving{of: tunnel.Subject{Listener: e.ID}, kind: spec.Listeners, name: e.Name(),
+			deadline: gone.at.Add(e.Object.(*spec.Listener).DrainTimeout.Value())})
 	}
-	for _, id := range x.goneRules {
-		if e := s.was.ByID(spec.Rules, id); e != nil {
-			d.leave(gone, &leaving{of: tunnel.Subject{Rule: id}, kind: spec.Rules, name: e.Name(), deadline: gone.at.Add(grantOf(s.was, e))})
-		}
+	for _, e := range x.goneRules {
+		d.leave(gone, &leaving{of: tunnel.Subject{Rule: e.ID}, kind: spec.Rules, name: e.Name(), deadline: gone.at.Add(x.grants[e])})
 	}
 	for _, b := range x.goneBackends {
-		if o := x.origins[b]; o != nil {
-			d.leave(gone, &leaving{of: tunnel.Subject{Backend: b}, kind: spec.Targets, name: o.key, pool: o.pool, deadline: o.until})
-		}
+		o := x.origins[b]
+		d.leave(gone, &leaving{of: tunnel.Subject{Backend: b}, kind: spec.Targets, name: o.key, pool: o.pool, deadline: o.until})
 	}
 	if len(gone.leaving) > 0 {
 		d.list = append(d.list, gone)
 	}
-	for len(d.list) > 0 && (d.n > maxLeaving || time.Since(d.list[0].at) > forgetAfter) {
+	// The latest is kept whatever its size: somebody is about to ask for it.
+	for len(d.list) > 1 && d.n > maxLeaving || len(d.list) > 0 && time.Since(d.list[0].at) > forgetAfter {
 		for _, x := range d.list[0].leaving {
 			if d.leaving[x.of] == x {
 				delete(d.leaving, x.of)
 			}
 		}
 		d.n -= len(d.list[0].leaving)
+		d.list[0] = nil
 		d.list = d.list[1:]
 	}
-}
-
-// grantOf is how long what is open under a rule may go on.
-func grantOf(set *spec.Set, rule *spec.Entry) time.Duration {
-	e := set.Get(spec.Settings, rule.Object.(*spec.Rule).Setting)
-	if e == nil {
-		return 0
-	}
-	return e.Object.(*spec.Setting).DrainTimeout.Value()
 }
 
 func (d *departures) leave(gone *departure, x *leaving) {
@@ -111,16 +101,10 @@ func (d *departures) take(x *passage) {
 }
 
 // of finds what the publication of a revision took away.
-func (d *departures) of(revision uint64) []leaving {
+func (d *departures) of(revision uint64) []*leaving {
 	for _, gone := range d.list {
 		if gone.after < revision && revision <= gone.revision {
-			list := make([]leaving, 0, len(gone.leaving))
-			for _, x := range gone.leaving {
-				if !x.back {
-					list = append(list, *x)
-				}
-			}
-			return list
+			return slices.DeleteFunc(slices.Clone(gone.leaving), func(x *leaving) bool { return x.back })
 		}
 	}
 	return nil
@@ -149,37 +133,39 @@ func (p *Plane) Drains(revision uint64) (api.Drains, bool) {
 	return view, known
 }
 
-// usage counts what is open of each. A backend knows its own number, and the loops are asked for the others, a bounded
-// number at a time.
-func (p *Plane) usage(list []leaving) []int64 {
+// usage counts what is open of each. A backend knows its own number, and the loops are asked for the others, once. What
+// was found over is not asked for again: nothing new comes to what is gone.
+func (p *Plane) usage(list []*leaving) []int64 {
 	open := make([]int64, len(list))
-	var asked []int
+	asked, at := map[tunnel.Subject]int{}, []int{}
+	p.mu.Lock()
 	for i, x := range list {
-		if x.of.Backend != nil {
+		switch {
+		case x.of.Backend != nil:
 			open[i] = x.of.Backend.Open.Load()
-		} else {
-			asked = append(asked, i)
+		case !x.over:
+			asked[x.of] = len(at)
+			at = append(at, i)
 		}
 	}
-	for share := range slices.Chunk(asked, usageShare) {
-		parts := make([][]int64, len(p.workers))
-		p.each(func(w int) {
-			for _, i := range share {
-				u := p.workers[w].Usage(list[i].of)
-				parts[w] = append(parts[w], int64(u.Requests+u.Tunnels))
-			}
-		})
-		for _, part := range parts {
-			for k, n := range part {
-				open[share[k]] += n
-			}
+	p.mu.Unlock()
+	if len(at) == 0 {
+		return open
+	}
+	parts := make([][]int64, len(p.workers))
+	p.each(func(w int) { parts[w] = p.workers[w].Open(asked) })
+	for _, part := range parts {
+		for k, n := range part {
+			open[at[k]] += n
 		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range at {
+		list[i].over = open[i] == 0
 	}
 	return open
 }
-
-// usageShare is how many subjects a loop counts at a time, since it walks over its requests for each.
-const usageShare = 8
 
 // hostAndPort are an address as views write it.
 func hostAndPort(a backend.Address) (string, int) {

@@ -2,6 +2,7 @@ package plane
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -57,6 +58,7 @@ func (p *Plane) members(u *use) []member {
 	list := make([]member, 0, len(u.roster))
 	add := func(e *enrolled, key string, at backend.Address) {
 		h := p.registry.Health(backend.Key{Pool: u.pool.ID, Addr: at}, u.setting.ID)
+		h.Backend.SetName(strings.TrimSuffix(e.address.Name, "."))
 		list = append(list, member{key: key, name: e.address.Name, weight: e.weight, health: h})
 	}
 	for i := range u.roster {
@@ -93,6 +95,17 @@ func (u *use) groupMembers() []balance.Member {
 		list = append(list, balance.Member{Health: m.health, Weight: m.weight})
 	}
 	return list
+}
+
+// backends are those that something new may come to.
+func (u *uses) backends() map[*backend.Backend]bool {
+	all := map[*backend.Backend]bool{}
+	for _, x := range u.pairs {
+		for _, m := range x.members {
+			all[m.health.Backend] = true
+		}
+	}
+	return all
 }
 
 // names are the DNS names of the targets of some uses, each once.

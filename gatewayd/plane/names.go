@@ -46,14 +46,14 @@ func (x *prepared) learnNames() []control.ObjectProblem {
 				continue
 			}
 			told[u.pool.ID+" "+e.key] = true
-			list = append(list, nameless(u.pool, e, answer.Reason))
+			list = append(list, namelessProblem(u.pool, e, answer.Reason))
 		}
 	}
 	return list
 }
 
-// nameless tells the object that holds a target that its name has no address.
-func nameless(pool *spec.Entry, e *enrolled, reason string) control.ObjectProblem {
+// namelessProblem tells the object that holds a target that its name has no address.
+func namelessProblem(pool *spec.Entry, e *enrolled, reason string) control.ObjectProblem {
 	if reason == "" {
 		reason = "no DNS server has answered yet"
 	}
@@ -66,34 +66,90 @@ func nameless(pool *spec.Entry, e *enrolled, reason string) control.ObjectProble
 	return control.ObjectProblem{Kind: spec.Pools, Name: pool.Name(), Problem: problem, Transient: true}
 }
 
-// readdress follows a DNS name whose addresses changed. What is open on an address that left goes on: it only gets
+// nameless tells every holder of a name that is known to have no address, without asking for any.
+func (p *Plane) nameless(set *spec.Set) []control.ObjectProblem {
+	var list []control.ObjectProblem
+	for _, pool := range set.All(spec.Pools) {
+		for _, e := range roster(set, pool) {
+			if e.address.Name == "" {
+				continue
+			}
+			if a := p.names.Lookup(e.address.Name); a.Known && len(a.Addrs) == 0 {
+				list = append(list, namelessProblem(pool, &e, a.Reason))
+			}
+		}
+	}
+	return list
+}
+
+// namePause is how long changes of names are gathered before they are followed together: each costs a walk over all
+// targets, and many names may change at once when a DNS server comes back.
+const namePause = 20 * time.Millisecond
+
+// renamed notes that something about a DNS name changed. The resolver calls it, one call after the other.
+func (p *Plane) renamed(name string) {
+	p.changed.Lock()
+	defer p.changed.Unlock()
+	if p.pending == nil {
+		p.pending = map[string]bool{}
+	}
+	p.pending[name] = true
+	select {
+	case p.stir <- struct{}{}:
+	default:
+	}
+}
+
+// followNames follows the names that changed until the plane is closed.
+func (p *Plane) followNames() {
+	for {
+		select {
+		case <-p.closed:
+			return
+		case <-p.stir:
+		}
+		select {
+		case <-p.closed:
+			return
+		case <-time.After(namePause):
+		}
+		p.changed.Lock()
+		names := p.pending
+		p.pending = nil
+		p.changed.Unlock()
+		p.readdress(names)
+	}
+}
+
+// readdress follows DNS names of which something changed. What is open on an address that left goes on: it only gets
 // nothing new.
-func (p *Plane) readdress(name string) {
+func (p *Plane) readdress(names map[string]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shut {
 		return
 	}
+	var fresh []*use
 	var passed passage
-	changed := false
 	for _, u := range p.serving.pairs {
-		if !slices.ContainsFunc(u.roster, func(e enrolled) bool { return e.address.Name == name }) {
+		if !slices.ContainsFunc(u.roster, func(e enrolled) bool { return names[e.address.Name] }) {
 			continue
 		}
 		members := p.members(u)
 		if slices.Equal(members, u.members) {
 			continue // Only the reason of a failure is another.
 		}
-		changed = true
 		u.members = members
-		u.group.SetMembers(u.groupMembers(), u.policy())
+		fresh = append(fresh, u)
 		p.life.follow(&passed, u)
 	}
-	if !changed {
+	if len(fresh) == 0 {
 		return
 	}
-	p.life.forget(p.serving)
 	p.departures.take(&passed)
-	p.drain(p.set, passed)
+	p.keep(&passed)
+	for _, u := range fresh {
+		u.group.SetMembers(u.groupMembers(), u.policy())
+	}
 	p.target()
 }

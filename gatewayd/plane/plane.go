@@ -47,18 +47,23 @@ type Plane struct {
 	// unhealthy is what to do when a target turns unhealthy, by the setting's hidden id; those that keep are left out.
 	unhealthy atomic.Pointer[map[string]tunnel.Drain]
 
+	changed sync.Mutex      // guards pending
+	pending map[string]bool // DNS names of which something changed
+	stir    chan struct{}   // holds one: pending is not empty
+
 	mu         sync.Mutex // what follows is written by Publish and Close alone, under mu; others read it under mu
 	set        *spec.Set
 	serving    *uses
 	groups     map[table.Place]*listen.Group
 	life       *life
 	departures departures
-	shut       bool // Shutdown or Close was called: nothing is followed any more
+	fading     map[pair]*use // uses that are no more, for the requests that still hold their groups
+	shut       bool          // Shutdown or Close was called: nothing is followed any more
 }
 
 // Start starts the loops, with an empty table and no socket.
 func Start(cfg Config) (*Plane, error) {
-	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife(), closed: make(chan struct{})}
+	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife(), fading: map[pair]*use{}, stir: make(chan struct{}, 1), closed: make(chan struct{})}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -91,8 +96,9 @@ func Start(cfg Config) (*Plane, error) {
 		return nil, err
 	}
 	p.prober = prober
-	p.names = resolve.New(resolve.Config{Log: p.log, Changed: p.readdress, Servers: cfg.DNSServers})
+	p.names = resolve.New(resolve.Config{Log: p.log, Changed: p.renamed, Servers: cfg.DNSServers})
 	p.running.Go(p.sweep)
+	p.running.Go(p.followNames)
 	return p, nil
 }
 
@@ -103,6 +109,10 @@ func (p *Plane) sweep() {
 	for {
 		select {
 		case <-tick.C:
+			p.mu.Lock()
+			p.life.forget(p.serving)
+			p.fade(func(*use) bool { return true })
+			p.mu.Unlock()
 			p.registry.Sweep()
 		case <-p.closed:
 			return
@@ -121,28 +131,9 @@ func (p *Plane) accept(l *loop.Loop, g *listen.Group, c *loop.Conn) {
 	p.workers[l.Index()].Accept(c, place.Address, place.Port)
 }
 
-// drain tells every worker what is gone and what is back. before is the configuration that had what is gone.
-func (p *Plane) drain(before *spec.Set, x passage) {
-	listeners := map[string]tunnel.Drain{}
-	for _, id := range x.goneListeners {
-		if e := before.ByID(spec.Listeners, id); e != nil {
-			o := e.Object.(*spec.Listener)
-			listeners[id] = tunnel.Drain{Timeout: o.DrainTimeout.Value(), Spread: spec.Spread(o.CloseSpread, o.DrainTimeout)}
-		}
-	}
-	own := tunnel.Drain{Timeout: -1}
+// keep tells every worker what is back, before anything new can come to it: an old drain would end it at once.
+func (p *Plane) keep(x *passage) {
 	var turns []func(w *proxy.Worker)
-	for _, id := range x.goneListeners {
-		turns = append(turns, func(w *proxy.Worker) {
-			w.Drain(tunnel.Subject{Listener: id}, listeners[id])
-		})
-	}
-	for _, id := range x.goneRules {
-		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Rule: id}, own) })
-	}
-	for _, b := range x.goneBackends {
-		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Backend: b}, own) })
-	}
 	for _, id := range x.backListeners {
 		turns = append(turns, func(w *proxy.Worker) { w.Keep(tunnel.Subject{Listener: id}) })
 	}
@@ -152,7 +143,30 @@ func (p *Plane) drain(before *spec.Set, x passage) {
 	for _, b := range x.backBackends {
 		turns = append(turns, func(w *proxy.Worker) { w.Keep(tunnel.Subject{Backend: b}) })
 	}
-	// A change of thousands of objects must not keep the loops from their connections.
+	p.tell(turns)
+}
+
+// drain tells every worker what is gone, once nothing new can come to it.
+func (p *Plane) drain(x *passage) {
+	own := tunnel.Drain{Timeout: -1}
+	var turns []func(w *proxy.Worker)
+	for _, e := range x.goneListeners {
+		o := e.Object.(*spec.Listener)
+		d := tunnel.Drain{Timeout: o.DrainTimeout.Value(), Spread: spec.Spread(o.CloseSpread, o.DrainTimeout)}
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Listener: e.ID}, d) })
+	}
+	for _, e := range x.goneRules {
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Rule: e.ID}, own) })
+	}
+	for _, b := range x.goneBackends {
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Backend: b}, own) })
+	}
+	p.tell(turns)
+}
+
+// tell runs turns for every worker on its loop. A change of thousands of objects must not keep the loops from their
+// connections, so they get a share at a time.
+func (p *Plane) tell(turns []func(w *proxy.Worker)) {
 	for share := range slices.Chunk(turns, drainShare) {
 		p.each(func(i int) {
 			for _, turn := range share {

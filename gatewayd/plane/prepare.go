@@ -3,6 +3,7 @@ package plane
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -29,7 +30,6 @@ func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []contr
 	x := &prepared{plane: p, set: next, uses: newUses(p, next), bound: map[table.Place]*listen.Group{}}
 	compiled, warnings := p.table.Load().Next(next, x.uses)
 	x.table = compiled
-	conditions := append(conditionsOf(warnings), x.learnNames()...)
 	problems := sourceProblems(next)
 	for _, at := range compiled.Addresses() {
 		if p.groups[at] != nil {
@@ -47,13 +47,13 @@ func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []contr
 		x.Discard()
 		return nil, problems
 	}
-	return x, append(conditions, problems...)
+	return x, slices.Concat(conditionsOf(warnings), x.learnNames(), problems)
 }
 
 // Inspect implements control.Plane.
 func (p *Plane) Inspect(next *spec.Set) []control.ObjectProblem {
 	_, warnings := table.Compile(next, inert{balance.NewGroup(1)})
-	return conditionsOf(warnings)
+	return slices.Concat(conditionsOf(warnings), p.nameless(next), sourceProblems(next))
 }
 
 // inert is a table.Living for tables that never serve.
@@ -99,8 +99,9 @@ func (x *prepared) Discard() {
 	}
 }
 
-// Publish implements control.Prepared. Members are set before the table is stored, so that a new route never finds an
-// empty group; sockets open after it, so that a new port never answers 404 for what is configured.
+// Publish implements control.Prepared. What is back is kept first, so that nothing new meets an old drain. Members are
+// set before the table is stored, so that a new route never finds an empty group; sockets open after it, so that a new
+// port never answers 404 for what is configured. What is gone drains last, when nothing new comes to it.
 func (x *prepared) Publish() {
 	p := x.plane
 	p.mu.Lock()
@@ -109,6 +110,11 @@ func (x *prepared) Publish() {
 	s := newStep(p, x)
 	for _, u := range s.fresh {
 		u.members = p.members(u)
+	}
+	passed := p.life.pass(s)
+	p.keep(&passed)
+	p.publishUnhealthy(s)
+	for _, u := range s.fresh {
 		u.group.SetMembers(u.groupMembers(), u.policy())
 	}
 	p.table.Store(x.table)
@@ -116,13 +122,35 @@ func (x *prepared) Publish() {
 		p.each(func(i int) { p.workers[i].Sweep() })
 	}
 	p.set, p.serving = x.set, x.uses
-	p.publishUnhealthy(s)
-	passed := p.life.pass(s)
-	x.uses.rosters, x.uses.moved = nil, nil // They were for this step.
-	p.departures.add(p.life, s, &passed)
-	p.drain(s.was, passed)
+	p.fadeOut(s)
+	p.departures.add(s, &passed)
+	p.drain(&passed)
 	if s.changesTargets() || !passed.empty() {
 		p.target()
+	}
+	x.uses.rosters, x.uses.moved = nil, nil // They were for this step.
+}
+
+// fadeOut leaves the groups of uses that are no more to the requests in flight that hold them, for another target of
+// theirs: until their pool changes, or the next sweep.
+func (p *Plane) fadeOut(s *step) {
+	changed := s.changedPools(nil)
+	p.fade(func(u *use) bool { _, c := changed[u.pool.ID]; return c })
+	for _, u := range s.fresh {
+		delete(p.fading, pair{u.pool.ID, u.setting.ID})
+	}
+	for _, u := range s.dropped {
+		p.fading[pair{u.pool.ID, u.setting.ID}] = u
+	}
+}
+
+// fade takes the members of uses that are no more.
+func (p *Plane) fade(which func(*use) bool) {
+	for at, u := range p.fading {
+		if which(u) {
+			delete(p.fading, at)
+			u.group.SetMembers(nil, balance.Policy{})
+		}
 	}
 }
 
@@ -147,7 +175,7 @@ func (x *prepared) moveSockets() (closed bool) {
 
 // changesTargets says whether other backends are named, or probed otherwise.
 func (s *step) changesTargets() bool {
-	if s.dropped || len(s.fresh) > 0 {
+	if len(s.dropped)+len(s.fresh) > 0 {
 		return true
 	}
 	for range s.is.Differences(s.was, spec.Probes) {

@@ -37,7 +37,8 @@ func owned(text string) error {
 	if err != nil {
 		return fmt.Errorf("holds %q, which is no IP address", text)
 	}
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.Unmap(), 0)))
+	// UDP, so that no connection can come in meanwhile.
+	l, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a.Unmap(), 0)))
 	switch {
 	case err == nil:
 		return l.Close()

@@ -1,6 +1,8 @@
 package plane
 
 import (
+	"slices"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -10,23 +12,18 @@ import (
 // and of those that are ejected when a setting ejects no more.
 
 // publishUnhealthy notes what the settings of the step's end say. What was ended because a setting said so, and does not
-// any more, is kept.
+// any more, is kept; who was ejected by one that ejects no more is back.
 func (p *Plane) publishUnhealthy(s *step) {
-	changed := false
-	var kept []*backend.Health
+	before, after := map[string]*spec.Entry{}, map[string]*spec.Entry{} // by hidden id, through a rename
 	for was, is := range s.is.Differences(s.was, spec.Settings) {
-		before, after := unhealthyOf(was), unhealthyOf(is)
-		changed = changed || before != after
-		if is != nil && before != nil && after == nil {
-			kept = append(kept, p.serving.healthsOf(is.ID)...)
+		if was != nil {
+			before[was.ID] = was
 		}
-		if is != nil && is.Object.(*spec.Setting).Eject == nil && was != nil && was.Object.(*spec.Setting).Eject != nil {
-			for _, h := range p.serving.healthsOf(is.ID) {
-				h.Readmit()
-			}
+		if is != nil {
+			after[is.ID] = is
 		}
 	}
-	if !changed {
+	if len(before)+len(after) == 0 {
 		return
 	}
 	drains := map[string]tunnel.Drain{}
@@ -36,8 +33,19 @@ func (p *Plane) publishUnhealthy(s *step) {
 		}
 	}
 	p.unhealthy.Store(&drains)
-	for _, h := range kept {
-		p.keepOpen(h)
+	for id, is := range after {
+		was := before[id]
+		if was == nil {
+			continue
+		}
+		if unhealthyOf(was) != nil && unhealthyOf(is) == nil {
+			p.keepOpen(p.serving.healthsOf(id)...)
+		}
+		if was.Object.(*spec.Setting).Eject != nil && is.Object.(*spec.Setting).Eject == nil {
+			for _, h := range p.serving.healthsOf(id) {
+				h.Readmit()
+			}
+		}
 	}
 }
 
@@ -84,9 +92,15 @@ func (p *Plane) turned(h *backend.Health, before, after backend.Status) {
 	}
 }
 
-// keepOpen ends the drain of a target that is healthy again, as far as nothing was told to end yet.
-func (p *Plane) keepOpen(h *backend.Health) {
-	for i, l := range p.loops {
-		l.Post(func() { p.workers[i].Keep(tunnel.Subject{Health: h}) })
+// keepOpen ends the drains of targets that are healthy again, as far as nothing was told to end yet.
+func (p *Plane) keepOpen(healths ...*backend.Health) {
+	for share := range slices.Chunk(healths, drainShare) {
+		for i, l := range p.loops {
+			l.Post(func() {
+				for _, h := range share {
+					p.workers[i].Keep(tunnel.Subject{Health: h})
+				}
+			})
+		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxy"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // Health is what is known of every target of every pool that a rule uses, and of what is on its way out. With the name
@@ -75,25 +77,25 @@ func (p *Plane) nameHealth(name string) api.NameHealth {
 
 // addDraining adds what gets nothing new and has something open.
 func (p *Plane) addDraining(view *api.Health, pool string) {
-	members, used := p.serving.backends(), map[string]bool{}
-	for at := range p.serving.pairs {
-		used[at.pool] = true
+	members, pools := p.serving.backends(), map[string]string{} // names by hidden id
+	for _, e := range p.set.All(spec.Pools) {
+		pools[e.ID] = e.Name()
 	}
 	for id, followed := range p.life.backends {
 		for b, o := range followed {
+			name := cmp.Or(pools[id], o.pool)
 			open := b.Open.Load()
-			// A target of a pool that no rule uses any more is here, and a member of nothing: it drains by its rule.
-			if open == 0 || members[b] || o.here && (o.names == nil || !used[id]) || pool != "" && o.pool != pool {
+			if open == 0 || members[b] || pool != "" && name != pool {
 				continue
 			}
-			d := api.DrainingTarget{Target: o.key, Open: open}
+			d := api.DrainingTarget{Target: o.key, Open: open, Reason: p.whyApart(b, o)}
 			d.Address, d.Port = hostAndPort(b.Key.Addr)
 			if !o.here {
 				d.Deadline = stamp(o.until)
 			}
-			of := poolHealth(view, o.pool)
+			of := poolHealth(view, name)
 			of.Draining = append(of.Draining, d)
-			view.Pools[o.pool] = of
+			view.Pools[name] = of
 		}
 	}
 	for name, of := range view.Pools {
@@ -102,6 +104,19 @@ func (p *Plane) addDraining(view *api.Health, pool string) {
 		})
 		view.Pools[name] = of
 	}
+}
+
+// whyApart says why nothing new comes to a backend that is no member.
+func (p *Plane) whyApart(b *backend.Backend, o *origin) string {
+	if !o.here {
+		return "the target was removed"
+	}
+	for name := range o.names {
+		if a := p.names.Lookup(name); a.Known && !slices.Contains(a.Addrs, b.Key.Addr.TCP.Addr()) {
+			return "the address left the answer of DNS"
+		}
+	}
+	return "no rule sends anything there any more"
 }
 
 // stamp is a time as the API writes it, empty for never.

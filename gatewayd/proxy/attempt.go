@@ -98,7 +98,7 @@ func (x *exchange) connected() {
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
 	if x.route.Setting.HostFromTarget {
-		host = appendHost(x.w.small[:0], x.health.Backend.Key.Addr)
+		host = appendHost(x.w.small[:0], x.health.Backend)
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
 }

@@ -25,7 +25,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	case setting.Host != "":
 		b = append(b, setting.Host...)
 	case setting.HostFromTarget || len(req.Authority) == 0:
-		b = appendHost(b, x.health.Backend.Key.Addr)
+		b = appendHost(b, x.health.Backend)
 	default:
 		b = append(b, req.Authority...)
 	}
@@ -44,13 +44,17 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	return appendHop(b, req, reusable(setting))
 }
 
-// appendHost appends an address as a Host field says it: without the port that http implies. A Unix socket is of this
-// machine.
-func appendHost(b []byte, a backend.Address) []byte {
-	at := a.TCP
+// appendHost appends a backend as a Host field says it: by its DNS name where it has one, and without the port that http
+// implies. A Unix socket is of this machine.
+func appendHost(b []byte, to *backend.Backend) []byte {
+	at, name := to.Key.Addr.TCP, to.Name()
 	switch {
-	case a.Path != "":
+	case to.Key.Addr.Path != "":
 		return append(b, "localhost"...)
+	case name != "" && at.Port() != 80:
+		return strconv.AppendUint(append(append(b, name...), ':'), uint64(at.Port()), 10)
+	case name != "":
+		return append(b, name...)
 	case at.Port() != 80:
 		return at.AppendTo(b)
 	case at.Addr().Is4():

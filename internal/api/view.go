@@ -19,8 +19,8 @@ type PoolHealth struct {
 	Settings map[string]SettingHealth `json:"settings" tfsdk:"settings"`
 	// Names are what is known of the targets whose address is a DNS name, by the key of the target.
 	Names map[string]NameHealth `json:"names" tfsdk:"names"`
-	// Draining are what gets nothing new and still has something open: targets that were removed, and addresses that
-	// left the answer to a DNS name.
+	// Draining are what gets nothing new and still has something open: targets that were removed, addresses that left the
+	// answer to a DNS name, and what no rule uses any more.
 	Draining []DrainingTarget `json:"draining" tfsdk:"draining"`
 }
 
@@ -51,9 +51,11 @@ type DrainingTarget struct {
 	Port    int    `json:"port" tfsdk:"port"`
 	// Open is how many requests and tunnels are left.
 	Open int64 `json:"open" tfsdk:"open"`
-	// Deadline is when the last of them ends, RFC 3339 in UTC; empty for an address that left a DNS answer, which keeps
-	// what is open.
+	// Deadline is when the last of them ends at the latest, RFC 3339 in UTC; empty where nothing ends it, as for an
+	// address that left a DNS answer.
 	Deadline string `json:"deadline" tfsdk:"deadline"`
+	// Reason says in words why nothing new comes to it.
+	Reason string `json:"reason" tfsdk:"reason"`
 }
 
 // TargetHealth is that of one target under one setting.
@@ -107,7 +109,7 @@ type Drain struct {
 	Address string `json:"address,omitempty"`
 	Port    int    `json:"port,omitempty"`
 	Open    int64  `json:"open"`
-	// Deadline is when the last one ends, RFC 3339 in UTC.
+	// Deadline is when the last one ends at the latest, RFC 3339 in UTC.
 	Deadline string `json:"deadline"`
 }
 

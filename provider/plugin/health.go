@@ -36,7 +36,8 @@ func newHealth() datasource.DataSource {
 		"address":  text("IP address, or `unix:` and the path of a socket."),
 		"port":     number("TCP port. 0 for a Unix socket."),
 		"open":     number("Requests and WebSockets that are left."),
-		"deadline": text("When the last of them ends, RFC 3339 in UTC. Empty for an address that left the answer to a DNS name, which keeps what is open."),
+		"deadline": text("When the last of them ends at the latest, RFC 3339 in UTC. Empty where nothing ends it, as for an address that left the answer to a DNS name."),
+		"reason":   text("Why nothing new comes to it, in words."),
 	}
 	setting := map[string]schema.Attribute{"targets": mapOf("The targets by key: the key in the pool, or `target/` and the name of a `gatewayd_target`. "+
 		"Each address of a DNS name has a row of its own, by the key, `@` and the address.", target)}
