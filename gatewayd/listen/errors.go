@@ -24,7 +24,7 @@ func (e *BindError) Error() string {
 	case errors.Is(e.Err, syscall.EADDRINUSE):
 		return where + ": address already in use"
 	case errors.Is(e.Err, syscall.EACCES), errors.Is(e.Err, syscall.EPERM):
-		return "permission denied: " + where + " needs the capability CAP_NET_BIND_SERVICE"
+		return "permission denied: " + where + " needs " + privilege
 	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
 		return where + ": this machine has no such address"
 	}

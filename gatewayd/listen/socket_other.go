@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !darwin && !freebsd
 
 package listen
 
@@ -9,7 +9,11 @@ import (
 
 type family int
 
-const ipv4 family = 0
+const (
+	ipv4      family = 0
+	spreads          = false
+	privilege        = "root"
+)
 
 func familyOf(netip.Addr, bool) family { return ipv4 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -15,6 +16,7 @@ const backlog = 4096
 // Sockets are the listening sockets of a process. Its methods may be called from any goroutine but a loop's.
 type Sockets struct {
 	loops  []*loop.Loop
+	one    bool // a group has one socket, which all loops poll
 	accept func(l *loop.Loop, g *Group, c *loop.Conn)
 
 	mu     sync.Mutex // held over a whole Bind, so that two do not find the same port free
@@ -23,10 +25,11 @@ type Sockets struct {
 
 // New makes an empty set. accept is called on the loop of every accepted connection and must set its handler.
 func New(loops []*loop.Loop, accept func(l *loop.Loop, g *Group, c *loop.Conn)) *Sockets {
-	return &Sockets{loops: loops, accept: accept}
+	return &Sockets{loops: loops, one: !spreads, accept: accept}
 }
 
-// A Group is the sockets of one address and port: one for each loop, all open until Close.
+// A Group is the sockets of one address and port, all open until Close: one for each loop, or one for all where the
+// system does not spread connections over several.
 type Group struct {
 	s    *Sockets
 	addr netip.AddrPort
@@ -38,11 +41,24 @@ type Group struct {
 	members []member
 }
 
-// member is one socket. Its acceptor belongs to its loop.
+// member is what a loop has of a group. The acceptor belongs to the loop.
 type member struct {
-	fd       int
+	socket   *socket
 	loop     *loop.Loop
 	acceptor *loop.Acceptor
+}
+
+// socket is a listening socket and the number of the members that may still accept on it.
+type socket struct {
+	fd    int
+	users atomic.Int32
+}
+
+// release closes the socket once its last member lets go of it.
+func (s *socket) release() {
+	if s.users.Add(-1) == 0 {
+		closeSocket(s.fd)
+	}
 }
 
 // Bind binds and listens on an address and port, and accepts nothing yet: connects wait in the backlog until Start.
@@ -116,17 +132,21 @@ func (g *Group) bind(overlap bool) error {
 		}
 		closeSocket(fd)
 	}
-	for _, l := range g.s.loops {
+	for i, l := range g.s.loops {
+		if i > 0 && g.s.one {
+			g.join(l, g.members[0].socket)
+			continue
+		}
 		fd, err := open(&family, g.addr, true)
 		if err != nil {
-			g.closeAll()
+			g.leaveAll()
 			return err
 		}
-		g.members = append(g.members, member{fd: fd, loop: l})
+		g.join(l, &socket{fd: fd})
 		if g.addr.Port() == 0 {
 			port, err := portOf(fd)
 			if err != nil {
-				g.closeAll()
+				g.leaveAll()
 				return err
 			}
 			g.addr = netip.AddrPortFrom(g.addr.Addr(), port)
@@ -138,9 +158,15 @@ func (g *Group) bind(overlap bool) error {
 	return nil
 }
 
-func (g *Group) closeAll() {
+func (g *Group) join(l *loop.Loop, s *socket) {
+	s.users.Add(1)
+	g.members = append(g.members, member{socket: s, loop: l})
+}
+
+// leaveAll is for a group on which nobody accepts yet.
+func (g *Group) leaveAll() {
 	for i := range g.members {
-		closeSocket(g.members[i].fd)
+		g.members[i].socket.release()
 	}
 	g.members = nil
 }
@@ -160,7 +186,7 @@ func (g *Group) Start() {
 	for i := range g.members {
 		m := &g.members[i]
 		m.loop.Post(func() {
-			m.acceptor = m.loop.Accept(m.fd, func(c *loop.Conn) { g.s.accept(m.loop, g, c) })
+			m.acceptor = m.loop.Accept(m.socket.fd, func(c *loop.Conn) { g.s.accept(m.loop, g, c) })
 		})
 	}
 }
@@ -184,10 +210,10 @@ func (g *Group) Close() {
 			if m.acceptor != nil {
 				m.acceptor.Drain(2 * backlog)
 			}
-			closeSocket(m.fd)
+			m.socket.release()
 		})
 		if !posted { // the loop was stopped
-			closeSocket(m.fd)
+			m.socket.release()
 			wait.Done()
 		}
 	}

@@ -1,25 +1,21 @@
 package loop
 
 import (
-	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxEvents is how many events one turn takes from the poller.
-const maxEvents = 256
-
-const edges = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
-
-// clockStart is one nanosecond before the process began, so that no Time is 0.
-var clockStart = time.Now().Add(-1)
+const (
+	edges    = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+	keepIdle = unix.TCP_KEEPIDLE
+)
 
 // linux is the real Kernel: epoll and non-blocking system calls.
 type linux struct {
+	system
 	ep, wake int
 	events   [maxEvents]unix.EpollEvent
 }
@@ -42,8 +38,6 @@ func newKernel() (Kernel, error) {
 	}
 	return k, nil
 }
-
-func (k *linux) Now() Time { return Time(time.Since(clockStart)) }
 
 func (k *linux) Wait(events []Event, timeout time.Duration) (int, syscall.Errno) {
 	limit := min(len(events), maxEvents)
@@ -108,117 +102,9 @@ func (k *linux) Release() {
 	_ = unix.Close(k.wake)
 }
 
-func (k *linux) Accept(fd int) (int, netip.AddrPort, syscall.Errno) {
-	return rawAccept(fd)
-}
-
-func (k *linux) Connect(to Remote) (int, syscall.Errno) {
-	family, sa, err := to.sockaddr()
-	if err != nil {
-		return -1, errno(err)
-	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, errno(err)
-	}
-	if family != unix.AF_UNIX {
-		if err = Tune(fd); err == nil && to.From.IsValid() {
-			err = bindFrom(fd, to)
-		}
-	}
-	if err == nil {
-		err = unix.Connect(fd, sa)
-	}
-	if err != nil && err != unix.EINPROGRESS {
-		_ = unix.Close(fd)
-		return -1, errno(err)
-	}
-	return fd, 0
-}
-
-// sockaddr is the socket family and the address to connect to. Paths have to be absolute, because x/sys takes a leading @
-// for a name outside the file system.
-func (to Remote) sockaddr() (int, unix.Sockaddr, error) {
-	switch {
-	case to.Path == "":
-		sa, err := sockaddr(to.Addr.Addr(), to.Addr.Port())
-		if to.Addr.Addr().Is4() {
-			return unix.AF_INET, sa, err
-		}
-		return unix.AF_INET6, sa, err
-	case to.Path[0] != '/' || to.Addr.IsValid():
-		return 0, nil, unix.EINVAL
-	}
-	return unix.AF_UNIX, &unix.SockaddrUnix{Name: to.Path}, nil
-}
-
-// bindFrom gives a socket its own address before it connects.
-func bindFrom(fd int, to Remote) error {
-	if to.From.Is4() != to.Addr.Addr().Is4() {
-		return unix.EAFNOSUPPORT
-	}
-	sa, err := sockaddr(to.From, 0)
-	if err != nil {
-		return err
-	}
-	// A plain bind would choose the port at once, without knowing the destination, so that no two sockets could have the
-	// same one: some 28 000 connections for each own address in all. With the option connect chooses it, as it does without
-	// a bind, and every destination has all ports. A kernel before 4.2 does not know it and has only the lower limit.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-	return unix.Bind(fd, sa)
-}
-
-func (k *linux) Read(fd int, b []byte) (int, syscall.Errno)  { return rawRead(fd, b) }
-func (k *linux) Write(fd int, b []byte) (int, syscall.Errno) { return rawWrite(fd, b) }
-
-func (k *linux) Peek(fd int) (int, syscall.Errno) {
-	var b [1]byte
-	n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	if err != nil {
-		return 0, errno(err)
-	}
-	return n, 0
-}
-
-func (k *linux) Shutdown(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
-
-func (k *linux) SocketError(fd int) syscall.Errno {
-	v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		return errno(err)
-	}
-	return syscall.Errno(v)
-}
-
-func (k *linux) LocalAddr(fd int) netip.AddrPort {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return fromSockaddr(sa)
-}
-
-func fromSockaddr(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(zoned(netip.AddrFrom16(sa.Addr), sa.ZoneId), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
-}
-
-func (k *linux) Close(fd int, reset bool) {
-	if reset {
-		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	}
-	_ = unix.Close(fd)
-}
-
-func (k *linux) Spare() (int, syscall.Errno) {
-	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	return fd, errno(err)
-}
+func (k *linux) Accept(fd int) (int, netip.AddrPort, syscall.Errno) { return rawAccept(fd) }
+func (k *linux) Read(fd int, b []byte) (int, syscall.Errno)         { return rawRead(fd, b) }
+func (k *linux) Write(fd int, b []byte) (int, syscall.Errno)        { return rawWrite(fd, b) }
 
 func (k *linux) Pipe(size int) (r, w int, e syscall.Errno) {
 	var p [2]int
@@ -238,58 +124,15 @@ func (k *linux) Pipe(size int) (r, w int, e syscall.Errno) {
 
 func (k *linux) Splice(from, to int, n int) (int, syscall.Errno) { return rawSplice(from, to, n) }
 
-// Tune sets what every TCP socket of the gateway has: no Nagle delay, and keep-alive, which finds an idle peer that is
-// gone within a minute. Sockets accepted from a tuned listening socket inherit it. TCP_USER_TIMEOUT is not set: on Linux
-// it also ends peers that are alive and only do not read, whose patience is the proxy's to decide.
-func Tune(fd int) error {
-	for _, o := range [...]struct{ level, name, value int }{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 10},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
-	} {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return err
-		}
-	}
-	return nil
+// Socket opens a stream socket of a family as a loop wants it: non-blocking, and closed in child processes.
+func Socket(family int) (int, error) {
+	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }
 
-func errno(err error) syscall.Errno {
-	if err == nil {
-		return 0
-	}
-	if e, ok := err.(syscall.Errno); ok {
-		return e
-	}
-	return syscall.EINVAL
-}
-
-func zoned(a netip.Addr, scope uint32) netip.Addr {
-	a = a.Unmap()
-	if scope != 0 && a.IsLinkLocalUnicast() && a.Is6() {
-		return a.WithZone(strconv.FormatUint(uint64(scope), 10))
-	}
-	return a
-}
-
-func sockaddr(a netip.Addr, port uint16) (unix.Sockaddr, error) {
-	if a.Is4() {
-		return &unix.SockaddrInet4{Addr: a.As4(), Port: int(port)}, nil
-	}
-	if !a.IsValid() {
-		return nil, unix.EINVAL
-	}
-	sa := &unix.SockaddrInet6{Addr: a.As16(), Port: int(port)}
-	if zone := a.Zone(); zone != "" {
-		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-			sa.ZoneId = uint32(n)
-		} else if i, err := net.InterfaceByName(zone); err == nil {
-			sa.ZoneId = uint32(i.Index)
-		} else {
-			return nil, unix.ENODEV
-		}
-	}
-	return sa, nil
+// choosePortLate lets connect choose the port of a socket that is about to be bound to port 0, as it does without a bind.
+// A plain bind chooses it at once, without knowing the destination, so that no two sockets could have the same one: some
+// 28 000 connections for each own address in all. Chosen late, every destination has all ports. A kernel before 4.2 does
+// not know the option and has only the lower limit.
+func choosePortLate(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 }

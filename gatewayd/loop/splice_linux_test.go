@@ -121,14 +121,6 @@ func TestSplicedBytesKeepTheirPlace(t *testing.T) {
 	})
 }
 
-func common(a, b []byte) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
 // TestInjectedFrameBehindAStuckPipe places a frame and FIN while spliced bytes stand in the queue.
 func TestInjectedFrameBehindAStuckPipe(t *testing.T) {
 	l := running(t)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 	"golang.org/x/sys/unix"
 )
@@ -198,7 +199,7 @@ func TestUnaskedAnswer(t *testing.T) {
 func full(t *testing.T) netip.AddrPort {
 	t.Helper()
 	socket := func() int {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		fd, err := loop.Socket(unix.AF_INET)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,6 +295,9 @@ func TestKeepAliveTimeouts(t *testing.T) {
 	}
 }
 
+// assign bridges what systems differ in: a limit has a sign or none.
+func assign[T ~int64 | ~uint64](to *T, n int) { *to = T(n) }
+
 // Descriptors that have run out are the gateway's fault and not the target's, and soon there again.
 func TestNoDescriptorIsLeft(t *testing.T) {
 	r := newRig(t, nil, answering(t, ok("x")).addr)
@@ -308,7 +312,9 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	unix.Close(next)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: limit.Max}); err != nil {
+	lowered := limit
+	assign(&lowered.Cur, next)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lowered); err != nil {
 		t.Fatal(err)
 	}
 	restore := func() {

@@ -76,22 +76,6 @@ func TestWheel(t *testing.T) {
 	}
 }
 
-func TestTimerOnALoop(t *testing.T) {
-	l := running(t)
-	fired := make(chan Time, 1)
-	var a, b Timer
-	var due Time
-	on(t, l, func() {
-		due = l.Now() + Time(10*time.Millisecond)
-		l.SetTimer(&a, due, func() { fired <- l.Now() })
-		l.SetTimer(&b, due, func() { t.Error("a stopped timer fired") })
-		l.StopTimer(&b)
-	})
-	if at := <-fired; at < due {
-		t.Errorf("the timer fired %v early", time.Duration(due-at))
-	}
-}
-
 func TestGOMAXPROCS(t *testing.T) {
 	for loops, want := range map[int]int{1: 4, 2: 6, 4: 10, 8: 18, 16: 34} {
 		if got := GOMAXPROCS(loops); got != want {

@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd
+
 package loop
 
 import (
@@ -6,72 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// patience is how long a test waits for what must happen. It is an end for a broken test, never a measure.
-const patience = 20 * time.Second
-
-// funcs is a handler of functions; what is nil does nothing, and Data takes everything.
-type funcs struct {
-	connected func()
-	data      func(b []byte) int
-	eof       func()
-	drained   func()
-	timeout   func()
-	closed    func(err error)
-	spliced   func(moved int64)
-}
-
-func (f *funcs) Connected() {
-	if f.connected != nil {
-		f.connected()
-	}
-}
-
-func (f *funcs) Data(b []byte) int {
-	if f.data != nil {
-		return f.data(b)
-	}
-	return len(b)
-}
-
-func (f *funcs) EOF() {
-	if f.eof != nil {
-		f.eof()
-	}
-}
-
-func (f *funcs) Drained() {
-	if f.drained != nil {
-		f.drained()
-	}
-}
-
-func (f *funcs) Timeout() {
-	if f.timeout != nil {
-		f.timeout()
-	}
-}
-
-func (f *funcs) Closed(err error) {
-	if f.closed != nil {
-		f.closed(err)
-	}
-}
-
-func (f *funcs) Spliced(moved int64) {
-	if f.spliced != nil {
-		f.spliced(moved)
-	}
-}
 
 // running starts a loop and, at the test's end, stops it and counts what it left behind.
 func running(t testing.TB) *Loop {
@@ -105,15 +47,6 @@ func runningOn(t testing.TB, k Kernel) *Loop {
 	return l
 }
 
-func checkEmpty(t testing.TB, l *Loop) {
-	t.Helper()
-	s := l.Stats()
-	if s.Conns != 0 || s.Buffers != 0 || s.Pipes != 0 || s.IdlePipes != 0 || l.slab.used != 0 || l.pipes.open != 0 {
-		t.Errorf("left behind: %d connections, %d buffers, %d pipes, %d idle pipes, %d slab entries, %d open pipes",
-			s.Conns, s.Buffers, s.Pipes, s.IdlePipes, l.slab.used, l.pipes.open)
-	}
-}
-
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -133,7 +66,10 @@ func (b *lockedBuffer) String() string {
 
 var warm sync.Once
 
-// descriptors counts the process's sockets, pipes and pollers.
+// maxDescriptor is above every descriptor that a test opens.
+const maxDescriptor = 1 << 13
+
+// descriptors counts what the process has open.
 func descriptors(t testing.TB) int {
 	t.Helper()
 	warm.Do(func() { // Go's own poller stays open from the first use
@@ -141,28 +77,18 @@ func descriptors(t testing.TB) int {
 			_ = ln.Close()
 		}
 	})
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := 0
-	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && !strings.HasPrefix(to, "/proc") {
+	for fd := range maxDescriptor {
+		if isOpen(fd) {
 			n++
 		}
 	}
 	return n
 }
 
-// until waits for a condition that only other goroutines can bring about.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); runtime.Gosched() {
-		if time.Now().After(end) {
-			t.Fatalf("in vain waited until %s", what)
-		}
-		time.Sleep(200 * time.Microsecond)
-	}
+func isOpen(fd int) bool {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil
 }
 
 // on runs fn on the loop and waits for it.
@@ -178,7 +104,7 @@ func on(t testing.TB, l *Loop, fn func()) {
 // listening makes the loop accept on a free port of loopback.
 func listening(t testing.TB, l *Loop, accept func(*Conn)) netip.AddrPort {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := Socket(unix.AF_INET)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,19 +168,6 @@ func (e *echo) Closed(err error) {
 	if e.end != nil {
 		e.end(err)
 	}
-}
-
-// pattern is n bytes that repeat nowhere near.
-func pattern(n int, seed uint32) []byte {
-	b := make([]byte, n)
-	x := seed*2654435761 + 1
-	for i := range b {
-		x ^= x << 13
-		x ^= x >> 17
-		x ^= x << 5
-		b[i] = byte(x)
-	}
-	return b
 }
 
 func mustRead(t testing.TB, r io.Reader, n int) []byte {

@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd
+
 package loop
 
 import (
@@ -63,7 +65,7 @@ func (k *counting) Watch(fd int, token uint64) syscall.Errno {
 	return k.Kernel.Watch(fd, token)
 }
 
-// TestMessageCostsOneReadAndOneWrite holds the loop to its price: no second read to hear EAGAIN, no epoll_ctl.
+// TestMessageCostsOneReadAndOneWrite holds the loop to its price: no second read to hear EAGAIN, no change of what is polled.
 func TestMessageCostsOneReadAndOneWrite(t *testing.T) {
 	system, err := newKernel()
 	if err != nil {
@@ -365,6 +367,22 @@ func TestDeadline(t *testing.T) {
 	}
 	if _, err := io.ReadAll(c); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("after Reset the peer sees %v", err)
+	}
+}
+
+func TestTimerOnALoop(t *testing.T) {
+	l := running(t)
+	fired := make(chan Time, 1)
+	var a, b Timer
+	var due Time
+	on(t, l, func() {
+		due = l.Now() + Time(10*time.Millisecond)
+		l.SetTimer(&a, due, func() { fired <- l.Now() })
+		l.SetTimer(&b, due, func() { t.Error("a stopped timer fired") })
+		l.StopTimer(&b)
+	})
+	if at := <-fired; at < due {
+		t.Errorf("the timer fired %v early", time.Duration(due-at))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // script is a Kernel of pure memory: sockets whose other ends are scripted peers, with the edges, partial writes and
 // errors of the real one, at every place where chance has it. It gives out the lowest free descriptor, as the real one
-// does, so that numbers are reused at once.
+// does, so that numbers are reused at once. It tells what it sees as epoll does or as a kqueue does.
 type script struct {
 	r     *rand.Rand
 	now   Time
@@ -23,6 +23,9 @@ type script struct {
 	rude  bool // resets and refusals happen
 	calls int
 	stuck bool
+
+	kqueue bool
+	polled registered // of a kqueue
 
 	coming      []*peer // will connect
 	receiveRoom int     // of a socket
@@ -79,6 +82,7 @@ type peer struct {
 func newScript(seed uint64, rude bool) *script {
 	return &script{
 		r: rand.New(rand.NewPCG(seed, 77)), now: 1, open: map[int]any{}, limit: 1 << 20, door: &door{}, rude: rude,
+		kqueue:      seed%4 >= 2,
 		receiveRoom: 1 << (9 + seed%11), sendRoom: 1 << (8 + seed/11%12),
 	}
 }
@@ -136,7 +140,7 @@ func (k *script) act(p *peer) bool {
 		n := 1 + k.r.IntN(len(s.out))
 		p.got = append(p.got, s.out[:n]...)
 		s.out = s.out[n:]
-		if s.full && len(s.out) < k.sendRoom*2/3 {
+		if (s.full || k.kqueue) && len(s.out) < k.sendRoom*2/3 { // a kqueue tells of all room, not only of what was wanted
 			s.full = false
 			s.edges |= ReadyOut
 		}
@@ -232,7 +236,11 @@ func (k *script) collect(events []Event) int {
 	n := 0
 	for fd := 3; fd < 3+len(k.open)*2+8; fd++ {
 		s, ok := k.open[fd].(*sock)
-		if ok && s.watched && s.edges != 0 && !k.chance(6) && n < len(events)-4 {
+		switch {
+		case !ok || !s.watched || s.edges == 0 || k.chance(6) || n >= len(events)-4:
+		case k.kqueue:
+			n += k.filters(fd, s, events[n:])
+		default:
 			events[n] = Event{Token: s.token, Ready: s.edges}
 			s.edges = 0
 			n++
@@ -250,11 +258,28 @@ func (k *script) collect(events []Event) int {
 	return n
 }
 
+// filters tells a socket's edges as the two filters of a kqueue do, one of them perhaps later.
+func (k *script) filters(fd int, s *sock, events []Event) int {
+	n := 0
+	if s.edges&^ReadyOut != 0 && !k.chance(4) {
+		events[n] = k.polled.event(kevent{fd: fd, eof: s.edges&ReadyHup != 0, fault: s.edges&ReadyErr != 0})
+		s.edges &= ReadyOut
+		n++
+	}
+	if s.edges&ReadyOut != 0 && !k.chance(4) {
+		events[n] = k.polled.event(kevent{fd: fd, write: true, eof: s.shut || s.reset, fault: s.err != 0})
+		s.edges &^= ReadyOut
+		n++
+	}
+	return n
+}
+
 func (k *script) Wake() { k.woken = true }
 
 func (k *script) Watch(fd int, token uint64) syscall.Errno {
 	s := k.socket(fd)
 	s.token, s.watched = token, true
+	k.polled.set(fd, token)
 	if len(s.in) > 0 {
 		s.edges |= ReadyIn
 	}
@@ -379,7 +404,13 @@ func (k *script) Write(fd int, b []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
-func (k *script) Shutdown(fd int) { k.socket(fd).shut = true }
+func (k *script) Shutdown(fd int) {
+	s := k.socket(fd)
+	s.shut = true
+	if k.kqueue {
+		s.edges |= ReadyOut // the write filter ends
+	}
+}
 
 func (k *script) SocketError(fd int) syscall.Errno {
 	s := k.socket(fd)
@@ -391,6 +422,7 @@ func (k *script) SocketError(fd int) syscall.Errno {
 func (k *script) LocalAddr(int) netip.AddrPort { return netip.AddrPort{} }
 
 func (k *script) Close(fd int, reset bool) {
+	k.polled.forget(fd)
 	switch x := k.open[fd].(type) {
 	case nil:
 		panic(fmt.Sprintf("descriptor %d is closed twice", fd))
