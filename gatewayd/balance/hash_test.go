@@ -212,7 +212,7 @@ func TestSecondChoice(t *testing.T) {
 		a, b := hashed(t, weights, 0), hashed(t, weights, 1)
 		first := nameOf(a, 1)
 		counts := map[string]int{}
-		for k := range uint64(200_000) {
+		for k := range uint64(100_000) {
 			hash := k * 0x9e3779b97f4a7c15
 			h, _ := a.Pick(0, &Want{Hash: hash, Hashed: true})
 			h.Backend.Release()

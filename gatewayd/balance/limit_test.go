@@ -146,20 +146,22 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestSharesBesideAFullMember: what the others get keeps to their weights.
+// TestSharesBesideAFullMember: what the others get keeps to their weights, also where they are hardly ever drawn.
 func TestSharesBesideAFullMember(t *testing.T) {
 	for _, algorithm := range algorithms {
-		list := members(1000, 100, 200, 300)
-		list[0].Health.Backend.Open.Store(5)
-		g, index, counts := by(algorithm, 1, list), indices(list), make([]int, 4)
-		for k := range 60_000 {
-			h, _ := g.Pick(0, &Want{Hash: Hash(fmt.Append(nil, k)), Hashed: true, Limit: 5})
-			counts[index[h]]++
-			h.Backend.Release()
-		}
-		for i, want := range []int{0, 10_000, 20_000, 30_000} {
-			if got := counts[i]; got < want-1000 || got > want+1000 {
-				t.Errorf("%s: member %d was picked %d times, want about %d", algorithm, i, got, want)
+		for _, weights := range [][]int{{1000, 100, 200, 300}, {1000, 1, 2, 3}} {
+			list := members(weights...)
+			list[0].Health.Backend.Open.Store(5)
+			g, index, counts := by(algorithm, 1, list), indices(list), make([]int, 4)
+			for k := range 30_000 {
+				h, _ := g.Pick(0, &Want{Hash: Hash(fmt.Append(nil, k)), Hashed: true, Limit: 5})
+				counts[index[h]]++
+				h.Backend.Release()
+			}
+			for i, want := range []int{0, 5_000, 10_000, 15_000} {
+				if got := counts[i]; got < want-500 || got > want+500 {
+					t.Errorf("%s, weights %v: member %d was picked %d times, want about %d", algorithm, weights, i, got, want)
+				}
 			}
 		}
 	}

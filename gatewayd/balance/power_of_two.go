@@ -1,10 +1,13 @@
 package balance
 
-// better is the better of two members that are drawn by weight.
+// better is the better of two members that are drawn by weight. Where the first has no room it is of no use, and another
+// pair is drawn: the second one alone would not be by weight.
 func (s *schedule) better(c *cursor, w *Want) int {
 	drawn := s.some(c)
-	other := s.another(c, drawn)
-	if !s.room(drawn, w) || s.room(other, w) && !s.keeps(drawn, other) {
+	if !s.room(drawn, w) {
+		return drawn
+	}
+	if other := s.another(c, drawn); s.room(other, w) && !s.keeps(drawn, other) {
 		return other
 	}
 	return drawn

@@ -36,7 +36,7 @@ func indices(list []Member) map[*backend.Health]int {
 
 // TestSharesOfAnIdlePool picks one after the other, over several loops, and holds the shares to the weights.
 func TestSharesOfAnIdlePool(t *testing.T) {
-	const loops, picks = 4, 30_000
+	const loops, picks = 4, 10_000
 	for _, algorithm := range algorithms {
 		for _, weights := range [][]int{{1}, {1, 1}, {1, 2, 3}, {7, 0, 3}, {1000, 1}, {1000, 500, 1}, mixed(8), mixed(9), mixed(33), mixed(1000)} {
 			t.Run(fmt.Sprintf("%s/%d,%v", algorithm, len(weights), weights[:min(3, len(weights))]), func(t *testing.T) {
@@ -59,6 +59,35 @@ func TestSharesOfAnIdlePool(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestSharesOfAQuietPool: with a few requests open at any time, a light member is not preferred to a heavy one for having
+// none, and neither is it left out.
+func TestSharesOfAQuietPool(t *testing.T) {
+	for _, algorithm := range []string{spec.LeastConnections, spec.PowerOfTwo} {
+		for _, weights := range [][]int{{100, 1}, {10, 1}, {3, 1}, {10, 10, 1}} {
+			for concurrent := 1; concurrent <= 4; concurrent++ {
+				list := members(weights...)
+				g, index, r := by(algorithm, 1, list), indices(list), rand.New(rand.NewPCG(1, 2))
+				open, light := make([]*backend.Health, concurrent), 0
+				const picks = 20_000
+				for range picks {
+					at := &open[r.IntN(concurrent)]
+					if *at != nil {
+						(*at).Backend.Release()
+					}
+					*at, _ = g.Pick(0, &Want{})
+					if index[*at] == len(list)-1 {
+						light++
+					}
+				}
+				want := picks / float64(sum(weights))
+				if got := float64(light); got < want*0.6 || got > want*1.6 {
+					t.Errorf("%s, weights %v, %d open: the lightest was picked %.0f times, want about %.0f", algorithm, weights, concurrent, got, want)
+				}
+			}
 		}
 	}
 }
