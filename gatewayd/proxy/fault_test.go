@@ -242,7 +242,7 @@ var reuse = net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err 
 func newRestless(t testing.TB, serve func(*peer)) *restless {
 	t.Helper()
 	b := &restless{serve: serve, t: t, open: map[net.Conn]bool{}}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := loop.Socket(unix.AF_INET)
 	if err != nil {
 		t.Fatal(err)
 	}

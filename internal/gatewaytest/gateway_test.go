@@ -20,7 +20,9 @@ func TestGatewayServesAndStops(t *testing.T) {
 	port := FreePort(t)
 	target := int(e.Addr().Port())
 	for _, o := range []spec.Object{
-		&spec.Pool{Name: "p", Targets: map[string]spec.PoolTarget{"a": {Address: "127.0.0.1", Port: &target, Weight: 1}}},
+		named(spec.Pools, "p", func(o *spec.Pool) {
+			o.Targets = map[string]spec.PoolTarget{"a": {Address: "127.0.0.1", Port: &target, Weight: 1}}
+		}),
 		named(spec.Listeners, "l", func(o *spec.Listener) { o.Address, o.Port = "127.0.0.1", port }),
 		named(spec.Settings, "s", func(*spec.Setting) {}),
 		&spec.Rule{Name: "r", Listener: "l", Pool: "p", Setting: "s"},
@@ -72,6 +74,8 @@ func named[O spec.Object](kind *spec.Kind, name string, fill func(O)) spec.Objec
 	o := kind.New()
 	switch o := o.(type) {
 	case *spec.Listener:
+		o.Name = name
+	case *spec.Pool:
 		o.Name = name
 	case *spec.Setting:
 		o.Name = name
