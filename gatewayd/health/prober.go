@@ -1,241 +1,167 @@
 package health
 
 import (
-	"container/heap"
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // A Target is what is probed on behalf of one health.
 type Target struct {
 	Health *backend.Health // identity of the target: one Health is probed once
-	Addr   netip.AddrPort  // where the probe connects: the probe's port, else the one requests go to
+	Addr   backend.Address // where the probe connects: the probe's port, else where requests go to
 	Probe  *spec.Probe     // never nil: the kind's defaults where the setting names none; never changed afterwards
 	Host   string          // Host header where Probe.Host is null; "" means 127.0.0.1
+
+	KeepFor       time.Duration // how long the target may be trusted to leave an idle connection open; 0 is not at all
+	Source        []netip.Addr  // own addresses that TCP connections come from, in turn; none of the family is any
+	ProxyProtocol bool          // begin every connection with a PROXY protocol header, version 2, LOCAL
 }
 
-// maxJitter bounds how long the first probe of a target is put off, so that the targets of one change do not all get
-// theirs at once.
-const maxJitter = time.Second
+// Config is what a Prober needs.
+type Config struct {
+	// Log may be nil: nothing is logged.
+	Log *slog.Logger
+	// Changed, which may be nil, is called after a verdict turned and those who follow the health were told. It runs on a
+	// goroutine of the prober without a lock held, one call after the other. It may take long, but must not call or wait
+	// for Sync or Close. A turn that came before a Sync may still be told of after it.
+	Changed func(h *backend.Health, before, after backend.Status)
+}
+
+const (
+	// maxDelay bounds how long the first probe of a target is put off, and paceOfFirst how many of one change come in a
+	// millisecond, so that they do not all come at once.
+	maxDelay    = loop.Time(500e6)
+	paceOfFirst = loop.Time(1e6)
+	// Phases are rounded to a part of the interval, and to together at most.
+	stepsApart = 64
+	together   = loop.Time(16e6)
+	// keepFree bounds how many closed connections' memory waits for its next use.
+	keepFree = 1024
+)
 
 // A Prober probes targets until it is closed: each at once and then again and again at its interval, never twice at the
-// same time. One goroutine keeps the times, and each probe in flight has one.
+// same time. Its loop runs on a goroutine of its own, locked to a thread, and costs nothing while there is nothing to do.
 type Prober struct {
 	log    *slog.Logger
-	run    func(context.Context, *Target) outcome // set once in New; a clock-driven test replaces it
-	ctx    context.Context
-	cancel context.CancelFunc
-	wake   chan struct{} // holds one; the timekeeper has something new to look at
+	l      *loop.Loop
+	teller *teller
 	work   sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
-	watches map[*backend.Health]*watch
-	due     schedule
-	lanes   [lanes]lane
+	// What follows is the loop's.
+	limits      limits
+	watches     map[*backend.Health]*watch
+	epoch       uint64 // of the last Sync
+	phases      uint32 // where in its interval the next target is probed
+	sources     int    // turns over Target.Source
+	quick, slow class
+	parting     int
+	kept        int
+	told        map[string]loop.Time // when a warning was last given, by its text
 
-	told atomic.Int64 // Unix time in seconds of the last warning that probes are put off
+	// Memory that one handler uses at a time.
+	response http1.Response
+	text     []byte
+	free     []*link
 }
 
-// New starts a prober without targets. Close ends it.
-func New(log *slog.Logger) *Prober { return newProber(log, ask) }
+// New starts a prober without targets. Close ends it. Its errors are the system's, which has no poller for it.
+func New(cfg Config) (*Prober, error) { return newProber(cfg, newLimits()) }
 
-func newProber(log *slog.Logger, run func(context.Context, *Target) outcome) *Prober {
-	p := &Prober{log: log, run: run, wake: make(chan struct{}, 1), watches: map[*backend.Health]*watch{}, lanes: newLanes()}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.work.Add(1)
-	go p.keepTime()
-	return p
+func newProber(cfg Config, lim limits) (*Prober, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	l, err := loop.New(loop.Config{Log: cfg.Log.With("of", "probes")})
+	if err != nil {
+		return nil, fmt.Errorf("event loop of probes: %w", err)
+	}
+	p := &Prober{
+		log: cfg.Log, l: l, teller: newTeller(cfg), limits: lim, phases: rand.Uint32(),
+		watches: map[*backend.Health]*watch{}, told: map[string]loop.Time{},
+	}
+	p.quick.init(p, false, lim.brief)
+	p.slow.init(p, true, lim.longest)
+	p.work.Go(l.Run)
+	p.work.Go(p.teller.run)
+	return p, nil
 }
 
 // Close ends all probes and waits for them. Nothing is reported afterwards.
 func (p *Prober) Close() {
-	p.Sync(nil) // So that no probe that is cut short is reported.
-	p.cancel()
+	p.Sync(nil) // So that no probe that is ended is reported.
+	p.l.Stop()
+	p.teller.end()
 	p.work.Wait()
 }
 
 // Sync makes the targets the ones that are probed. What is probed already and did not change goes on undisturbed; what
 // changed keeps its verdict and is probed anew at once. When it returns, no result of a target that left, or of the way
-// a target was probed before, is reported any more.
+// a target was probed before, is recorded any more. After Close it does nothing.
 func (p *Prober) Sync(targets []Target) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	wanted := make(map[*backend.Health]bool, len(targets))
-	for _, t := range targets {
-		wanted[t.Health] = true
+	done := make(chan struct{})
+	if p.l.Post(func() { defer close(done); p.sync(targets) }) {
+		<-done
+	}
+}
+
+func (p *Prober) sync(targets []Target) {
+	p.epoch++
+	ps := newPlans()
+	var fresh []*watch
+	for i := range targets {
+		t := &targets[i]
 		w := p.watches[t.Health]
 		switch {
 		case w == nil:
-			w = &watch{due: soon(t.Probe), lane: fresh}
-			w.aim(t)
+			w = &watch{p: p, plan: ps.plan(t.Probe)}
+			w.fire = w.begin
 			p.watches[t.Health] = w
-			heap.Push(&p.due, w)
-		case !w.target.equal(t):
-			p.change(w, t)
+			fresh = append(fresh, w)
+		case w.epoch == p.epoch:
+			continue // the same health twice
+		case !w.target.asks(t) || !ps.equal(w.target.Probe, t.Probe):
+			w.abandon()
+			w.plan, w.slow = ps.plan(t.Probe), false
+			t.Health.Recount()
+			fresh = append(fresh, w)
 		}
+		w.target, w.epoch = *t, p.epoch
 	}
 	for h, w := range p.watches {
-		if !wanted[h] {
-			p.remove(w)
+		if w.epoch != p.epoch {
+			w.abandon()
+			w.state = gone
 			delete(p.watches, h)
 		}
 	}
-	p.poke()
+	for _, w := range fresh {
+		w.settle(loop.Time(len(fresh)) * paceOfFirst)
+	}
+	p.quick.fill()
+	p.slow.fill()
 }
 
-// change probes a target in another way from now on.
-func (p *Prober) change(w *watch, t Target) {
-	w.aim(t)
-	w.lane, w.settled = fresh, false
-	t.Health.Recount()
-	if w.cancel != nil {
-		w.cancel() // The probe in flight asks what nobody wants to know any more; the next follows when it has ended.
-	}
-	if w.state == waiting {
-		w.due = soon(t.Probe)
-		heap.Fix(&p.due, w.index)
-	}
+// asks says whether another target is connected to and asked in the same way, but for the probe.
+func (t *Target) asks(other *Target) bool {
+	return t.Addr == other.Addr && t.Host == other.Host && t.ProxyProtocol == other.ProxyProtocol && slices.Equal(t.Source, other.Source)
 }
 
-func (p *Prober) remove(w *watch) {
-	w.aim(Target{})
-	if w.cancel != nil {
-		w.cancel()
-	}
-	if w.state == waiting {
-		heap.Remove(&p.due, w.index)
-	}
-	w.state = gone
-}
-
-// soon is when a target is probed that is new, or is probed in a new way.
-func soon(probe *spec.Probe) time.Time {
-	return time.Now().Add(rand.N(min(maxJitter, interval(probe))))
-}
-
-// interval guards against one that no check would let pass.
-func interval(probe *spec.Probe) time.Duration {
-	return max(probe.Interval.Value(), 10*time.Millisecond)
-}
-
-// poke makes the timekeeper look again.
-func (p *Prober) poke() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
-
-// keepTime starts each probe when it is due and there is a start for it.
-func (p *Prober) keepTime() {
-	defer p.work.Done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		if next := p.dispatch(); next > 0 {
-			timer.Reset(next)
-		}
-		select {
-		case <-p.ctx.Done():
-			return
-		case <-p.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-// dispatch starts what is due and says in how long to come again; 0 where nothing waits for a time.
-func (p *Prober) dispatch() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	for len(p.due) > 0 && !p.due[0].due.After(now) {
-		w := heap.Pop(&p.due).(*watch)
-		if l := &p.lanes[w.lane]; l.waiting.n == 0 && len(l.starting) < l.starts {
-			p.start(w, l)
-		} else {
-			w.state = ready
-			l.waiting.push(w)
-		}
-	}
-	var next time.Time
-	if len(p.due) > 0 {
-		next = p.due[0].due
-	}
-	for i := range p.lanes {
-		next = earlier(next, p.fill(&p.lanes[i], now))
-	}
-	if next.IsZero() {
-		return 0
-	}
-	return max(next.Sub(now), time.Nanosecond)
-}
-
-// start begins a probe. The prober's mu is held.
-func (p *Prober) start(w *watch, l *lane) {
-	w.state = running
-	p.work.Add(1)
-	f := &flight{watch: w, lane: l, began: time.Now(), target: w.target, turn: w.turn, timeout: w.target.Probe.Timeout.Value()}
-	l.starting = append(l.starting, f)
-	ctx, cancel := context.WithTimeout(p.ctx, f.timeout)
-	w.cancel = cancel
-	go func() {
-		defer p.work.Done()
-		f.outcome = p.run(ctx, &f.target)
-		f.ended = time.Now()
-		if f.outcome.late && errors.Is(ctx.Err(), context.Canceled) {
-			p.curtailed(f)
-		}
-		cancel()
-		w.report(p.log, f)
-		p.finish(f)
-	}()
-}
-
-// curtailed is the outcome of a probe that was ended before its timeout.
-func (p *Prober) curtailed(f *flight) {
-	switch f.fate.Load() {
-	case cutShort:
-		f.outcome.reason = fmt.Sprintf("no whole answer within %s; the probe was ended then, because too many targets do not answer", longest)
-	case putOff:
-		f.outcome = outcome{putOff: true}
-		now := f.ended.Unix()
-		if last := p.told.Load(); now-last >= 60 && p.told.CompareAndSwap(last, now) {
-			p.log.Warn("probes put off", "backend", f.target.Health.Backend.String(), "reason", "too many targets do not answer")
-		}
-	}
-}
-
-// finish gives the place in the lane back and arranges the next probe.
-func (p *Prober) finish(f *flight) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := f.watch
-	f.lane.leave(f)
-	w.cancel = nil
-	p.poke()
-	switch {
-	case w.state == gone || p.ctx.Err() != nil:
+// warn tells of what hinders probes, at most once a minute.
+func (p *Prober) warn(text string, w *watch, reason string) {
+	now := p.l.Now()
+	if last, known := p.told[text]; known && now-last < loop.Time(time.Minute) {
 		return
-	case w.turn != f.turn:
-		w.due = soon(w.target.Probe)
-	case f.outcome.putOff && w.lane == fresh:
-		w.lane = silent
-		w.due = soon(w.target.Probe)
-	default:
-		w.learn(f)
-		w.next(f.ended)
 	}
-	w.state = waiting
-	heap.Push(&p.due, w)
+	p.told[text] = now
+	p.log.Warn(text, "backend", w.target.Health.Backend.String(), "reason", reason)
 }

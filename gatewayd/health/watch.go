@@ -1,163 +1,201 @@
 package health
 
 import (
-	"log/slog"
 	"math/rand/v2"
-	"reflect"
-	"sync"
-	"sync/atomic"
+	"net/netip"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
 // A state is where a watch stands.
-type state int
+type state uint8
 
 const (
-	waiting state = iota // in the schedule
-	ready                // in a lane, for a start
+	waiting state = iota // for its time
+	ready                // for a place
 	running              // probing
 	gone                 // no longer wanted
 )
 
-// A watch is a target being probed, from the Sync that brought it to the one that takes it away. The prober's mu guards
-// it, and mu besides what a report rests on.
+// A watch is a target being probed, from the Sync that brought it to the one that takes it away.
 type watch struct {
-	due     time.Time
-	state   state
-	index   int       // in the schedule
-	lane    int       // of the next probe
-	heard   time.Time // when a probe last came to an outcome
-	settled bool      // the target has its own phase in the interval
-	cancel  func()    // ends the probe in flight; nil where there is none
-
-	mu     sync.Mutex // held while a result is reported, so that a change of the target waits for it
+	p      *Prober
 	target Target
-	turn   uint64 // grows with each change of the target; a result of an older one is not reported
+	plan   *plan
+	epoch  uint64 // of the last Sync that named it
+	link   *link  // its connection: in use, or idle for the next probe; nil without
+	timer  loop.Timer
+	fire   func() // begin, as a value made once
+
+	anchor loop.Time // a time that it is probed at: all others are intervals away
+	due    loop.Time // of the present or the next probe
+	renew  loop.Time // when in limits.renew its connection is renewed
+	began  loop.Time // of the present probe
+
+	class      *class // whose place it has; nil without
+	prev, next *watch // there
+	entered    loop.Time
+
+	state state
+	slow  bool // the last probe was not over soon
+	again bool // the probe is repeated on a fresh connection
 }
 
-// A fate is why a probe was ended before its time.
-type fate = int32
-
-const (
-	onTime   fate = iota // it was not
-	putOff               // there was no room for it to last: it says nothing
-	cutShort             // it lasted long enough: the target failed
-)
-
-// A flight is one probe: how the target was probed, and what came of it.
-type flight struct {
-	watch   *watch
-	lane    *lane
-	began   time.Time
-	timeout time.Duration
-	target  Target
-	turn    uint64 // of the watch when it was sent
-
-	fate atomic.Int32 // written under the prober's mu
-
-	outcome outcome // this and ended belong to the probe's goroutine, and under the prober's mu to finish
-	ended   time.Time
+// settle gives a target a phase of its own in its interval, and its first probe within spread. Phases are multiples of
+// the golden ratio, which leave no gap and no crowd among any number of targets. They are rounded to a grid, so that the
+// loop need not turn for each probe alone. The first probe comes whole steps of spread before its turn, so that first
+// ones are spread as evenly.
+func (w *watch) settle(spread loop.Time) {
+	p := w.p
+	p.phases += 0x9e3779b9
+	now := p.l.Now()
+	spread = min(spread, maxDelay, w.plan.interval)
+	phase := loop.Time(float64(p.phases) / (1 << 32) * float64(w.plan.interval))
+	w.anchor, w.due = now+phase, now+phase%spread
+	w.anchor -= w.anchor % min(w.plan.interval/stepsApart, together)
+	w.renew = rand.N(p.limits.renew)
+	w.arm()
 }
 
-// aim sets what is probed. A report that has begun ends before it returns, and none of the old target begins after.
-func (w *watch) aim(t Target) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.target = t
-	w.turn++
+// rearm sets when the target is probed again. It leaves out what it missed; a second probe whose turn would come right
+// behind the first waits for the next one.
+func (w *watch) rearm() {
+	every := w.plan.interval
+	after := max(w.p.l.Now()+1, w.due+every/4)
+	w.due = w.anchor
+	if late := after - w.anchor; late > 0 {
+		w.due += (late + every - 1) / every * every
+	}
+	w.arm()
 }
 
-// report tells the backend's health what a probe saw, unless the target has changed since the probe was sent.
-func (w *watch) report(log *slog.Logger, f *flight) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.turn != f.turn || f.outcome.putOff {
+func (w *watch) arm() {
+	w.state, w.again = waiting, false
+	w.p.l.SetTimer(&w.timer, w.due, w.fire)
+}
+
+// begin begins a probe: over the connection that was kept, else it needs one.
+func (w *watch) begin() {
+	if w.state != waiting {
 		return
 	}
-	h, probe, reason := f.target.Health, f.target.Probe, f.outcome.reason
-	if f.outcome.ours {
-		log.Warn("probe not sent", "backend", h.Backend.String(), "reason", reason)
-		return
+	w.began = w.p.l.Now()
+	if c := w.link; c != nil {
+		if c.state == idle {
+			w.state = running
+			c.flags |= reused
+			c.stream.SetDeadline(w.began + w.plan.timeout)
+			c.ask()
+			return
+		}
+		c.forsake() // It is still at the rest of the last answer.
 	}
-	before := h.Status()
-	h.Report(backend.Result{
-		At: f.ended, OK: reason == "", Reason: reason,
+	w.p.admit(w)
+}
+
+// dial connects for a probe that has its place.
+func (w *watch) dial() {
+	p := w.p
+	if !w.again {
+		w.began = p.l.Now()
+	}
+	w.state, w.again = running, false
+	c := p.newLink(w)
+	w.link = c
+	c.stream = p.dial(w, c)
+	c.stream.SetDeadline(w.began + w.plan.timeout)
+}
+
+// dial opens the stream of a connection.
+func (p *Prober) dial(w *watch, h loop.Handler) loop.Stream {
+	t := &w.target
+	to := loop.Remote{Addr: t.Addr.TCP, Path: t.Addr.Path}
+	if len(t.Source) > 0 && to.Path == "" {
+		to.From = p.source(t)
+	}
+	return p.l.Dial(to, h)
+}
+
+// source is the next of the own addresses that a target can be reached from; the zero Addr, which leaves it to the
+// system, where none is of its family.
+func (p *Prober) source(t *Target) netip.Addr {
+	p.sources++
+	for i := range t.Source {
+		from := t.Source[(p.sources+i)%len(t.Source)].Unmap()
+		if from.Is4() == t.Addr.TCP.Addr().Unmap().Is4() {
+			return from
+		}
+	}
+	return netip.Addr{}
+}
+
+// renewal is when a connection made now is too old: the next of the times that are the target's own, so that those of
+// many targets are not renewed at once because they were made at once.
+func (w *watch) renewal() loop.Time {
+	now, every := w.p.l.Now(), w.p.limits.renew
+	return now + every - (now+every-w.renew)%every
+}
+
+// finish ends a probe with what it saw, and arranges the next one.
+func (w *watch) finish(o outcome) {
+	took := w.p.l.Now() - w.began
+	c := w.leave()
+	w.rearm()
+	if o.ours {
+		w.p.warn("probe not sent", w, o.reason)
+	} else {
+		w.slow = o.late || took > w.p.limits.brief
+		w.record(o, took)
+	}
+	if c != nil && c.waiting.n > 0 {
+		c.fill()
+	}
+}
+
+// record tells the backend's health what a probe saw.
+func (w *watch) record(o outcome, took loop.Time) {
+	h, probe := w.target.Health, w.target.Probe
+	before, after, follower := h.Record(backend.Result{
+		At: time.Now(), OK: o.reason == "", Reason: o.reason, Took: time.Duration(took),
 		UnhealthyThreshold: probe.UnhealthyThreshold, HealthyThreshold: probe.HealthyThreshold,
 	})
-	if after := h.Status(); after != before {
-		log.Info("backend changed", "backend", h.Backend.String(), "pool", h.Backend.Key.Pool,
-			"setting", h.Setting, "status", after.String(), "reason", h.View().Reason)
+	if before != after {
+		w.p.teller.push(turn{health: h, before: before, after: after, reason: o.reason, follower: follower})
 	}
 }
 
-// learn chooses the lane of the next probe by what this one saw.
-func (w *watch) learn(f *flight) {
-	switch {
-	case f.outcome.ours: // It says nothing about the target.
-		return
-	case f.outcome.putOff:
-		w.lane = silent
-		return
-	case f.outcome.late:
-		w.lane = silent
+// cut ends a slow probe for one that waits. fill goes on with the place.
+func (w *watch) cut() {
+	w.link.drop()
+	w.leave()
+	took := w.p.l.Now() - w.began
+	w.rearm()
+	w.record(outcome{reason: reasonCut(w.p.limits.longest), late: true}, took)
+}
+
+// putOff ends a quick probe for one that waits, and lets it go on among the slow ones.
+func (w *watch) putOff() {
+	w.p.warn("probes put off", w, "too many targets do not answer")
+	w.link.drop()
+	w.leave()
+	w.slow = true
+	w.p.admit(w)
+}
+
+// abandon ends what goes on for a target, without a verdict.
+func (w *watch) abandon() {
+	w.p.l.StopTimer(&w.timer)
+	switch c := w.link; {
+	case c == nil:
+	case c.state == resting:
+		c.forsake()
+	case c.state == idle:
+		c.close()
 	default:
-		w.lane = answering
+		c.drop()
 	}
-	w.heard = f.ended
-}
-
-// next sets when the target is probed again. The first time it draws a phase of its own, so that targets that came in
-// one change are not probed in one burst for ever; from then on it keeps to it, and leaves out what it missed.
-func (w *watch) next(now time.Time) {
-	every := interval(w.target.Probe)
-	if !w.settled {
-		w.settled = true
-		w.due = now.Add(every/4 + rand.N(every-every/4))
-		return
-	}
-	w.due = w.due.Add(every)
-	if late := now.Sub(w.due); late > 0 {
-		w.due = w.due.Add((late + every - 1) / every * every)
-	}
-}
-
-// equal says whether two targets are probed in the same way. A probe that was only renamed is the same.
-func (t Target) equal(other Target) bool {
-	if t.Addr != other.Addr || t.Host != other.Host {
-		return false
-	}
-	if t.Probe == other.Probe {
-		return true
-	}
-	a, b := *t.Probe, *other.Probe
-	a.Name, b.Name = "", ""
-	return reflect.DeepEqual(a, b)
-}
-
-// A schedule is a heap of watches by due.
-type schedule []*watch
-
-func (s schedule) Len() int           { return len(s) }
-func (s schedule) Less(i, j int) bool { return s[i].due.Before(s[j].due) }
-func (s schedule) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].index, s[j].index = i, j
-}
-
-// Push is heap.Interface's.
-func (s *schedule) Push(x any) {
-	w := x.(*watch)
-	w.index = len(*s)
-	*s = append(*s, w)
-}
-
-// Pop is heap.Interface's.
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	w := (*s)[last]
-	(*s)[last] = nil
-	*s = (*s)[:last]
-	return w
+	w.leave()
+	w.state = waiting
 }

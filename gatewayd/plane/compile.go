@@ -89,12 +89,25 @@ func (u *use) targets(set *spec.Set) []health.Target {
 			probe = e.Object.(*spec.Probe)
 		}
 	}
+	var sources []netip.Addr
+	for _, s := range setting.SourceAddresses {
+		if a, err := netip.ParseAddr(s); err == nil {
+			sources = append(sources, a)
+		}
+	}
 	list := make([]health.Target, 0, len(u.members))
 	for _, m := range u.groupMembers() {
 		at := m.Health.Backend.Key.Addr
-		t := health.Target{Health: m.Health, Addr: at.TCP, Probe: probe}
+		t := health.Target{
+			Health: m.Health, Addr: at, Probe: probe, Source: sources,
+			// A port of the probe's own is another server's, which need not know of PROXY.
+			ProxyProtocol: setting.SendProxyProtocol && probe.Port == nil,
+		}
+		if setting.KeepAlive.MaxIdle > 0 && !setting.SendProxyProtocol {
+			t.KeepFor = setting.KeepAlive.IdleTimeout.Value()
+		}
 		if probe.Port != nil && at.Path == "" {
-			t.Addr = netip.AddrPortFrom(at.TCP.Addr(), uint16(*probe.Port))
+			t.Addr = backend.TCP(netip.AddrPortFrom(at.TCP.Addr(), uint16(*probe.Port)))
 		}
 		// The default probe takes the setting's host too (Azure Application Gateway, default health probe).
 		if probe.HostFromSetting || setting.Probe == nil {

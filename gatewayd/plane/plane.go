@@ -63,6 +63,7 @@ func Start(cfg Config) (*Plane, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.serving = &uses{plane: p}
+	p.unhealthy.Store(&map[string]tunnel.Drain{})
 	n := cfg.Loops
 	if n <= 0 {
 		n = runtime.NumCPU()
@@ -84,9 +85,13 @@ func Start(cfg Config) (*Plane, error) {
 		}()
 	}
 	p.sockets = listen.New(p.loops, p.accept)
+	prober, err := health.New(health.Config{Log: p.log, Changed: p.turned})
+	if err != nil {
+		p.stopLoops()
+		return nil, err
+	}
+	p.prober = prober
 	p.names = resolve.New(resolve.Config{Log: p.log, Changed: p.readdress, Servers: cfg.DNSServers})
-	p.unhealthy.Store(&map[string]tunnel.Drain{})
-	p.prober = health.New(p.log)
 	p.running.Go(p.sweep)
 	return p, nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // fixed is a backend that answers every read with the same bytes, and allocates nothing for it.
@@ -82,9 +84,21 @@ func BenchmarkExchange(b *testing.B) {
 
 // In steady state an exchange allocates nothing, in the gateway or in the test around it.
 func TestExchangeAllocatesNothing(t *testing.T) {
-	for _, size := range []int{1 << 10, 64 << 10} {
-		answer := body(size)
-		r := newRig(t, nil, fixed(t, answer))
+	header := "User-Agent"
+	for _, c := range []struct {
+		size   int
+		change func(*rig)
+	}{
+		{1 << 10, nil},
+		{64 << 10, nil},
+		{1 << 10, func(r *rig) {
+			r.setting.MaxConnections = 10
+			r.setting.Eject = &spec.Eject{Failures: 3, For: "30s"}
+			r.pool.Algorithm, r.pool.HashHeader = spec.HeaderHash, &header
+		}},
+	} {
+		size, answer := c.size, body(c.size)
+		r := newRig(t, c.change, fixed(t, answer))
 		once := exchanger(t, r, len(answer))
 		for range 100 {
 			once()

@@ -7,6 +7,6 @@
 // *table.Route, never as a table, so that no exchange holds a configuration.
 //
 // gatewayd/plane makes the workers, hands them connections and tells them what is gone. The package opens no listening
-// socket, reads no configuration and takes no lock: everything but the table's pointer and a backend's count belongs
-// to the loop.
+// socket, reads no configuration and takes no lock: everything but the table's pointer and the counts of a
+// backend and its health belongs to the loop.
 package proxy

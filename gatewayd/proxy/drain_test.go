@@ -65,3 +65,30 @@ func BenchmarkDrain(b *testing.B) {
 		}
 	})
 }
+
+// What picks a target behind the beginning of its health's drain, as where its pool fails open, is no part of it.
+func TestPickedBehindTheDrain(t *testing.T) {
+	let := make(chan bool)
+	s := newServer(t, func(p *peer) {
+		p.message()
+		select {
+		case <-let:
+			p.send(ok("x"))
+		case <-t.Context().Done():
+		}
+	})
+	r := newRig(t, nil, s.addr)
+	of := tunnel.Subject{Health: r.health(s.addr)}
+	r.on(func() { r.w.Drain(of, tunnel.Drain{}) })
+	p := r.dial()
+	p.send(get)
+	until(t, "the request is at the target", r.reached)
+	r.on(func() { r.w.Drain(tunnel.Subject{Rule: "another"}, tunnel.Drain{}) })
+	r.on(func() {
+		if x := r.w.first; r.w.planning || x.cut != 0 {
+			t.Errorf("the request is to end at %d", x.cut)
+		}
+	})
+	let <- true
+	p.expect(200, "x")
+}

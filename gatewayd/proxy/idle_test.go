@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // A kept connection serves the next request, of whichever client; the setting bounds how many wait.
@@ -145,5 +146,54 @@ func TestNothingIsKeptOfAGoneBackend(t *testing.T) {
 				t.Errorf("pool %v: %d stocks, %d idle connections are kept", pool, len(r.w.stocks), r.w.stats.Idle)
 			}
 		})
+	}
+}
+
+// The limit of idle connections is one over all loops, and a busy loop may use all of it.
+func TestIdleLimitIsOneOverAllLoops(t *testing.T) {
+	const limit = 3
+	for _, loops := range []int{1, 4} {
+		begun, let := make(chan bool), make(chan bool)
+		s := newServer(t, func(p *peer) {
+			for {
+				if _, _, alive := p.message(); !alive {
+					return
+				}
+				select {
+				case begun <- true:
+					<-let
+				case <-let:
+				}
+				p.send(ok("x"))
+			}
+		})
+		r := newLoops(t, loops, func(r *rig) { r.setting.KeepAlive = spec.KeepAlive{IdleTimeout: "1h", MaxIdle: limit} }, s.addr)
+		h := r.health(s.addr)
+		var peers []*peer
+		for range 20 {
+			p := r.dial()
+			p.send(get)
+			peers = append(peers, p)
+			<-begun
+		}
+		close(let)
+		for _, p := range peers {
+			p.expect(200, "x")
+		}
+		if n, open := h.Idle.Load(), r.stats().Idle; n != limit || open != limit {
+			t.Errorf("%d loops: %d are idle, %d are counted, want %d", loops, open, n, limit)
+		}
+		got := r.load(600, storm(false), func(int) {
+			if n := h.Idle.Load(); n > limit {
+				t.Errorf("%d loops: %d are idle, want at most %d", loops, n, limit)
+			}
+		})
+		if got[200] != 600 {
+			t.Errorf("%d loops: requests were answered %v", loops, got)
+		}
+		r.each(func(w *Worker) { w.Drain(tunnel.Subject{Health: h}, tunnel.Drain{}) })
+		if n := h.Idle.Load(); n != 0 {
+			t.Errorf("%d loops: %d are idle with a target that drains", loops, n)
+		}
 	}
 }

@@ -29,6 +29,13 @@ func (r *rig) age(d time.Duration) {
 	})
 }
 
+// reached says that the newest exchange has sent bytes to its backend.
+func (r *rig) reached() (yes bool) {
+	r.t.Helper()
+	r.on(func() { yes = r.w.first != nil && r.w.first.flags&xReached != 0 })
+	return yes
+}
+
 // stalled waits until a queue of the only exchange is not empty.
 func (r *rig) stalled() {
 	r.t.Helper()
@@ -120,11 +127,7 @@ func TestRequestBodyThatDoesNotCome(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.setting.StreamIdleTimeout, r.setting.RequestTimeout = "0s", "24h" }, s.addr)
 	p := r.dial()
 	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
-	reached := func() (yes bool) {
-		r.on(func() { yes = r.w.first != nil && r.w.first.flags&xReached != 0 })
-		return yes
-	}
-	until(t, "the request is at the backend", reached)
+	until(t, "the request is at the backend", r.reached)
 	r.age(bodyTimeout)
 	if h := p.expect(408, "*"); h.Get("Gatewayd-Reason") != "slow_body" {
 		t.Errorf("got %v", h)

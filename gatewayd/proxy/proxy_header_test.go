@@ -3,10 +3,13 @@ package proxy
 import (
 	"encoding/binary"
 	"io"
+	"net"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -52,6 +55,32 @@ func told(p *peer) (from, to netip.AddrPort) {
 		netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[4:8])), binary.BigEndian.Uint16(a[10:]))
 }
 
+// A target on a Unix socket is told of the client's TCP connection, too.
+func TestSendProxyProtocolToAUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1)
+	serve(t, ln, func(p *peer) {
+		from, to := told(p)
+		p.message()
+		got <- from.String() + " " + to.String()
+		p.send(ok("x"))
+	})
+	r := newRig(t, func(r *rig) {
+		r.setting.SendProxyProtocol = true
+		r.pool.Targets["socket"] = spec.PoolTarget{Address: "unix:" + path, Weight: 1}
+	})
+	p := r.dial()
+	p.send(get)
+	p.expect(200, "x")
+	if got, want := <-got, p.LocalAddr().String()+" "+r.addr; got != want {
+		t.Errorf("the target was told %s, want %s", got, want)
+	}
+}
+
 // Each connection to a target tells of one client, and serves nobody else: also a retry's, and one of a setting that told
 // nothing before.
 func TestSendProxyProtocol(t *testing.T) {
@@ -68,14 +97,25 @@ func TestSendProxyProtocol(t *testing.T) {
 		}
 		p.gone()
 	})
-	plain := newServer(t, func(p *peer) { p.message(); p.send(ok("plain")); p.gone() })
+	plain := newServer(t, func(p *peer) {
+		for {
+			if head, _, alive := p.message(); !alive || !strings.HasPrefix(head, "GET ") {
+				return
+			}
+			p.send(ok("plain"))
+		}
+	})
 	r := newRig(t, nil, plain.addr)
 	p := r.dial()
 	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	p.expect(200, "plain")
 	until(t, "a connection is kept", func() bool { return r.stats().Idle == 1 })
-	r.on(func() { r.setting.SendProxyProtocol = true; r.targets(plain.addr, s.addr); r.publish() })
-	// The plain target's kept connection is not used: what it gets now is no request, and it does not answer it.
+	r.on(func() { r.setting.SendProxyProtocol = true; r.publish() })
+	p.send(get) // The plain target's kept connection is not used, and a new one begins with what it cannot read.
+	p.expect(502, "*")
+	if n := plain.conns.Load(); n != 2 {
+		t.Errorf("the target without the protocol saw %d connections, want a new one", n)
+	}
 	r.on(func() { r.targets(nobody(t), s.addr); r.publish() })
 	for range 4 {
 		p := r.dial()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,7 @@ func TestNoSourceAddress(t *testing.T) {
 
 // A target on a Unix socket is like any other: requests, retries, kept connections and WebSockets.
 func TestUnixSocket(t *testing.T) {
+	message := "\x82\x7f\x00\x00\x00\x00\x00\x20\x00\x00" + strings.Repeat("x", 2<<20) // more than is ever queued
 	path := filepath.Join(t.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
 	if err != nil {
@@ -86,7 +88,7 @@ func TestUnixSocket(t *testing.T) {
 			}
 			if strings.HasPrefix(head, "GET /chat") {
 				p.send(switching)
-				p.send(p.bytes(4))
+				io.CopyN(p.Conn, p.r, int64(len(message)))
 				p.gone()
 				return
 			}
@@ -110,9 +112,12 @@ func TestUnixSocket(t *testing.T) {
 	if n := s.conns.Load(); n != 1 {
 		t.Errorf("six requests took %d connections", n)
 	}
-	p.send(handshake + "\x81\x02hi")
-	if got, want := p.bytes(len(switching)+4), switching+"\x81\x02hi"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	p.send(handshake)
+	if got := p.bytes(len(switching)); got != switching {
+		t.Fatalf("got %q", got)
 	}
-	p.Close()
+	go io.WriteString(p.Conn, message)
+	if p.bytes(len(message)) != message {
+		t.Errorf("the message came back as another one")
+	}
 }

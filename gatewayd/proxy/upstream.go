@@ -128,23 +128,14 @@ func (u *upstream) close() {
 // readHead reads one head of an answer. It returns 0 while the head is not complete.
 func (u *upstream) readHead(b []byte) int {
 	x, w := u.x, u.w
-	end, next, err := http1.HeadEnd(b, int(u.scanned))
-	if err == nil && end == 0 {
-		switch {
-		case !begins(b):
-			err = http1.Refusal(http1.ReasonBadStatusLine)
-		case len(b) < http1MaxHead:
-			u.scanned = int32(next)
-			return 0
-		default:
-			err = http1.Refusal(http1.ReasonHeadTooLarge)
-		}
-	}
+	end, err := u.headEnd(b)
 	if err != nil {
 		x.failed(refuseBy(err.Upstream()))
 		return len(b)
 	}
-	u.scanned = 0
+	if end == 0 {
+		return 0
+	}
 	r := &w.response
 	if err = r.Parse(b[:end], x.kind, http1.Limits{}); err != nil {
 		x.failed(refuseBy(err))
@@ -187,6 +178,24 @@ func (u *upstream) readHead(b []byte) int {
 		u.finish(nil, end == len(b))
 	}
 	return end
+}
+
+// headEnd is the length of the head that b begins with; 0 while it is not complete.
+func (u *upstream) headEnd(b []byte) (int, *http1.Error) {
+	end, next, err := http1.HeadEnd(b, int(u.scanned))
+	switch {
+	case err != nil:
+		return 0, err
+	case end > 0:
+		u.scanned = 0
+		return end, nil
+	case !begins(b):
+		return 0, http1.Refusal(http1.ReasonBadStatusLine)
+	case len(b) >= http1MaxHead:
+		return 0, http1.Refusal(http1.ReasonHeadTooLarge)
+	}
+	u.scanned = int32(next)
+	return 0, nil
 }
 
 // begins says that b may be the beginning of an answer's head. Whoever speaks another protocol is not waited for.

@@ -20,10 +20,12 @@ import (
 //	/close      closes it without an answer
 //	/hang       says nothing until the gateway gives up
 //	/garbage    sends bytes that are no HTTP
+//	/hang-head  says nothing more in the middle of the answer's head
 //	/half-head  closes in the middle of the answer's head
+//	/old        answers without a head, as HTTP/0.9 did
 //	/half-body  announces 1000 bytes, sends 10 and closes
 //	/half-chunk closes in the middle of a chunk
-//	/two-lengths, /length-and-chunked, /bad-header, /bare-lf  answers that two parsers could read differently
+//	/two-lengths, /bad-length, /length-and-chunked, /bad-header, /bare-lf  answers that two parsers could read differently
 //	/long-head  sends header fields without end
 //	/extra      sends a second answer behind the first, unasked
 //	/bad-accept finishes a WebSocket handshake with a wrong key
@@ -57,7 +59,7 @@ func (r *Rude) Addr() netip.AddrPort { return r.sockets.address() }
 
 // RudePaths lists the paths on which a Rude misbehaves.
 func RudePaths() []string {
-	paths := []string{"/reset", "/hang", "/long-head"}
+	paths := []string{"/reset", "/hang", "/hang-head", "/long-head"}
 	for path := range rudeAnswers {
 		paths = append(paths, path)
 	}
@@ -82,10 +84,12 @@ func (r *Rude) accept() {
 var rudeAnswers = map[string]string{
 	"/close":              "",
 	"/garbage":            "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 what is this\n\n",
+	"/old":                "<html>hello</html>\r\n",
 	"/half-head":          "HTTP/1.1 200 OK\r\nContent-Le",
 	"/half-body":          "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n0123456789",
 	"/half-chunk":         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nff\r\nhel",
 	"/two-lengths":        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+	"/bad-length":         "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
 	"/length-and-chunked": "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"/bad-header":         "HTTP/1.1 200 OK\r\nBad Name : x\r\nContent-Length: 0\r\n\r\n",
 	"/bare-lf":            "HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
@@ -107,7 +111,10 @@ func (r *Rude) serve(c *socket) {
 		case request.URL.Path == "/reset":
 			reset(c)
 			return
-		case request.URL.Path == "/hang":
+		case request.URL.Path == "/hang", request.URL.Path == "/hang-head":
+			if request.URL.Path == "/hang-head" {
+				_, _ = io.WriteString(c, rudeAnswers["/half-head"])
+			}
 			// It ends when the gateway closes the connection.
 			_, _ = io.Copy(io.Discard, reader)
 			return
