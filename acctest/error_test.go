@@ -65,6 +65,7 @@ func TestRefusals(t *testing.T) {
 	})...)
 	steps = append(steps, s.refusal(s.step("errors/port"), "Unable to create listener", func() {
 		s.heard("apply", "port", "another process has it")
+		s.heard("apply", "source_addresses", "192.0.2.1", "this machine has no such address")
 	})...)
 	steps = append(steps, s.refusal(s.step("errors/exists"), "Unable to create pool", func() {
 		s.heard("apply", "name", "already", "terraform import")

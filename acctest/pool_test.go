@@ -72,8 +72,8 @@ func TestAlgorithms(t *testing.T) {
 	}{
 		{algorithm: "round_robin", start: "0s", firstTalks: true, promiseOf: "in turn", balanced: func() bool { return len(used(6, same)) == 3 }},
 		// Blue and green have a WebSocket, red has none.
-		{algorithm: "least_connections", start: "1m", promiseOf: "red alone, which has the least", balanced: func() bool { return used(6, same)["red"] == 6 }},
-		{algorithm: "power_of_two", start: "0s", promiseOf: "answers", balanced: func() bool { return used(6, same)[""] == 0 }},
+		{algorithm: "least_connections", start: "0s", promiseOf: "red alone, which has the least", balanced: func() bool { return used(6, same)["red"] == 6 }},
+		{algorithm: "power_of_two", start: "1m", promiseOf: "answers", balanced: func() bool { return used(6, same)[""] == 0 }},
 		{algorithm: "source_hash", start: "0s", promiseOf: "one for one client", balanced: func() bool { return len(used(6, same)) == 1 }},
 		{algorithm: "header_hash", header: "X-Session-Id", start: "0s", promiseOf: "one for one value, others for others", balanced: func() bool {
 			return len(used(6, same)) == 1 && len(used(60, func(i int) string { return fmt.Sprint(i) })) == 3

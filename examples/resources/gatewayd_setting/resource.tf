@@ -25,7 +25,7 @@ resource "gatewayd_setting" "web" {
 }
 
 # For WebSockets: those on a target that turns unhealthy are asked to come back elsewhere, over a minute and not all at
-# once. Two own addresses allow twice as many to each target.
+# once. With several own addresses the gateway can have more of them to each target.
 resource "gatewayd_setting" "chat" {
   name  = "chat"
   probe = gatewayd_probe.web.name
@@ -34,7 +34,7 @@ resource "gatewayd_setting" "chat" {
   on_unhealthy     = "drain"
   drain_timeout    = "10m"
   close_spread     = "1m"
-  source_addresses = ["10.0.0.2", "10.0.0.3"]
+  source_addresses = var.own_addresses
 }
 
 # For targets that read who the client is from a PROXY protocol header.
