@@ -168,6 +168,21 @@ func TestAWriteReturnsAtOnce(t *testing.T) {
 	goesOn()
 }
 
+// TestAMemberUnderAnotherKey is the same member: nothing drains, and nobody waits.
+func TestAMemberUnderAnotherKey(t *testing.T) {
+	l := newLine(t, "10m")
+	i := start(t, l.gateway, nil).instance(spec.Pools)
+	if ds := i.importName("chat", false); ds != "" {
+		t.Fatal(ds)
+	}
+	i.must(object{"name": "chat", "targets": object{"a": l.member()}})
+	l.connect()
+	i.must(object{"name": "chat", "targets": object{"b": l.member(), "c": object{"address": "127.0.0.2"}}})
+	if n := l.tunnels(); n != 1 || len(l.asked) != 1 {
+		t.Errorf("want one WebSocket and one question, got %d and %v", n, l.asked)
+	}
+}
+
 // revision is that of the configuration.
 func (g *gateway) revision() uint64 {
 	g.Helper()
