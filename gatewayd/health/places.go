@@ -28,7 +28,7 @@ func newLimits() limits {
 	}
 	return limits{
 		places: min(max(n/16, 16), 2048), parting: min(max(n/32, 16), 1024), kept: n / 2,
-		brief: loop.Time(250 * time.Millisecond), longest: loop.Time(30 * time.Second), renew: loop.Time(time.Minute),
+		brief: loop.Time(500 * time.Millisecond), longest: loop.Time(30 * time.Second), renew: loop.Time(time.Minute),
 	}
 }
 

@@ -48,7 +48,7 @@ func refusing(t *testing.T) backend.Address {
 // full is a port whose backlog is full, so that it answers no connect.
 func full(t *testing.T) backend.Address {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
