@@ -218,4 +218,7 @@ func (l *Loop) bury(c *Conn) {
 	}
 }
 
-var _ Splicer = (*Conn)(nil)
+var (
+	_ Splicer  = (*Conn)(nil)
+	_ Gatherer = (*Conn)(nil)
+)

@@ -22,6 +22,12 @@ type Event struct {
 	Ready Ready
 }
 
+// Parts are pieces of memory that are sent in one call, one behind the other; any of them may be empty.
+type Parts [3][]byte
+
+// size is how many bytes there are in all.
+func (p *Parts) size() int { return len(p[0]) + len(p[1]) + len(p[2]) }
+
 // A Kernel is the loop's only way to the operating system and to the clock: one poller and the calls on sockets and
 // pipes. A loop owns its Kernel. All methods but Now and Wake are called by the loop alone. Descriptors are non-blocking.
 // An Errno of 0 means success. Tests put a scripted one in its place.
@@ -48,6 +54,8 @@ type Kernel interface {
 	Connect(to Remote) (int, syscall.Errno)
 	Read(fd int, b []byte) (int, syscall.Errno)
 	Write(fd int, b []byte) (int, syscall.Errno)
+	// WriteParts is Write of parts, one behind the other, in one call.
+	WriteParts(fd int, parts *Parts) (int, syscall.Errno)
 	// Peek is 1 when a byte can be read now, 0 at the end, else an Errno.
 	Peek(fd int) (int, syscall.Errno)
 	// Shutdown sends FIN.

@@ -107,6 +107,11 @@ func (k *kqueue) Write(fd int, b []byte) (int, syscall.Errno) {
 	return max(n, 0), errno(err)
 }
 
+func (k *kqueue) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
+	n, err := unix.SendmsgBuffers(fd, parts[:], nil, nil, 0)
+	return max(n, 0), errno(err)
+}
+
 // Close also ends the polling of fd: closing the last descriptor of a socket takes it out of every kqueue.
 func (k *kqueue) Close(fd int, reset bool) {
 	k.polled.forget(fd)

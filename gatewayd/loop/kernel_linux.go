@@ -18,6 +18,7 @@ type linux struct {
 	system
 	ep, wake int
 	events   [maxEvents]unix.EpollEvent
+	message  message // of WriteParts
 }
 
 func newKernel() (Kernel, error) {
@@ -105,6 +106,10 @@ func (k *linux) Release() {
 func (k *linux) Accept(fd int) (int, netip.AddrPort, syscall.Errno) { return rawAccept(fd) }
 func (k *linux) Read(fd int, b []byte) (int, syscall.Errno)         { return rawRead(fd, b) }
 func (k *linux) Write(fd int, b []byte) (int, syscall.Errno)        { return rawWrite(fd, b) }
+
+func (k *linux) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
+	return rawWriteParts(fd, &k.message, parts)
+}
 
 func (k *linux) Pipe(size int) (r, w int, e syscall.Errno) {
 	var p [2]int

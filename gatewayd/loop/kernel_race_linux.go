@@ -26,6 +26,13 @@ func rawWrite(fd int, b []byte) (int, syscall.Errno) {
 	return max(n, 0), errno(err)
 }
 
+type message struct{}
+
+func rawWriteParts(fd int, _ *message, parts *Parts) (int, syscall.Errno) {
+	n, err := unix.SendmsgBuffers(fd, parts[:], nil, nil, unix.MSG_NOSIGNAL)
+	return max(n, 0), errno(err)
+}
+
 func rawAccept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	n, peer, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if err != nil {

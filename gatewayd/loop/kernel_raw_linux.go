@@ -45,6 +45,31 @@ func rawWrite(fd int, b []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// A message is the memory of a sendmsg, which is the loop's: on the stack the compiler could not see what it points to.
+type message struct {
+	header unix.Msghdr
+	parts  [len(Parts{})]unix.Iovec
+}
+
+func rawWriteParts(fd int, m *message, parts *Parts) (int, syscall.Errno) {
+	count := 0
+	for _, p := range parts {
+		if len(p) > 0 {
+			m.parts[count].Base = unsafe.SliceData(p)
+			m.parts[count].SetLen(len(p))
+			count++
+		}
+	}
+	m.header.Iov = &m.parts[0]
+	m.header.SetIovlen(count)
+	n, _, e := syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&m.header)), unix.MSG_NOSIGNAL)
+	m.parts = [len(Parts{})]unix.Iovec{} // Or what was sent would not be collected.
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), 0
+}
+
 func rawAccept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	var sa unix.RawSockaddrAny
 	size := uint32(unix.SizeofSockaddrAny)

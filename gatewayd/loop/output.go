@@ -39,30 +39,64 @@ func (c *Conn) pop() {
 
 // Write implements Stream. What the kernel takes at once is not copied.
 func (c *Conn) Write(b []byte) {
-	if !c.alive() || c.flags&(fFin|fBroken) != 0 {
+	if !c.writes() {
 		return
 	}
-	if c.out == nil && c.flags&(fWritable|fConnecting) == fWritable {
-		n, e := c.l.kernel.Write(int(c.fd), b)
-		switch {
-		case e == syscall.EAGAIN || e == syscall.EINTR:
-			n = 0
-		case e != 0:
-			c.fail(opWrite, e)
+	n := 0
+	if c.writable() {
+		var e syscall.Errno
+		n, e = c.l.kernel.Write(int(c.fd), b)
+		if n = c.wrote(n, len(b), e); n == len(b) {
 			return
-		}
-		if n == len(b) {
-			return
-		}
-		b = b[n:]
-		if e == syscall.EINTR {
-			c.l.schedule(c)
-		} else {
-			// A socket takes part only when it is full, and tells when it is not any more.
-			c.flags &^= fWritable
 		}
 	}
-	c.enqueue(b)
+	c.enqueue(b[n:])
+}
+
+// WriteParts implements Gatherer.
+func (c *Conn) WriteParts(parts *Parts) {
+	if !c.writes() {
+		return
+	}
+	n := 0
+	if c.writable() {
+		var e syscall.Errno
+		n, e = c.l.kernel.WriteParts(int(c.fd), parts)
+		n = c.wrote(n, parts.size(), e)
+	}
+	for _, b := range parts {
+		taken := min(n, len(b))
+		n -= taken
+		c.enqueue(b[taken:])
+	}
+}
+
+// writes says whether what is written goes anywhere.
+func (c *Conn) writes() bool { return c.alive() && c.flags&(fFin|fBroken) == 0 }
+
+// writable says whether the kernel may be asked to take more now.
+func (c *Conn) writable() bool {
+	return c.out == nil && c.flags&(fWritable|fConnecting) == fWritable
+}
+
+// wrote notes what came of a call that was to write size bytes, and says how many are done with: all of them where the
+// connection is broken.
+func (c *Conn) wrote(n, size int, e syscall.Errno) int {
+	switch {
+	case e == syscall.EINTR:
+		c.l.schedule(c)
+		return 0
+	case e == syscall.EAGAIN:
+		n = 0
+	case e != 0:
+		c.fail(opWrite, e)
+		return size
+	}
+	if n < size {
+		// A socket takes part only when it is full, and tells when it is not any more.
+		c.flags &^= fWritable
+	}
+	return n
 }
 
 func (c *Conn) enqueue(b []byte) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -367,6 +368,10 @@ func (k *script) Peek(fd int) (int, syscall.Errno) {
 		return 0, 0
 	}
 	return 0, syscall.EAGAIN
+}
+
+func (k *script) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
+	return k.Write(fd, slices.Concat(parts[:]...))
 }
 
 func (k *script) Write(fd int, b []byte) (int, syscall.Errno) {

@@ -77,6 +77,13 @@ type Handler interface {
 	Closed(err error)
 }
 
+// A Gatherer is a stream that can send several pieces of memory without copying them together.
+type Gatherer interface {
+	Stream
+	// WriteParts is Write of the parts, one behind the other. It keeps nothing of them.
+	WriteParts(parts *Parts)
+}
+
 // A Splicer is a stream that can move bytes to another one without copying them through user space.
 type Splicer interface {
 	Stream

@@ -79,11 +79,11 @@ func appendHead(b []byte, r *http1.Response) []byte {
 func (c *client) content(p []byte) {
 	out := &c.w.out
 	if c.flags&cChunked == 0 {
-		out.write(c.stream, p)
+		out.content(c.stream, p)
 		return
 	}
 	out.keep(http1.AppendChunkHead(out.open(c.stream), len(p)))
-	out.write(c.stream, p)
+	out.content(c.stream, p)
 	out.keep(append(out.open(c.stream), http1.ChunkEnd...))
 }
 
