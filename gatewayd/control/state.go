@@ -220,7 +220,7 @@ func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry
 }
 
 // amiss is what is wrong between the entry and others: its namings of objects that are not there, and what spec tells of
-// hosts.
+// hosts and places.
 func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 	var problems []spec.Problem
 	for _, r := range e.Refs() {
@@ -228,7 +228,7 @@ func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 			problems = append(problems, spec.Problem{Path: r.Path, Message: fmt.Sprintf("names %s %q, which does not exist", r.Kind, r.Name)})
 		}
 	}
-	return append(problems, set.HostConditions(e)...)
+	return slices.Concat(problems, set.HostConditions(e), set.PlaceConditions(e))
 }
 
 func toldAt(problems []spec.Problem, path string) bool {
