@@ -139,9 +139,9 @@ func TestAvailable(t *testing.T) {
 						t.Errorf("%s the members that got something of 100 are %q, want %q", when, got, want)
 					}
 				}
-				time.Sleep(youth - 1)
+				time.Sleep(youth - time.Nanosecond)
 				expect("while the group is young", strings.ReplaceAll(tt.want, "?", "x"))
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				expect("afterwards", strings.ReplaceAll(tt.want, "?", "."))
 				time.Sleep(time.Minute)
 			})
