@@ -77,7 +77,7 @@ type Result struct {
 	At     time.Time     // when the probe ended
 	Took   time.Duration // from its start
 	OK     bool
-	Reason string        // why it failed, in words a user understands; empty where OK; cut at MaxReason
+	Reason string // why it failed, in words a user understands; empty where OK; cut at MaxReason
 
 	// UnhealthyThreshold and HealthyThreshold are the failures and successes in a row that turn the verdict. Less than 1
 	// counts as 1.
