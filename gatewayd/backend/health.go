@@ -103,6 +103,7 @@ type View struct {
 type Standing struct {
 	Status  Status
 	Ejected bool
+	Probed  bool // a probe has ended, whatever it saw
 	// Since is when the status began or the last ejection ended, whichever is later; zero before either.
 	Since time.Time
 }
@@ -121,7 +122,7 @@ func (h *Health) View() View {
 func (h *Health) Standing() Standing {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Standing{Status: h.view.Status, Ejected: !h.view.Ejected.IsZero(), Since: h.view.Since}
+	s := Standing{Status: h.view.Status, Ejected: !h.view.Ejected.IsZero(), Probed: !h.view.LastProbe.IsZero(), Since: h.view.Since}
 	if h.ejection.ended.After(s.Since) {
 		s.Since = h.ejection.ended
 	}

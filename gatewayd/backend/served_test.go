@@ -162,6 +162,79 @@ func TestReadmit(t *testing.T) {
 	})
 }
 
+// TestSetEjects has requests in flight go on with the limit of a setting that ejects no more.
+func TestSetEjects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := new(Registry).Health(key, "s1")
+		told := &counter{}
+		h.Follow(told)
+		expect := func(when string, ejected bool, heard int) {
+			t.Helper()
+			synctest.Wait()
+			if s := h.Standing(); s.Ejected != ejected || int(told.Load()) != heard {
+				t.Fatalf("%s: it stands as %+v, and its follower heard of %d changes, want %d", when, s, told.Load(), heard)
+			}
+		}
+		h.SetEjects(true)
+		fail(h, 5)
+		expect("as it is at first", true, 1)
+		time.Sleep(ejectFor / 2)
+		h.SetEjects(false)
+		expect("an ejection ends untold", false, 1)
+		if since := h.Standing().Since; !since.Equal(time.Now()) {
+			t.Errorf("it is back since %v", since)
+		}
+		fail(h, 100)
+		h.SetEjects(false)
+		time.Sleep(time.Hour)
+		expect("nothing is counted", false, 1)
+		h.SetEjects(true)
+		fail(h, 4)
+		expect("what was before does not count", false, 1)
+		h.SetEjects(true)
+		fail(h, 1)
+		expect("it ejects again", true, 2)
+		time.Sleep(ejectFor)
+		expect("and for its time", false, 3)
+	})
+}
+
+// TestSetEjectsBesideLoops: whatever comes in between, at the end nothing is out, and the next failures eject again.
+func TestSetEjectsBesideLoops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := new(Registry).Health(key, "s1")
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 2000 {
+					h.Served(false, 1, ejectFor)
+				}
+			})
+		}
+		all.Go(func() {
+			for i := range 2000 {
+				h.SetEjects(i%2 == 1)
+			}
+			h.SetEjects(false)
+		})
+		all.Wait()
+		synctest.Wait()
+		if h.Standing().Ejected {
+			t.Error("it is ejected although nothing ejects any more")
+		}
+		h.SetEjects(true)
+		fail(h, 5)
+		if !h.Standing().Ejected {
+			t.Error("five failures do not eject any more")
+		}
+		time.Sleep(ejectFor)
+		synctest.Wait()
+		if h.Standing().Ejected {
+			t.Error("it did not come back")
+		}
+	})
+}
+
 // TestRegistryDropsEjections: what nobody uses any more keeps no timer, and what is named again soon is still ejected.
 func TestRegistryDropsEjections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,7 +3,6 @@ package balance
 import (
 	"math/bits"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +36,9 @@ type Want struct {
 //
 // Available are the healthy members that are not ejected; where all healthy ones are ejected, these. While no member has
 // a verdict yet, the unknown ones are in their place. When every verdict is bad there is none, or with FailOpen there are
-// all. Members of weight 0 count for nothing of this.
+// all. Those that the group began with stay available beside the first verdicts on others for up to youth, until their
+// own first probe has ended; whoever comes later waits for its first success. Members of weight 0 count for nothing of
+// this.
 type Group struct {
 	schedule atomic.Pointer[schedule] // never nil; replaced whole, never changed
 	cursors  []cursor                 // one a loop; set once in NewGroup, each then owned by its loop
@@ -48,13 +49,15 @@ type Group struct {
 	built   uint64     // the value of asked that the schedule answers
 	policy  Policy
 	members []member
-	growth  *time.Timer // rebuilds while a member grows to its share; nil before the first
+	began   time.Time   // when its first members came
+	changes *time.Timer // rebuilds when time alone changes the schedule; nil before the first
 }
 
 // A member is a Member with what the group keeps of it.
 type member struct {
 	Member
 	joined time.Time // when it came to a group that served already; zero for one of the first
+	first  bool      // the group began with it
 	order  order     // for the hashes only
 }
 
@@ -95,6 +98,9 @@ func (g *Group) SetMembers(members []Member, p Policy) {
 	for _, m := range members {
 		m.Health.Follow(g)
 	}
+	if len(g.members) == 0 {
+		g.began = time.Now()
+	}
 	g.members = g.join(members, p)
 	if hashes(p.Algorithm) {
 		arrange(g.members)
@@ -118,19 +124,49 @@ func (g *Group) Refresh() {
 // for a rebuild of its own.
 func (g *Group) rebuild(asked uint64) {
 	g.built = asked
-	list, growing := g.policy.weigh(available(g.members, g.policy.FailOpen))
+	now := time.Now()
+	list, unprobed := available(g.members, g.policy.FailOpen, now.Sub(g.began) < youth)
+	growing := g.policy.weigh(list, now)
 	g.schedule.Store(newSchedule(g.policy.Algorithm, list))
-	g.grow(growing)
+	var next time.Duration
+	if growing {
+		next = g.policy.step()
+	}
+	if left := g.began.Add(youth).Sub(now); unprobed && (!growing || left < next) {
+		next = left
+	}
+	g.rebuildAfter(next)
 }
+
+// rebuildAfter has the schedule made anew after a time, if nothing else does before; 0 is never.
+func (g *Group) rebuildAfter(next time.Duration) {
+	switch {
+	case next > 0 && g.changes == nil:
+		g.changes = time.AfterFunc(next, g.Refresh)
+	case next > 0:
+		g.changes.Reset(next)
+	case g.changes != nil:
+		g.changes.Stop()
+	}
+}
+
+// youth is for how long the first members of a group that were not probed yet stay available. First probes end one after
+// the other within a second; without this the first member that is healthy would get everything until the second one is,
+// which is more than it may carry. It is a time, and not the end of the first probe alone, because a member that does not
+// answer keeps its probe waiting for as long as the probe's timeout, and its share of the requests with it.
+const youth = 2 * time.Second
 
 // A standing is a member at one moment.
 type standing struct {
 	*member
 	backend.Standing
-	weight int // at present, in parts of settled of its Weight
+	unprobed bool // it is available because nobody knows better
+	weight   int  // at present, in parts of settled of its Weight
 }
 
-func available(members []member, failOpen bool) []standing {
+// available says which members get something, and whether some do although they were not probed, which only a young
+// group has.
+func available(members []member, failOpen, young bool) (list []standing, unprobed bool) {
 	all := make([]standing, 0, len(members))
 	var found, in [3]int // by status: how many, and how many of them are not ejected
 	for i := range members {
@@ -151,11 +187,17 @@ func available(members []member, failOpen bool) []standing {
 	case found[backend.Unhealthy] == 0:
 		status = backend.Unknown
 	case failOpen:
-		return all
-	default:
-		return nil
+		return all, false
 	}
-	return slices.DeleteFunc(all, func(s standing) bool { return s.Status != status || s.Ejected && in[status] > 0 })
+	list = all[:0]
+	for _, s := range all {
+		s.unprobed = young && status != backend.Unknown && s.first && s.Status == backend.Unknown && !s.Probed && !s.Ejected
+		unprobed = unprobed || s.unprobed
+		if s.unprobed || s.Status == status && !(s.Ejected && in[status] > 0) {
+			list = append(list, s)
+		}
+	}
+	return list, unprobed
 }
 
 // Pick chooses a backend for a request of a loop and counts it there (see backend.Backend.Take); whoever gets it

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -73,16 +74,20 @@ func TestAvailable(t *testing.T) {
 	tests := []struct {
 		name     string
 		weights  []int
-		states   string // of each member: ? never judged, + healthy, - unhealthy; behind it ! for ejected
+		states   string // of each member: ? never probed, f failed once, + healthy, - unhealthy; behind it ! for ejected
 		failOpen bool
-		want     string // of each member: x gets something
+		want     string // of each member: x gets something; ? gets something while the group is young
 	}{
 		{"no member", nil, "", false, ""},
 		{"no verdict yet", []int{1, 1}, "??", false, "xx"},
-		{"a new member waits for its first success", []int{1, 1}, "+?", false, "x."},
+		{"the first verdict of all", []int{1, 1, 1}, "+??", false, "x??"},
+		{"the first verdict of all is a bad one", []int{1, 1, 1}, "-??", false, ".??"},
+		{"a first probe failed and nothing is known of others", []int{1, 1}, "f?", false, "xx"},
+		{"a first probe failed beside a healthy one", []int{1, 1, 1}, "+f?", false, "x.?"},
+		{"weight 0 gets nothing while the group is young", []int{1, 0}, "+?", false, "x."},
 		{"one is down", []int{1, 1, 1}, "+-+", false, "x.x"},
 		{"all are down", []int{1, 1}, "--", false, ".."},
-		{"a verdict, and a bad one", []int{1, 1}, "-?", false, ".."},
+		{"a verdict and a failure", []int{1, 1}, "-f", false, ".."},
 		{"weight 0 gets nothing", []int{1, 0}, "++", false, "x."},
 		{"all of weight 0", []int{0, 0}, "++", true, ".."},
 		{"the verdict on a member of weight 0 does not count", []int{1, 0}, "?-", false, "x."},
@@ -90,7 +95,7 @@ func TestAvailable(t *testing.T) {
 		{"all are down and it fails open", []int{1, 1}, "--", true, "xx"},
 		{"a bad verdict is the only one and it fails open", []int{1, 1}, "-?", true, "xx"},
 		{"weight 0 gets nothing when it fails open", []int{1, 0, 2}, "---", true, "x.x"},
-		{"one is healthy and nothing fails open", []int{1, 1, 1}, "-+?", true, ".x."},
+		{"one is healthy and nothing fails open", []int{1, 1, 1}, "-+?", true, ".x?"},
 		{"no verdict yet and nothing fails open", []int{1, 0}, "?-", true, "x."},
 
 		{"one is ejected", []int{1, 1, 1}, "++!+", false, "x.x"},
@@ -99,7 +104,8 @@ func TestAvailable(t *testing.T) {
 		{"the last one is not taken out for one of weight 0", []int{1, 0}, "+!+", false, "x."},
 		{"one without a verdict is ejected", []int{1, 1}, "?!?", false, ".x"},
 		{"all without a verdict are ejected", []int{1, 1}, "?!?!", false, "xx"},
-		{"one without a verdict does not replace an ejected one", []int{1, 1}, "+!?", false, "x."},
+		{"one without a verdict does not replace an ejected one", []int{1, 1}, "+!?", false, "x?"},
+		{"one without a verdict is ejected beside a healthy one", []int{1, 1}, "+?!", false, "x."},
 		{"what is down fails open although it is ejected", []int{1, 1}, "-!-", true, "xx"},
 		{"an ejected one is better than to fail open", []int{1, 1}, "+!-", true, "x."},
 	}
@@ -117,21 +123,61 @@ func TestAvailable(t *testing.T) {
 						continue
 					case '+', '-':
 						judge(list[last+1], state == '+')
+					case 'f':
+						list[last+1].Health.Report(backend.Result{At: time.Now(), UnhealthyThreshold: 3})
 					}
 					last++
 				}
-				synctest.Wait()
-				got := ""
-				for _, n := range count(g, 0, 100, list) {
-					got += string(".x"[min(n, 1)])
+				g.Refresh() // One failure is no change that a group hears of.
+				expect := func(when, want string) {
+					synctest.Wait()
+					got := ""
+					for _, n := range count(g, 0, 100, list) {
+						got += string(".x"[min(n, 1)])
+					}
+					if got != want {
+						t.Errorf("%s the members that got something of 100 are %q, want %q", when, got, want)
+					}
 				}
-				if got != tt.want {
-					t.Errorf("the members that got something of 100 are %q, want %q", got, tt.want)
-				}
+				time.Sleep(youth - time.Nanosecond)
+				expect("while the group is young", strings.ReplaceAll(tt.want, "?", "x"))
+				time.Sleep(time.Nanosecond)
+				expect("afterwards", strings.ReplaceAll(tt.want, "?", "."))
 				time.Sleep(time.Minute)
 			})
 		})
 	}
+}
+
+// TestYouthIsTheFirstMembers: who comes to a group later waits for its first success, however young the group is, and
+// the first ones are the first also in another order and with other weights.
+func TestYouthIsTheFirstMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := members(1, 1, 1, 1)
+		g := NewGroup(1)
+		g.SetMembers(nil, Policy{}) // Its names have no address yet.
+		time.Sleep(time.Hour)
+		g.SetMembers(list[:3:3], Policy{})
+		g.SetMembers([]Member{list[3], {list[1].Health, 2}, list[0]}, Policy{})
+		judge(list[0], true)
+		expect := func(when, want string) {
+			t.Helper()
+			synctest.Wait()
+			if got := fmt.Sprint(count(g, 0, 60, list)); got != want {
+				t.Errorf("%s the members got %s of 60, want %s", when, got, want)
+			}
+		}
+		expect("after the first success", "[20 40 0 0]")
+		time.Sleep(youth)
+		expect("when it is over", "[60 0 0 0]")
+		judge(list[3], true)
+		expect("after the success of the one that came", "[30 0 0 30]")
+		g.SetMembers(nil, Policy{})
+		g.SetMembers(list, Policy{})
+		judge(list[1], false)
+		expect("as new as ever", "[20 0 20 20]")
+		time.Sleep(youth)
+	})
 }
 
 // TestEjectionComesAndGoes: a group hears of it without anybody's help.
@@ -300,6 +346,7 @@ func TestMembersFollowTheConfiguration(t *testing.T) {
 		t.Errorf("after a change the members got %s of 8, want [0 6 2]", got)
 	}
 	judge(list[0], true) // It is no member any more, so nothing may change.
+	judge(list[1], false)
 	judge(list[2], true)
 	if got := fmt.Sprint(count(g, 0, 8, list)); got != "[0 0 8]" {
 		t.Errorf("after a verdict the members got %s of 8, want [0 0 8]", got)

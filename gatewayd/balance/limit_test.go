@@ -65,10 +65,11 @@ func TestLimitsHoldOverLoops(t *testing.T) {
 	}
 }
 
-// TestRoomIsFound: while nobody else picks, nothing is refused until every member is at its limit.
+// TestRoomIsFound: while nobody else picks, nothing is refused until every member is at its limit, in pools of up to
+// looks.
 func TestRoomIsFound(t *testing.T) {
 	for _, algorithm := range algorithms {
-		for _, weights := range [][]int{{1}, {1000, 1}, {1, 2, 3}, mixed(9), mixed(40), mixed(1000)} {
+		for _, weights := range [][]int{{1}, {1000, 1}, {1, 2, 3}, mixed(9), mixed(40), mixed(looks)} {
 			t.Run(fmt.Sprintf("%s/%d", algorithm, len(weights)), func(t *testing.T) {
 				const limit = 3
 				list := members(weights...)
@@ -95,6 +96,42 @@ func TestRoomIsFound(t *testing.T) {
 					t.Errorf("the only room is on %s, and a pick has %v, full %v", last.Health.Backend, h, full)
 				}
 			})
+		}
+	}
+}
+
+// TestRoomInALargePool: a pick looks at no more than looks of its members, which is enough where one in a hundred has
+// room, and where only one has sometimes it is not.
+func TestRoomInALargePool(t *testing.T) {
+	const picks = 2000
+	for _, algorithm := range algorithms {
+		list := members(mixed(4 * looks)...)
+		g := by(algorithm, 1, list)
+		refused := func() (n int) {
+			for k := range uint64(picks) {
+				h, full := g.Pick(0, &Want{Hash: Hash(fmt.Append(nil, k)), Hashed: true, Limit: 1})
+				if h == nil {
+					n++
+				} else {
+					h.Backend.Release()
+				}
+				if full != (h == nil) {
+					t.Fatalf("%s: a pick has %v, full %v", algorithm, h, full)
+				}
+			}
+			return n
+		}
+		for i, m := range list {
+			m.Health.Backend.Open.Store(min(1, int64(i%100)))
+		}
+		if n := refused(); n > 1 {
+			t.Errorf("%s: %d of %d picks were refused with room on one in a hundred members", algorithm, n, picks)
+		}
+		for _, m := range list[1:] {
+			m.Health.Backend.Open.Store(1)
+		}
+		if n := refused(); n < picks/2 || n > picks*9/10 {
+			t.Errorf("%s: %d of %d picks were refused with room on one member", algorithm, n, picks)
 		}
 	}
 }

@@ -125,12 +125,17 @@ func (r *rendezvous) draw(hash uint64, k int) int {
 	return none // Then all are looked at, which is a few.
 }
 
-// first is the first to come to the place of a hash of those that have room: who would own it if the others were gone.
-func (r *rendezvous) first(s *schedule, w *Want) int {
+// first is the first to come to the place of a hash of those of a row that have room: in a row of all, who would own it
+// if the others were gone. Members that are no visitors come last.
+func (r *rendezvous) first(s *schedule, w *Want, seats row) int {
 	place, first := placeOf(w.Hash, 0), never
-	for i := range r.visitors {
-		if s.room(i, w) {
+	for i := range s.each(seats) {
+		switch {
+		case !s.room(i, w):
+		case i < len(r.visitors):
 			first = min(first, r.arrival(i, place))
+		default:
+			first = min(first, newArrival(math.MaxFloat32, i))
 		}
 	}
 	if first == never {

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
@@ -95,36 +96,71 @@ func (s *schedule) draw(c *cursor, w *Want, k int) int {
 	return s.turn(c)
 }
 
-// anyOther takes the best of all members, and where others are faster whatever can be had. Its cost grows with their
-// number, once.
+// looks is how many members are looked at when the draws were of no use. In a pool of up to so many nothing is refused
+// while a member has room and nobody else picks. In a larger one a request may be refused that some member could carry,
+// where hardly any can: with room on 1 % of the members it is one in 30 000. Without a bound each refusal of an overloaded
+// gateway would cost it more than the request costs whoever sends it.
+const looks = 1024
+
+// anyOther takes the best of the members that it looks at, and where others are faster whatever can be had. It looks at
+// all, in a large pool at so many in a row: from a random one on, or for a hash from one that is the hash's own.
 func (s *schedule) anyOther(c *cursor, w *Want) (h *backend.Health, full bool) {
-	var from int
-	if s.hashes != nil && w.Hashed {
-		from = s.hashes.first(s, w)
-	} else {
-		from = s.random(c, w)
-	}
-	for k := range s.seats {
-		i := max(from, 0) + k
-		if i >= len(s.seats) {
-			i -= len(s.seats)
+	from, n := 0, len(s.seats)
+	hashed := s.hashes != nil && w.Hashed
+	if n > looks {
+		if n = looks; hashed {
+			from = int(w.Hash % uint64(len(s.seats)))
+		} else {
+			from = int(c.below(uint64(len(s.seats))))
 		}
+	}
+	var best int
+	if hashed {
+		best = s.hashes.first(s, w, row{from, n})
+	} else {
+		best = s.random(c, w, row{from, n})
+	}
+	if best != none {
+		from = best
+	}
+	for i := range s.each(row{from, n}) {
 		at := &s.seats[i]
 		if at.avoided(w) {
 			continue
 		}
+		full = true
+		if best == none {
+			break // None had room a moment ago.
+		}
 		if at.backend.Take(w.Limit) {
 			return at.health, false
 		}
-		full = true
 	}
 	return nil, full
 }
 
-// random draws among all that have room, by weight.
-func (s *schedule) random(c *cursor, w *Want) int {
+// A row is n seats from one on; the first follows the last.
+type row struct{ from, n int }
+
+// each are the indices of the seats of a row.
+func (s *schedule) each(r row) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for k := range r.n {
+			i := r.from + k
+			if i >= len(s.seats) {
+				i -= len(s.seats)
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// random draws among all of a row that have room, by weight.
+func (s *schedule) random(c *cursor, w *Want, r row) int {
 	drawn, sum := none, uint64(0)
-	for i := range s.seats {
+	for i := range s.each(r) {
 		if !s.room(i, w) {
 			continue
 		}

@@ -20,25 +20,24 @@ const shortestStep = 50 * time.Millisecond
 
 // join makes the list into members, and notes which ones are new in a group that serves already.
 func (g *Group) join(list []Member, p Policy) []member {
-	members := make([]member, len(list))
-	for i, m := range list {
-		members[i].Member = m
-	}
-	if p.SlowStart <= 0 {
-		return members
-	}
-	before := make(map[*backend.Health]time.Time, len(g.members))
-	for _, m := range g.members {
-		if m.Weight > 0 {
-			before[m.Health] = m.joined
+	before := make(map[*backend.Health]*member, len(g.members))
+	for i := range g.members {
+		if m := &g.members[i]; m.Weight > 0 {
+			before[m.Health] = m
 		}
 	}
 	now, serves := time.Now(), len(g.schedule.Load().seats) > 0
+	members := make([]member, len(list))
 	for i := range members {
 		m := &members[i]
-		joined, known := before[m.Health]
-		if m.joined = joined; !known && serves {
+		m.Member = list[i]
+		switch was := before[m.Health]; {
+		case was != nil:
+			m.joined, m.first = was.joined, was.first
+		case serves && p.SlowStart > 0:
 			m.joined = now
+		default:
+			m.first = len(g.members) == 0
 		}
 	}
 	return members
@@ -46,19 +45,24 @@ func (g *Group) join(list []Member, p Policy) []member {
 
 // weigh sets the members' present weights, and says whether one of them still grows. Only the proportions count: what
 // came to be healthy together is balanced by weight from the start, as all of a pool does when the gateway starts.
-func (p Policy) weigh(list []standing) ([]standing, bool) {
-	now, growing := time.Now(), false
+func (p Policy) weigh(list []standing, now time.Time) (growing bool) {
 	for i := range list {
 		s := &list[i]
 		parts := settled
-		if since := s.since(); p.SlowStart > 0 && s.Status == backend.Healthy && now.Sub(since) < p.SlowStart {
-			parts = max(smallest, int(settled*now.Sub(since)/p.SlowStart))
-			growing = true
+		switch since := s.since(); {
+		case p.SlowStart <= 0:
+		case s.unprobed:
+			parts, growing = smallest, true // As much as those beside it that were probed just now.
+		case s.Status == backend.Healthy && now.Sub(since) < p.SlowStart:
+			parts, growing = max(smallest, int(settled*now.Sub(since)/p.SlowStart)), true
 		}
 		s.weight = s.Weight * parts
 	}
-	return list, growing
+	return growing
 }
+
+// step is how long a schedule holds while a member grows.
+func (p Policy) step() time.Duration { return max(p.SlowStart/steps, shortestStep) }
 
 // since is when the member began to grow.
 func (s *standing) since() time.Time {
@@ -66,16 +70,4 @@ func (s *standing) since() time.Time {
 		return s.joined
 	}
 	return s.Since
-}
-
-// grow has the schedule made anew for as long as a member grows.
-func (g *Group) grow(growing bool) {
-	switch step := max(g.policy.SlowStart/steps, shortestStep); {
-	case growing && g.growth == nil:
-		g.growth = time.AfterFunc(step, g.Refresh)
-	case growing:
-		g.growth.Reset(step)
-	case g.growth != nil:
-		g.growth.Stop()
-	}
 }

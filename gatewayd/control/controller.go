@@ -23,6 +23,9 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
+// longestRetry is where attempts stop to become rarer, unless Config.Retry is longer.
+const longestRetry = time.Minute
+
 // maxBatch bounds how many waiting Applies share one commit.
 const maxBatch = 256
 
@@ -33,7 +36,8 @@ type Config struct {
 	// Log gets what nobody is answered: conditions at boot, causes of refusals that are not the caller's fault.
 	Log *slog.Logger
 	// Retry is how long after a Prepare that left transient conditions, or after a store that could not be read, the next
-	// attempt is made. 0 means 5s.
+	// attempt is made. 0 means 5s. As long as attempts to prepare change nothing each waits twice as long as the one
+	// before, up to a minute.
 	Retry time.Duration
 }
 
@@ -150,11 +154,13 @@ func (c *Controller) DryRun(changes []Change) ([]Result, error) {
 // run is the writer goroutine.
 func (c *Controller) run() {
 	defer close(c.done)
-	timer := time.NewTimer(c.retry)
+	pause := c.retry
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	for {
+		before := c.state.Load()
 		var again <-chan time.Time
-		if c.doubt || c.state.Load().transient() {
+		if c.doubt || before.transient() {
 			again = timer.C
 		}
 		select {
@@ -162,15 +168,28 @@ func (c *Controller) run() {
 			return
 		case j := <-c.jobs:
 			c.write(c.waiting(j))
-		case <-again:
-			if c.doubt {
-				c.resolve()
-			} else {
-				c.prepareAgain()
+			// What was published may have changed what stands in the way. Many writes must not put an attempt off.
+			if (c.doubt || c.state.Load() != before) && (again == nil || pause > c.retry) {
+				pause = c.retry
+				timer.Reset(pause)
 			}
-			timer.Reset(c.retry)
+		case <-again:
+			pause = c.tryAgain(pause)
+			timer.Reset(pause)
 		}
 	}
+}
+
+// tryAgain does what could not be done before, and says how long to wait for the next time.
+func (c *Controller) tryAgain(pause time.Duration) time.Duration {
+	if c.doubt {
+		c.resolve()
+		return c.retry
+	}
+	if c.prepareAgain() {
+		return c.retry
+	}
+	return min(2*pause, max(longestRetry, c.retry))
 }
 
 // waiting takes every Apply that waits already, first included, as far as they fit.

@@ -184,6 +184,12 @@ func (d *draft) checkRefs(j *job, start int) *Error {
 			before[l] = s.before
 		}
 	}
+	earlier := func(e *spec.Entry) *spec.Entry {
+		if was := before[life{e.Kind, e.ID}]; was != nil || e.Revision == j.revision {
+			return was
+		}
+		return e
+	}
 	var faults []*Error
 	for i, r := range j.results {
 		// The entry may have followed the rename of another object since it was written.
@@ -194,7 +200,7 @@ func (d *draft) checkRefs(j *job, start int) *Error {
 		if !e.Retired {
 			r.Entry = e
 		}
-		if problems := d.CheckRefs(e, before[life{e.Kind, e.ID}]); len(problems) > 0 {
+		if problems := d.CheckRefs(e, earlier); len(problems) > 0 {
 			faults = append(faults, &Error{
 				Reason: Invalid, Change: i, Problems: problems,
 				Message: fmt.Sprintf("The %s %q names what it cannot name.", e.Kind, e.Name()),

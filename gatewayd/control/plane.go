@@ -34,6 +34,7 @@ type ObjectProblem struct {
 	Name string
 	spec.Problem
 	// Transient says that the same set may do without the problem later, as when a port becomes free. The controller
-	// prepares again from time to time as long as there is such a condition.
+	// prepares again from time to time as long as there is such a condition, and publishes where the conditions then
+	// differ in more than their messages.
 	Transient bool
 }

@@ -19,8 +19,10 @@ import (
 type plane struct {
 	mu        sync.Mutex // guards what follows
 	taken     map[int]bool
+	reason    string // why ports are taken
 	prepares  int
-	open      int // prepared, and neither published nor discarded
+	at        []time.Time // when each was
+	open      int         // prepared, and neither published nor discarded
 	published []*spec.Set
 	gate      chan struct{} // where not nil, Prepare waits for it
 }
@@ -32,12 +34,13 @@ func (p *plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []contr
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.prepares++
+	p.at = append(p.at, time.Now())
 	var problems []control.ObjectProblem
 	for _, e := range next.All(spec.Listeners) {
 		if port := e.Object.(*spec.Listener).Port; p.taken[port] {
 			problems = append(problems, control.ObjectProblem{
 				Kind: spec.Listeners, Name: e.Name(), Transient: true,
-				Problem: spec.Problem{Path: "port", Message: fmt.Sprintf("is taken: %d", port)},
+				Problem: spec.Problem{Path: "port", Message: fmt.Sprintf("is taken: %d%s", port, p.reason)},
 			})
 		}
 	}

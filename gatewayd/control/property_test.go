@@ -3,6 +3,7 @@ package control_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +90,9 @@ func (m *model) explain(r *rapid.T, changes []control.Change, e *control.Error) 
 			ok = ok || m.live[place(ref.Kind, ref.Name)] == nil
 		}
 		ok = ok || c.Put.Key() != c.Name
+		for _, p := range e.Problems {
+			ok = ok || strings.Contains(p.Message, "in a pool once") // members holds the other way round.
+		}
 	}
 	if !ok {
 		r.Fatalf("%s %q refused with %s: %v", c.Kind, c.Name, e.Reason, e)
@@ -136,10 +140,29 @@ func (m *model) check(r *rapid.T) {
 			m.once(r, e)
 		}
 	}
+	members(r, set)
 	if live != len(m.live) {
 		r.Fatalf("%d live objects, the model knows %d", live, len(m.live))
 	}
 	m.stored(r, set)
+}
+
+// members checks that each is in its pool once.
+func members(r *rapid.T, set *spec.Set) {
+	taken := map[string]string{}
+	for _, e := range set.All(spec.Targets) {
+		o := e.Object.(*spec.Target)
+		at := o.Pool + " " + o.Address
+		if other := taken[at]; other != "" {
+			r.Fatalf("targets %q and %q are both at %s", other, e.Name(), at)
+		}
+		taken[at] = e.Name()
+		for k, t := range set.Get(spec.Pools, o.Pool).Object.(*spec.Pool).Targets {
+			if t.Address == o.Address {
+				r.Fatalf("target %q is in pool %s, which has it itself as %q", e.Name(), at, k)
+			}
+		}
+	}
 }
 
 // once checks that a revision of an object stands for one content, but for the names that follow a rename.
@@ -150,6 +173,9 @@ func (m *model) once(r *rapid.T, e *spec.Entry) {
 	}
 	if s, is := plain.(*spec.Setting); is {
 		s.Probe = nil
+	}
+	if t, is := plain.(*spec.Target); is {
+		t.Pool = ""
 	}
 	key := fmt.Sprint(e.Kind, e.ID, e.Revision)
 	if before, found := m.contents[key]; found && !spec.Equal(before, plain) {
@@ -185,7 +211,7 @@ func line(rec store.Record) string {
 
 // change draws a change, mostly one that may succeed.
 func (m *model) change(r *rapid.T) control.Change {
-	kind := spec.KindByName(rapid.SampledFrom([]string{"listener", "pool", "probe", "setting", "rule"}).Draw(r, "kind"))
+	kind := spec.KindByName(rapid.SampledFrom([]string{"listener", "pool", "target", "probe", "setting", "rule"}).Draw(r, "kind"))
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "name")
 	c := control.Change{Kind: kind, Name: name}
 	if e := m.live[place(kind, name)]; e != nil && rapid.IntRange(0, 3).Draw(r, "conditional") > 0 {
@@ -216,6 +242,8 @@ func draw(r *rapid.T, kind *spec.Kind, name string) spec.Object {
 		return listener(name, n)
 	case spec.Pools:
 		return pool(name, fmt.Sprint("10.0.0.", n))
+	case spec.Targets:
+		return target(name, some.Draw(r, "pool"), fmt.Sprint("10.0.0.", n))
 	case spec.Probes:
 		p := probe(name)
 		p.UnhealthyThreshold = n

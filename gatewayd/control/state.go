@@ -130,26 +130,62 @@ func entry(r store.Record, revision uint64) (e *spec.Entry, unknown spec.Problem
 	return e, unknown, ""
 }
 
-// prepareAgain tries once more what could not be served, such as a listener whose port was taken.
-func (c *Controller) prepareAgain() {
+// prepareAgain tries once more what could not be served, such as a listener whose port was taken, and says whether that
+// changed what is. Where the same is in the way, in whichever words, nothing is published.
+func (c *Controller) prepareAgain() (changed bool) {
 	s := c.state.Load()
 	prepared, served := c.plane.Prepare(s.set, true)
 	if prepared == nil {
-		return
+		return false
 	}
-	if slices.EqualFunc(served, s.served, sameProblem) {
+	if changed = !maps.Equal(ailments(served), ailments(s.served)); changed {
+		prepared.Publish()
+	} else {
 		prepared.Discard()
-		return
 	}
-	prepared.Publish()
-	c.logConditions(served)
+	c.logChanges(s.served, served)
 	n := *s
 	n.served = served
 	c.state.Store(&n)
+	return changed
 }
 
-func sameProblem(a, b ObjectProblem) bool {
-	return a.Kind == b.Kind && a.Name == b.Name && a.Path == b.Path && a.Message == b.Message && a.Transient == b.Transient
+// logChanges tells of the conditions that are new or have other words, and of those that ended.
+func (c *Controller) logChanges(before, after []ObjectProblem) {
+	type words struct {
+		ailment
+		message string
+	}
+	told, left := map[words]bool{}, ailments(after)
+	for _, p := range before {
+		told[words{p.ailment(), p.Message}] = true
+	}
+	c.logConditions(slices.DeleteFunc(slices.Clone(after), func(p ObjectProblem) bool { return told[words{p.ailment(), p.Message}] }))
+	for _, p := range before {
+		if left[p.ailment()] == 0 {
+			c.log.Info("a condition of an object has ended", "kind", p.Kind.Name, "name", p.Name, "problem", p.Problem.String())
+		}
+	}
+}
+
+// An ailment is a condition but for its words, which may tell of the last attempt alone.
+type ailment struct {
+	object
+	path      string
+	transient bool
+}
+
+func (p *ObjectProblem) ailment() ailment {
+	return ailment{object{p.Kind, p.Name}, p.Path, p.Transient}
+}
+
+// ailments counts conditions.
+func ailments(conditions []ObjectProblem) map[ailment]int {
+	m := map[ailment]int{}
+	for _, p := range conditions {
+		m[p.ailment()]++
+	}
+	return m
 }
 
 // Conditions lists what is served otherwise than written, or not at all, by kind and name: what the plane found, what
@@ -220,7 +256,7 @@ func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry
 }
 
 // amiss is what is wrong between the entry and others: its namings of objects that are not there, and what spec tells of
-// hosts.
+// hosts and places.
 func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 	var problems []spec.Problem
 	for _, r := range e.Refs() {
@@ -228,7 +264,7 @@ func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 			problems = append(problems, spec.Problem{Path: r.Path, Message: fmt.Sprintf("names %s %q, which does not exist", r.Kind, r.Name)})
 		}
 	}
-	return append(problems, set.HostConditions(e)...)
+	return slices.Concat(problems, set.HostConditions(e), set.PlaceConditions(e))
 }
 
 func toldAt(problems []spec.Problem, path string) bool {

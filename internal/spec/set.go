@@ -282,20 +282,22 @@ func (d *Draft) ownHolders(ref Ref, kind *Kind) map[string]bool {
 }
 
 // CheckRefs returns what is wrong with an entry's references in the set: objects that are not there, or that are
-// retired and were not named by the entry before. before is the entry's earlier version, or nil. A listener, which never
-// retires, may be missing where it was named before: its rules stay editable until one of its name returns.
-func (s *Set) CheckRefs(e, before *Entry) Problems {
+// retired and were not named by the entry before, and members that are in a pool twice and were not before. before finds
+// the earlier version of an entry of the set: the entry itself where nothing changed it, nil where it is new. A listener,
+// which never retires, may be missing where it was named before: its rules stay editable until one of its name returns.
+func (s *Set) CheckRefs(e *Entry, before func(*Entry) *Entry) Problems {
 	var ps Problems
+	was := before(e)
 	for _, r := range e.refs {
 		named := s.Get(r.Kind, r.Name)
 		switch {
-		case named == nil && (r.Kind.Retires || !before.names(r)):
+		case named == nil && (r.Kind.Retires || !was.names(r)):
 			ps.Add(r.Path, "names %s %q, which does not exist", r.Kind, r.Name)
-		case named != nil && named.Retired && !before.names(r):
+		case named != nil && named.Retired && !was.names(r):
 			ps.Add(r.Path, "names %s %q, which was deleted and only still serves those that named it before", r.Kind, r.Name)
 		}
 	}
-	return slices.Concat(ps, s.checkHostSource(e), s.checkPlaces(e))
+	return slices.Concat(ps, s.checkHostSource(e), s.checkPlaces(e, before))
 }
 
 // names says whether the entry named the object at the same place; a nil entry names nothing.

@@ -70,6 +70,9 @@ func TestEntryFollowsARename(t *testing.T) {
 	}
 }
 
+// was is for an entry that is the only one to change: its earlier version, or nil.
+func was(before *Entry) func(*Entry) *Entry { return func(*Entry) *Entry { return before } }
+
 func TestCheckRefs(t *testing.T) {
 	d := (*Set)(nil).Draft(1)
 	for _, o := range []Object{decode(t, Listeners, ""), decode(t, Settings, ""), decode(t, Probes, `"host_from_setting":true`)} {
@@ -83,18 +86,18 @@ func TestCheckRefs(t *testing.T) {
 		`pool: names pool "p", which was deleted and only still serves those that named it before`,
 		`setting: names setting "missing", which does not exist`,
 	}
-	if got := s.CheckRefs(rule, nil).Error(); got != strings.Join(want, "; ") {
+	if got := s.CheckRefs(rule, was(nil)).Error(); got != strings.Join(want, "; ") {
 		t.Errorf("a new rule: want %v, got %v", want, got)
 	}
-	if got := s.CheckRefs(rule, rule).Error(); got != want[1] {
+	if got := s.CheckRefs(rule, was(rule)).Error(); got != want[1] {
 		t.Errorf("a rule that named the retired pool before: want %v, got %v", want[1], got)
 	}
 	hostless := NewEntry("s2", 2, decode(t, Settings, `"name":"s2","probe":"h"`))
-	if ps := s.CheckRefs(hostless, nil); len(ps) != 1 || ps[0].Path != "probe" || len(ps[0].Needs) != 2 {
+	if ps := s.CheckRefs(hostless, was(nil)); len(ps) != 1 || ps[0].Path != "probe" || len(ps[0].Needs) != 2 {
 		t.Errorf("a setting without host for a probe that takes it from there: %+v", ps)
 	}
 	for _, host := range []string{`"host":"a.example"`, `"host_from_target":true`} {
-		if ps := s.CheckRefs(NewEntry("s2", 2, decode(t, Settings, `"name":"s2","probe":"h",`+host)), nil); ps != nil {
+		if ps := s.CheckRefs(NewEntry("s2", 2, decode(t, Settings, `"name":"s2","probe":"h",`+host)), was(nil)); ps != nil {
 			t.Errorf("%s: %v", host, ps)
 		}
 	}
@@ -113,7 +116,7 @@ func TestAProbeMayTurnToSettingsWithoutHost(t *testing.T) {
 	again := NewEntry("h", 2, decode(t, Probes, `"host_from_setting":true`))
 	d.Put(again)
 	s := d.Finish()
-	if ps := s.CheckRefs(again, plain); ps != nil {
+	if ps := s.CheckRefs(again, was(plain)); ps != nil {
 		t.Errorf("want the probe taken, got %v", ps)
 	}
 	if ps := s.HostConditions(again); len(ps) != 1 || ps[0].Path != "host_from_setting" || !strings.Contains(ps[0].Message, `"s"`) {
