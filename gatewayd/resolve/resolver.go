@@ -14,7 +14,7 @@ import (
 type Answer struct {
 	// Addrs are the last good addresses: unmapped, sorted, each once, 1000 at most. The slice is never changed.
 	Addrs []netip.Addr
-	// Known says that a look-up has ended, well or not.
+	// Known says that a look-up has ended, well or not, or at least has brought addresses of one family.
 	Known bool
 	// Reason says in words for a user what went wrong with the last look-up, wholly or with a part of the addresses; it
 	// is empty where all went well. It has 300 bytes at most.
@@ -56,12 +56,14 @@ type pace struct {
 	minTTL   time.Duration // the shortest time to live, and how long is waited after a first failure
 	hosts    time.Duration // when a name of the hosts file is looked up again
 	grace    time.Duration // how long one family's addresses wait for the other's
+	head     time.Duration // the same while the name has no addresses: then they are taken, and the other's when they come
 	patience time.Duration // how long a look-up keeps its first place (see lanes)
 	longest  time.Duration // after which it is ended
 	timeout  time.Duration // instead of resolv.conf's, where it is not 0
 }
 
-var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, patience: time.Second, longest: time.Minute}
+var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, head: 100 * time.Millisecond,
+	patience: time.Second, longest: time.Minute}
 
 // A Resolver keeps the addresses of names up to date until it is closed. Each name has a goroutine, which sleeps most of
 // the time; how many of them look something up at once is bounded (see lanes). All methods may be called by any
