@@ -14,10 +14,11 @@ type entry struct {
 	name   string // lower case
 	ctx    context.Context
 	cancel context.CancelFunc
-	known  chan struct{} // closed with the first answer
+	known  chan struct{} // closed with the first answer, or where what was kept is still good
 
-	answer Answer // guarded by the resolver's mu
-	news   bool   // guarded by the resolver's mu; stands in the resolver's news
+	answer Answer    // guarded by the resolver's mu
+	told   knowledge // that the answer is made of; guarded by the resolver's mu
+	news   bool      // guarded by the resolver's mu; stands in the resolver's news
 
 	// The goroutine that follows the name alone has these.
 	knowledge
@@ -48,6 +49,15 @@ func (k *knowledge) take(f *finding) {
 
 // hostsFile is the source of what the hosts file says. It is no absolute name.
 const hostsFile = "hosts"
+
+// recall takes over what was kept of a name, to be looked up now. The resolver's mu is held.
+func (e *entry) recall(kept *memory, now time.Time) {
+	e.knowledge, e.told, e.answer = kept.knowledge, kept.knowledge, kept.answer
+	if now.Before(e.answer.Next) {
+		close(e.known)
+	}
+	e.answer.Next = now
+}
 
 // follow keeps a name up to date.
 func (r *Resolver) follow(e *entry) {
@@ -214,12 +224,15 @@ func (r *Resolver) publish(e *entry, k knowledge, reason string, wait time.Durat
 		return
 	}
 	before := e.answer
+	e.told = k
 	e.answer.Known, e.answer.Reason, e.answer.Next = true, reason, now.Add(wait)
 	moved := !slices.Equal(addrs, before.Addrs)
 	if moved {
 		e.answer.Addrs, e.answer.Since = addrs, now
 	}
-	if !before.Known {
+	select {
+	case <-e.known:
+	default:
 		close(e.known)
 	}
 	if !before.Known || moved || reason != before.Reason {
