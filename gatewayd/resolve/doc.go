@@ -1,6 +1,7 @@
 // Package resolve turns the names of targets into addresses, and keeps them up to date for as long as somebody wants
 // them. Each name is looked up again when the time to live of its records is over; several addresses stay several; and
-// where a look-up fails the last good addresses stay, with the reason in words.
+// where a look-up fails the last good addresses stay, with the reason in words, and for a while also where nobody wants
+// the name in between.
 //
 // It reads resolv.conf and the hosts file as the system's own resolver does, and again when they change, but asks the
 // DNS servers itself: the standard library shows no times to live. An answer counts only where it has the id and the

@@ -14,20 +14,50 @@ type entry struct {
 	name   string // lower case
 	ctx    context.Context
 	cancel context.CancelFunc
-	known  chan struct{} // closed with the first answer
+	known  chan struct{} // closed with the first answer, or where what was kept is still good
 
-	answer Answer // guarded by the resolver's mu
-	news   bool   // guarded by the resolver's mu; stands in the resolver's news
+	answer Answer    // guarded by the resolver's mu
+	told   knowledge // that the answer is made of; guarded by the resolver's mu
+	news   bool      // guarded by the resolver's mu; stands in the resolver's news
 
 	// The goroutine that follows the name alone has these.
-	good     [families][]netip.Addr // the last good addresses
-	source   string                 // of good
-	failures int                    // in a row
-	hangs    bool                   // nobody answered the last time
+	knowledge
+	failures int  // in a row
+	hangs    bool // nobody answered the last time
+}
+
+// A knowledge is where a name leads to, as far as is known.
+type knowledge struct {
+	good   [families][]netip.Addr // the last good addresses
+	source string                 // of good
+}
+
+// take takes over what was found.
+func (k *knowledge) take(f *finding) {
+	if !f.found() {
+		return
+	}
+	if f.source != k.source {
+		*k = knowledge{source: f.source}
+	}
+	for i, o := range f.of {
+		if o.kind == found || o.kind.denies() {
+			k.good[i] = o.addrs
+		}
+	}
 }
 
 // hostsFile is the source of what the hosts file says. It is no absolute name.
 const hostsFile = "hosts"
+
+// recall takes over what was kept of a name, to be looked up now. The resolver's mu is held.
+func (e *entry) recall(kept *memory, now time.Time) {
+	e.knowledge, e.told, e.answer = kept.knowledge, kept.knowledge, kept.answer
+	if now.Before(e.answer.Next) {
+		close(e.known)
+	}
+	e.answer.Next = now
+}
 
 // follow keeps a name up to date.
 func (r *Resolver) follow(e *entry) {
@@ -38,7 +68,7 @@ func (r *Resolver) follow(e *entry) {
 			return
 		}
 		wait := e.learn(&f, r.pace)
-		r.publish(e, f.reason(e.name), wait)
+		r.publish(e, e.knowledge, f.reason(e.name), wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-e.ctx.Done():
@@ -55,14 +85,14 @@ func (r *Resolver) lookUp(e *entry) (finding, bool) {
 		return fromHosts(list, r.pace.hosts), e.ctx.Err() == nil
 	}
 	if !e.hangs {
-		in, then := r.lanes.fresh, r.lanes.silent
-		if e.answer.Known { // Only this goroutine changes it.
-			in, then = r.lanes.answered, r.lanes.late
+		in := r.lanes.fresh
+		if r.knows(e) {
+			in = r.lanes.answered
 		}
 		if !in.enter(e.ctx) {
 			return finding{}, false
 		}
-		if f, ok := r.quick(e, in, then); ok || e.ctx.Err() != nil {
+		if f, ok := r.quick(e, in); ok || e.ctx.Err() != nil {
 			e.hangs = f.silent()
 			return f, e.ctx.Err() == nil
 		}
@@ -76,9 +106,16 @@ func (r *Resolver) lookUp(e *entry) (finding, bool) {
 	return f, e.ctx.Err() == nil
 }
 
+// knows says whether something is known of a name.
+func (r *Resolver) knows(e *entry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return e.answer.Known
+}
+
 // quick looks a name up in a lane where a place is taken for it. If that takes long it moves to another, and where there
-// is no place it comes to nothing: false.
-func (r *Resolver) quick(e *entry, in, then lane) (finding, bool) {
+// is no place it is ended: false, if it has come to nothing by then.
+func (r *Resolver) quick(e *entry, in lane) (finding, bool) {
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
 	done := make(chan finding, 1)
@@ -91,11 +128,15 @@ func (r *Resolver) quick(e *entry, in, then lane) (finding, bool) {
 		return f, true
 	case <-timer.C:
 	}
+	then := r.lanes.silent
+	if r.knows(e) { // It may have become known just now.
+		then = r.lanes.late
+	}
 	if !then.enterNow() {
 		cancel()
-		<-done
+		f := <-done
 		in.leave()
-		return finding{}, false
+		return f, f.found()
 	}
 	in.leave()
 	defer then.leave()
@@ -113,7 +154,14 @@ func (r *Resolver) look(ctx context.Context, e *entry) finding {
 	if r.pace.timeout > 0 {
 		c.timeout = r.pace.timeout
 	}
-	l := look{conf: &c, servers: r.servers, grace: r.pace.grace, name: e.name, keep: e.source}
+	l := look{conf: &c, servers: r.servers, grace: r.pace.grace, name: e.name, keep: e.source, head: r.pace.head}
+	if len(e.good[v4])+len(e.good[v6]) == 0 {
+		l.half = func(f finding) {
+			var k knowledge
+			k.take(&f)
+			r.publish(e, k, f.reason(e.name), max(f.ttl(), r.pace.minTTL))
+		}
+	}
 	return l.run(ctx)
 }
 
@@ -144,16 +192,7 @@ func fromHosts(list []netip.Addr, ttl time.Duration) finding {
 func (e *entry) learn(f *finding, p pace) time.Duration {
 	worst := f.worst().kind
 	whole := f.found() && (worst == found || worst.denies())
-	if f.found() {
-		if f.source != e.source {
-			e.good, e.source = [families][]netip.Addr{}, f.source
-		}
-		for i, o := range f.of {
-			if o.kind == found || o.kind.denies() {
-				e.good[i] = o.addrs
-			}
-		}
-	}
+	e.take(f)
 	wait := max(f.ttl(), p.minTTL)
 	if whole {
 		e.failures = 0
@@ -172,9 +211,9 @@ func (e *entry) learn(f *finding, p pace) time.Duration {
 	return wait - rand.N(wait/10+1)
 }
 
-// publish makes what a goroutine has learned known.
-func (r *Resolver) publish(e *entry, reason string, wait time.Duration) {
-	addrs := unique(slices.Concat(e.good[v4], e.good[v6]))
+// publish makes known what a look-up has brought.
+func (r *Resolver) publish(e *entry, k knowledge, reason string, wait time.Duration) {
+	addrs := unique(slices.Concat(k.good[v4], k.good[v6]))
 	more := max(len(addrs)-maxAddrs, 0)
 	addrs = addrs[:len(addrs)-more]
 	now := time.Now()
@@ -185,12 +224,15 @@ func (r *Resolver) publish(e *entry, reason string, wait time.Duration) {
 		return
 	}
 	before := e.answer
+	e.told = k
 	e.answer.Known, e.answer.Reason, e.answer.Next = true, reason, now.Add(wait)
 	moved := !slices.Equal(addrs, before.Addrs)
 	if moved {
 		e.answer.Addrs, e.answer.Since = addrs, now
 	}
-	if !before.Known {
+	select {
+	case <-e.known:
+	default:
 		close(e.known)
 	}
 	if !before.Known || moved || reason != before.Reason {

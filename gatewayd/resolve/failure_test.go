@@ -3,6 +3,7 @@ package resolve
 import (
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,6 +154,52 @@ func TestOneFamilyNeverAnswers(t *testing.T) {
 	r.dns.Fail("web.test", dnstest.Fault{Type: dns.TypeAAAA, Silent: true})
 	r.settle("web.test")
 	r.expect("web.test", "10.0.0.1", r.server()+`did not answer in time for the IPv6 addresses of "web.test"`)
+}
+
+// TestOneFamilyComesFirst: the addresses of a new name do not wait for the other family's, which are taken as well when
+// they come.
+func TestOneFamilyComesFirst(t *testing.T) {
+	for first, other := range map[string]uint16{"10.0.0.1": dns.TypeAAAA, "fd00::1": dns.TypeA} {
+		t.Run(first, func(t *testing.T) {
+			come := make(chan struct{})
+			letCome := sync.OnceFunc(func() { close(come) })
+			p := brisk
+			p.head, p.grace, p.patience, p.timeout, p.longest = 10*time.Millisecond, time.Hour, time.Hour, time.Hour, time.Hour
+			r := newRig(t, p, nil)
+			t.Cleanup(letCome)
+			r.dns.Set("web.test", 60, "10.0.0.1", "fd00::1")
+			r.dns.Fail("web.test", dnstest.Fault{Type: other, Before: func(*dns.Msg) [][]byte { <-come; return nil }})
+			r.Sync([]string{"web.test"})
+			r.expect("web.test", first, "")
+			r.Await(t.Context(), []string{"web.test"})
+			r.until("a call of Changed", func() bool { return r.changed("web.test") == 1 })
+			if a := r.Lookup("web.test"); a.Since.IsZero() || a.Next.IsZero() {
+				t.Errorf("of a name with one family is known: %+v", a)
+			}
+			letCome()
+			r.expect("web.test", "10.0.0.1 fd00::1", "")
+			r.until("a call of Changed", func() bool { return r.changed("web.test") == 2 })
+			if n := r.dns.Asked("web.test"); n != 2 {
+				t.Errorf("%d questions were asked, want one a family", n)
+			}
+		})
+	}
+}
+
+// TestBothFamiliesTogether: where the other family comes soon a new name is told once.
+func TestBothFamiliesTogether(t *testing.T) {
+	r := newRig(t, brisk, nil)
+	r.dns.Set("web.test", 0, "10.0.0.1", "fd00::1")
+	r.dns.Fail("web.test", dnstest.Fault{Type: dns.TypeAAAA, Delay: 50 * time.Millisecond})
+	r.settle("web.test")
+	if a := r.Lookup("web.test"); words(a) != "10.0.0.1 fd00::1" {
+		t.Errorf("the first answer is [%s]", words(a))
+	}
+	r.until("a call of Changed", func() bool { return r.changed("web.test") == 1 })
+	r.again("web.test", 4)
+	if n := r.changed("web.test"); n != 1 {
+		t.Errorf("Changed was called %d times, want once", n)
+	}
 }
 
 // TestBarredAddresses: some addresses are never taken, whoever says them.

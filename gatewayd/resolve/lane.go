@@ -15,12 +15,12 @@ const (
 type lane chan struct{}
 
 // lanes keep names that nobody answers for from delaying the others. A look-up begins in the lane of its name, and after
-// pace.patience gives up its place for one in the next lane; where there is none it is ended. So places get free again
-// and again, whatever hangs. Names whose look-up was ended, or got no answer the last time, wait for a place among the
-// silent, where they have all their time.
+// pace.patience gives up its place for one in the next lane; where there is none it is ended, with what it has. So
+// places get free again and again, whatever hangs. Names whose look-up was ended with nothing, or got no answer the last
+// time, wait for a place among the silent, where they have all their time.
 type lanes struct {
 	answered lane // names of which something is known; then late
-	fresh    lane // others; then silent
+	fresh    lane // others; then silent, or late where something has become known
 	late     lane
 	silent   lane
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/dnstest"
 )
 
@@ -93,6 +95,37 @@ func TestLateAnswers(t *testing.T) {
 		r.dns.Set("late.test", 0, addr)
 		r.expect("late.test", addr, "")
 	}
+}
+
+// TestOneFamilyHangs: a name of which one family never comes is followed beside names that hang, also where there is no
+// place to wait for that family.
+func TestOneFamilyHangs(t *testing.T) {
+	p := brisk
+	p.head, p.patience, p.grace, p.timeout, p.longest = 10*time.Millisecond, 200*time.Millisecond, 400*time.Millisecond, time.Hour, time.Hour
+	r := newRig(t, p, nil)
+	r.dns.Fail("", dnstest.Fault{Silent: true})
+	var names []string
+	for i := range 2 * maxSilent {
+		names = append(names, fmt.Sprintf("hung%d.test", i))
+	}
+	r.Sync(names)
+	r.until("all places taken", func() bool { return len(r.lanes.silent) == maxSilent })
+	follow := func(name string) {
+		t.Helper()
+		r.dns.Fail(name, dnstest.Fault{Type: dns.TypeAAAA, Silent: true})
+		r.dns.Set(name, 0, "10.0.0.1")
+		names = append(names, name)
+		r.Sync(names)
+		for _, addr := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
+			r.dns.Set(name, 0, addr)
+			r.expect(name, addr, r.server()+fmt.Sprintf("did not answer in time for the IPv6 addresses of %q", name))
+		}
+	}
+	follow("one.test")
+	for range maxLate {
+		r.lanes.late <- struct{}{}
+	}
+	follow("two.test")
 }
 
 // TestHangingNamesComeToAnEnd: each gets its time, a reason, and an answer once there is one, also where there is no

@@ -15,6 +15,10 @@ type look struct {
 	name    string        // lower case
 	keep    string        // the absolute name that the known addresses are from; "" where there are none
 	grace   time.Duration // how long one family's addresses wait for the other's
+
+	// half, where it is not nil, is called with what one family has when the other takes longer than head.
+	half func(finding)
+	head time.Duration
 }
 
 // run tries the names that the name may stand for until one has addresses. It goes on behind one of which a server could
@@ -59,10 +63,27 @@ func (l *look) both(ctx context.Context, name string) finding {
 	}
 	if f.of[first].kind == found {
 		defer time.AfterFunc(l.grace, cancel).Stop()
+		l.tellHalf(f, other, done[other])
 	}
 	f.of[other] = <-done[other]
 	f.conclude()
 	return f
+}
+
+// tellHalf tells what one family has if the other does not come soon. It leaves the other's outcome where it is.
+func (l *look) tellHalf(f finding, other int, done chan outcome) {
+	if l.half == nil {
+		return
+	}
+	timer := time.NewTimer(l.head)
+	defer timer.Stop()
+	select {
+	case o := <-done:
+		done <- o
+	case <-timer.C:
+		f.of[other] = outcome{kind: empty} // Nothing is wrong with it so far.
+		l.half(f)
+	}
 }
 
 // maxAsked bounds how many questions one leads to, each for the name that the last answer ends with.

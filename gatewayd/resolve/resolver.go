@@ -14,7 +14,7 @@ import (
 type Answer struct {
 	// Addrs are the last good addresses: unmapped, sorted, each once, 1000 at most. The slice is never changed.
 	Addrs []netip.Addr
-	// Known says that a look-up has ended, well or not.
+	// Known says that a look-up has ended, well or not, or at least has brought addresses of one family.
 	Known bool
 	// Reason says in words for a user what went wrong with the last look-up, wholly or with a part of the addresses; it
 	// is empty where all went well. It has 300 bytes at most.
@@ -56,12 +56,14 @@ type pace struct {
 	minTTL   time.Duration // the shortest time to live, and how long is waited after a first failure
 	hosts    time.Duration // when a name of the hosts file is looked up again
 	grace    time.Duration // how long one family's addresses wait for the other's
+	head     time.Duration // the same while the name has no addresses: then they are taken, and the other's when they come
 	patience time.Duration // how long a look-up keeps its first place (see lanes)
 	longest  time.Duration // after which it is ended
 	timeout  time.Duration // instead of resolv.conf's, where it is not 0
 }
 
-var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, patience: time.Second, longest: time.Minute}
+var steady = pace{minTTL: time.Second, hosts: 5 * time.Second, grace: 2 * time.Second, head: 100 * time.Millisecond,
+	patience: time.Second, longest: time.Minute}
 
 // A Resolver keeps the addresses of names up to date until it is closed. Each name has a goroutine, which sleeps most of
 // the time; how many of them look something up at once is bounded (see lanes). All methods may be called by any
@@ -80,8 +82,9 @@ type Resolver struct {
 	work    sync.WaitGroup
 	wake    chan struct{} // holds one: there is something to tell
 
-	mu     sync.Mutex // guards what follows, and the answer of each name
-	names  map[string]*entry
+	mu     sync.Mutex        // guards what follows, and the answer of each name
+	names  map[string]*entry // that are wanted
+	kept   memories
 	news   []*entry // whose change is to be told, each once
 	closed bool
 }
@@ -96,7 +99,7 @@ func newResolver(cfg Config, p pace) *Resolver {
 	}
 	r := &Resolver{
 		log: log, changed: cfg.Changed, given: slices.Clone(cfg.Servers), pace: p,
-		servers: newServers(log), lanes: newLanes(), wake: make(chan struct{}, 1), names: map[string]*entry{},
+		servers: newServers(log), lanes: newLanes(), wake: make(chan struct{}, 1), names: map[string]*entry{}, kept: memories{},
 	}
 	r.conf.name, r.conf.parse = cmp.Or(cfg.ResolvConf, "/etc/resolv.conf"), parseConf
 	r.hosts.name, r.hosts.parse = cmp.Or(cfg.Hosts, "/etc/hosts"), parseHosts
@@ -106,42 +109,46 @@ func newResolver(cfg Config, p pace) *Resolver {
 }
 
 // Close ends all look-ups and waits for everything, a call of Changed included. Nothing is called afterwards; what is
-// known stays known.
+// known of the names that are wanted stays known.
 func (r *Resolver) Close() {
 	r.mu.Lock()
-	r.closed = true
+	r.closed, r.kept = true, nil
 	r.mu.Unlock()
 	r.cancel()
 	r.work.Wait()
 }
 
-// Sync makes the names the ones that are wanted. New ones are looked up at once; what is known of those that are left
-// out is forgotten, and nobody is asked for them any more. Names are told apart without regard to case; one with a dot
-// at its end is absolute, and another than the one without.
+// Sync makes the names the ones that are wanted. New ones are looked up at once; for those that are left out nobody is
+// asked any more. The last good addresses of one that is left out are kept for 5 minutes, of 10 000 such names at most:
+// if it is wanted again by then it has them from the beginning. Names are told apart without regard to case; one with a
+// dot at its end is absolute, and another than the one without.
 func (r *Resolver) Sync(names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return
 	}
+	now := time.Now()
 	wanted := make(map[string]bool, len(names))
 	for _, name := range names {
 		name = lower(name)
 		wanted[name] = true
 		if r.names[name] == nil {
-			r.names[name] = r.begin(name)
+			r.names[name] = r.begin(name, now)
 		}
 	}
 	for name, e := range r.names {
 		if !wanted[name] {
 			e.cancel()
 			delete(r.names, name)
+			r.kept.keep(e, now)
 		}
 	}
+	r.kept.trim(now)
 }
 
 // begin starts to follow a name. The resolver's mu is held.
-func (r *Resolver) begin(name string) *entry {
+func (r *Resolver) begin(name string, now time.Time) *entry {
 	e := &entry{name: name, known: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancel(r.ctx)
 	if why := wrong(name); why != "" {
@@ -149,6 +156,10 @@ func (r *Resolver) begin(name string) *entry {
 		close(e.known)
 		r.announce(e)
 		return e
+	}
+	if kept, ok := r.kept.take(name, now); ok {
+		e.recall(&kept, now)
+		r.announce(e)
 	}
 	r.work.Go(func() { r.follow(e) })
 	return e
@@ -165,8 +176,9 @@ func (r *Resolver) Lookup(name string) Answer {
 	return Answer{}
 }
 
-// Await waits until something is known of each of the names that are wanted, or ctx ends, or the resolver is closed.
-// Names that are not wanted, or no longer, are not waited for.
+// Await waits until something is known of each of the names that are wanted, or ctx ends, or the resolver is closed. What
+// is known from before a name was left out counts until its time to live is over. Names that are not wanted, or no
+// longer, are not waited for.
 func (r *Resolver) Await(ctx context.Context, names []string) {
 	for _, name := range names {
 		r.mu.Lock()

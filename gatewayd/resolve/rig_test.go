@@ -17,7 +17,7 @@ import (
 )
 
 // brisk is the pace of tests that wait for something to happen again. Answers with a time to live of 0 live 20ms.
-var brisk = pace{minTTL: 20 * time.Millisecond, hosts: 20 * time.Millisecond, grace: 10 * time.Second,
+var brisk = pace{minTTL: 20 * time.Millisecond, hosts: 20 * time.Millisecond, grace: 10 * time.Second, head: 10 * time.Second,
 	patience: 100 * time.Millisecond, longest: 20 * time.Second, timeout: 10 * time.Second}
 
 // hasty is the pace of tests whose server does not answer.
