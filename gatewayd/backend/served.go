@@ -84,13 +84,10 @@ func (h *Health) SetEjects(ejects bool) {
 	}
 }
 
-// Readmit ends an ejection before its time, and tells the Follower.
-func (h *Health) Readmit() { h.readmit(h.View().Ejected) }
-
 // readmit ends the ejection that lasts until a time. Another one, and none, is left alone.
 func (h *Health) readmit(until time.Time) {
 	h.mu.Lock()
-	if until.IsZero() || h.view.Ejected != until {
+	if h.view.Ejected != until {
 		h.mu.Unlock()
 		return
 	}

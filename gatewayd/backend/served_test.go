@@ -135,16 +135,17 @@ func TestManyLoopsEjectOnce(t *testing.T) {
 	})
 }
 
-func TestReadmit(t *testing.T) {
+// TestEjectionsEndByThemselves: the timer of one that was called off is not that of the next.
+func TestEjectionsEndByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := new(Registry).Health(key, "s1")
 		told := &counter{}
 		h.Follow(told)
-		h.Readmit()
 		fail(h, 5)
-		h.Readmit()
-		h.Readmit()
-		if n := told.Load(); n != 2 || h.Standing().Ejected {
+		synctest.Wait()
+		h.SetEjects(false)
+		h.SetEjects(true)
+		if n := told.Load(); n != 1 || h.Standing().Ejected {
 			t.Fatalf("after %d changes it stands as %+v", n, h.Standing())
 		}
 		time.Sleep(ejectFor / 2)

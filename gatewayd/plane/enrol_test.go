@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +244,47 @@ func TestSourceAddresses(t *testing.T) {
 	if prepared != nil || len(problems) != 1 || problems[0].Kind != spec.Settings || problems[0].Path != "source_addresses" || !problems[0].Transient {
 		t.Errorf("got %v %v", prepared, problems)
 	}
+}
+
+// TestEject: a target that answers its probes and fails requests is out for a while, and back at once where the setting
+// ejects no more.
+func TestEject(t *testing.T) {
+	r := newRig(t)
+	port := freePort(t)
+	r.door(port, "", `,"eject":{"failures":2,"for":"1h"},"retries":0`)
+	var failures atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("X-Forwarded-For") == "" {
+			return // a probe
+		}
+		failures.Add(1)
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = c.Close()
+		}
+	}))
+	t.Cleanup(s.Close)
+	r.publish(func(d *spec.Draft) {
+		r.enrol(d, "bad", s.Listener.Addr().String())
+		r.enrol(d, "good", echoServer(t, "good"))
+	})
+	r.awaitHealthy("target/bad", "target/good")
+	ejected := func() string { return r.plane.Health("").Pools["p"].Settings["s"].Targets["target/bad"].Ejected }
+	until(t, "the bad one is out", func() bool { ask(t, port); return ejected() != "" })
+	before := failures.Load()
+	for range 20 {
+		if status, _ := ask(t, port); status != http.StatusOK {
+			t.Fatalf("got %d", status)
+		}
+	}
+	if failures.Load() != before || r.state("target/bad") != "healthy" {
+		t.Errorf("an ejected target got %d requests; its probes say %s", failures.Load()-before, r.state("target/bad"))
+	}
+	r.publish(func(d *spec.Draft) { r.put(d, spec.Settings, `{"name":"s","probe":"up","retries":0}`) })
+	if got := ejected(); got != "" {
+		t.Errorf("ejected until %s by a setting that ejects nobody", got)
+	}
+	until(t, "the bad one is asked again", func() bool { ask(t, port); return failures.Load() > before })
 }
 
 // TestOnUnhealthy: what becomes of an open WebSocket when probes give its target up, and when they find it well again.

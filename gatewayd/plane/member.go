@@ -58,6 +58,7 @@ func (p *Plane) members(u *use) []member {
 	list := make([]member, 0, len(u.roster))
 	add := func(e *enrolled, key string, at backend.Address) {
 		h := p.registry.Health(backend.Key{Pool: u.pool.ID, Addr: at}, u.setting.ID)
+		h.SetEjects(setting.Eject != nil)
 		h.Backend.SetName(strings.TrimSuffix(e.address.Name, "."))
 		list = append(list, member{key: key, name: e.address.Name, weight: e.weight, health: h})
 	}

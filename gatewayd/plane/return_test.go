@@ -68,7 +68,9 @@ func TestABackendReturnsUnderAnotherSetting(t *testing.T) {
 	echoAt(t, "127.0.0.1", backends)
 	r.door(port, `,"targets":{"a":{"address":"127.0.0.1"}}`, fmt.Sprintf(`,"port":%d,"drain_timeout":"0s"`, backends))
 	r.awaitHealthy("a")
-	r.drained(stays(t, port), func(d *spec.Draft) { r.put(d, spec.Settings, `{"name":"s","probe":"up","port":9,"drain_timeout":"0s"}`) })
+	r.drained(stays(t, port), func(d *spec.Draft) {
+		r.put(d, spec.Settings, `{"name":"s","probe":"up","port":9,"drain_timeout":"0s"}`)
+	})
 	r.publish(func(d *spec.Draft) {
 		r.put(d, spec.Settings, `{"name":"s2","probe":"up","port":%d}`, backends)
 		r.put(d, spec.Rules, `{"name":"r2","listener":"l","pool":"p","setting":"s2","priority":1}`)

@@ -8,11 +8,10 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// This file is about what becomes of open requests and tunnels when a target turns unhealthy, a setting's on_unhealthy,
-// and of those that are ejected when a setting ejects no more.
+// This file is about what becomes of open requests and tunnels when a target turns unhealthy: a setting's on_unhealthy.
 
 // publishUnhealthy notes what the settings of the step's end say. What was ended because a setting said so, and does not
-// any more, is kept; who was ejected by one that ejects no more is back.
+// any more, is kept.
 func (p *Plane) publishUnhealthy(s *step) {
 	before, after := map[string]*spec.Entry{}, map[string]*spec.Entry{} // by hidden id, through a rename
 	for was, is := range s.is.Differences(s.was, spec.Settings) {
@@ -40,11 +39,6 @@ func (p *Plane) publishUnhealthy(s *step) {
 		}
 		if unhealthyOf(was) != nil && unhealthyOf(is) == nil {
 			p.keepOpen(p.serving.healthsOf(id)...)
-		}
-		if was.Object.(*spec.Setting).Eject != nil && is.Object.(*spec.Setting).Eject == nil {
-			for _, h := range p.serving.healthsOf(id) {
-				h.Readmit()
-			}
 		}
 	}
 }

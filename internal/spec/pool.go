@@ -18,7 +18,7 @@ type Pool struct {
 
 // A PoolTarget is one member of a pool.
 type PoolTarget struct {
-	Address string `json:"address" tfsdk:"address" spec:"required,is=target_address" doc:"IP address of the target; or a DNS name, each of whose addresses is a target, resolved anew by its TTL; or \"unix:\" and the absolute path of a socket. Addresses that no target can have, as link-local ones, are never taken from DNS."`
+	Address string `json:"address" tfsdk:"address" spec:"required,is=target_address" doc:"IP address of the target; or a DNS name, each of whose addresses is a target, resolved anew by its TTL; or \"unix:\" and the absolute path of a socket. Link-local, multicast and unspecified addresses are never taken from DNS."`
 	Port    *int   `json:"port" tfsdk:"port" spec:"1..65535" doc:"TCP port of the target. Null means the port of the setting that the rule names. A Unix socket has none."`
 	Weight  int    `json:"weight" tfsdk:"weight" spec:"0..1000" doc:"Share of new requests and WebSockets relative to the other members. 0 means none."`
 }
