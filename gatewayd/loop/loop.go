@@ -30,9 +30,10 @@ const (
 
 // Config is what a loop needs to begin.
 type Config struct {
-	Index  int          // number of this loop
-	Kernel Kernel       // nil is the operating system
-	Log    *slog.Logger // nil discards
+	Index  int           // number of this loop
+	Kernel Kernel        // nil is the operating system
+	Pace   time.Duration // least time from one turn to the next while there is much to do; 0 is none. See Loop.rest
+	Log    *slog.Logger  // nil discards
 }
 
 // busyEvents is how many events of one poll let the next one expect some at once.
@@ -48,6 +49,8 @@ type Loop struct {
 	now     Time
 	turn    uint32
 	busy    bool // the last poll found much
+	pace    Time // see rest
+	crowd   crowd
 	slab    slab
 	wheel   wheel
 	accs    []*Acceptor // by token
@@ -100,7 +103,7 @@ func New(cfg Config) (*Loop, error) {
 	l := &Loop{
 		index: cfg.Index, kernel: k, log: log,
 		read: make([]byte, readSize), scratch: make([]byte, 0, scratchSize), events: make([]Event, turnEvents),
-		spare: -1,
+		spare: -1, pace: Time(cfg.Pace),
 	}
 	if fd, e := k.Spare(); e == 0 {
 		l.spare = fd
@@ -175,6 +178,9 @@ func (l *Loop) Run() {
 
 // step is one turn. It reports false once the loop was stopped.
 func (l *Loop) step() bool {
+	if l.pace > 0 {
+		l.rest()
+	}
 	n, late := l.wait()
 	l.stats.turnStart.Store(int64(l.now))
 	l.turn++
@@ -195,8 +201,36 @@ func (l *Loop) step() bool {
 	for _, ev := range l.events[:n] {
 		l.event(ev)
 	}
+	l.crowd.n += n
 	l.settle()
 	return !stopped
+}
+
+// A crowd is how many events came lately.
+type crowd struct {
+	since Time // of the count
+	n     int
+	much  bool // the last count was
+}
+
+const (
+	crowdTime   = Time(100 * time.Millisecond)
+	crowdEvents = 100
+)
+
+// rest lets events gather while there are many: each wake-up of a thread costs more than a small message does. It is for
+// a loop whose peers do not mind a few milliseconds, and has no effect while events are few, so that their times can be
+// told exactly.
+func (l *Loop) rest() {
+	if l.now-l.crowd.since >= crowdTime {
+		l.crowd = crowd{since: l.now, much: l.crowd.n >= crowdEvents}
+	}
+	if !l.crowd.much || len(l.again)+len(l.ready)+len(l.dying) > 0 {
+		return
+	}
+	if left := l.now + l.pace - l.kernel.Now(); left > 0 {
+		time.Sleep(time.Duration(left))
+	}
 }
 
 // wait polls, at first without blocking where there is something else to do or much is expected: a call that may block
