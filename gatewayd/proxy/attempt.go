@@ -142,7 +142,7 @@ func (x *exchange) failed(why refusal) {
 	if u := x.up; u != nil && why.reason == ReasonBackendClosed {
 		a.stale = u.flags&(uReused|uAnswered) == uReused
 	}
-	if !a.stale && !why.reason.own() {
+	if !a.stale && !why.reason.own() && !(why.reason == ReasonRequestTimeout && x.unasked()) {
 		x.served(false)
 	}
 	next := a.next()
@@ -164,6 +164,12 @@ func (x *exchange) failed(why refusal) {
 		}
 	}
 	x.refuse(why)
+}
+
+// unasked says that the backend has taken all there is of a request that is not complete: a client that waits for 100
+// Continue and never sends its body makes any backend late.
+func (x *exchange) unasked() bool {
+	return x.flags&xComplete == 0 && x.up != nil && x.up.stream.Queued() == 0
 }
 
 // retry makes an attempt on another backend.

@@ -50,7 +50,7 @@ const (
 	xIdempotent                    // the method may be repeated
 	xChunked                       // the request goes to the backend in chunks
 	xComplete                      // the request is complete
-	xExpect                        // a 100 Continue is waited for
+	xExpect                        // a 100 Continue is waited for, and nothing of the body came yet
 	xReached                       // the present attempt has sent bytes
 	xHead                          // the answer's head was passed on
 	xLinked

@@ -22,7 +22,7 @@ const (
 	waitRequest             // the client, to send the request's body
 	waitBackend             // the backend, to take the request or to answer
 	waitAnswer              // the backend, to send the answer's body
-	waitReader              // the client, to take the answer
+	waitReader              // the client, to take the answer or an interim one
 )
 
 // waits is what the exchange waits for now.
@@ -35,10 +35,12 @@ func (x *exchange) waits() wait {
 			return waitReader
 		}
 		return waitAnswer
-	case x.flags&(xComplete|xExpect) != 0 || x.up == nil || x.up.stream.Queued() > 0:
-		return waitBackend
+	case x.flags&(xComplete|xExpect) == 0 && x.up != nil && x.up.stream.Queued() == 0:
+		return waitRequest
+	case x.interims > 0 && x.down.queued() > 0:
+		return waitReader // nothing of the backend's is read meanwhile
 	}
-	return waitRequest
+	return waitBackend
 }
 
 // due is when the exchange has waited long enough for what it waits for, and why it ends then. 0 means never.
