@@ -142,7 +142,13 @@ func (x *exchange) failed(why refusal) {
 	if u := x.up; u != nil && why.reason == ReasonBackendClosed {
 		a.stale = u.flags&(uReused|uAnswered) == uReused
 	}
-	if !a.stale && !why.reason.own() && !(why.reason == ReasonRequestTimeout && x.unasked()) {
+	blame := !a.stale && !why.reason.own()
+	if why.reason == ReasonRequestTimeout {
+		a.slow = x.flags&xLate != 0
+		blame = !a.slow && !x.unasked()
+		x.flags |= xLate
+	}
+	if blame {
 		x.served(false)
 	}
 	next := a.next()

@@ -56,6 +56,7 @@ const (
 	xLinked
 	xHashed // there is a hash
 	xGone   // cut is the end of the target, which others may stand in for
+	xLate   // an attempt had no answer in time
 )
 
 func (w *Worker) newExchange(down downstream) *exchange {

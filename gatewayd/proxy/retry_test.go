@@ -24,6 +24,7 @@ func TestVerdicts(t *testing.T) {
 		{"sent, not held", attempt{reached: true, idempotent: true, retries: 1}, giveUp},
 		{"sent, an interim answer passed on", attempt{reached: true, passed: true, idempotent: true, held: true, retries: 1}, giveUp},
 		{"sent, the gateway broke over the answer", attempt{reached: true, broken: true, idempotent: true, held: true, retries: 1}, giveUp},
+		{"no answer in time again", attempt{reached: true, slow: true, idempotent: true, held: true, retries: 3}, giveUp},
 		{"kept connection died", attempt{reached: true, stale: true, idempotent: true, held: true}, again},
 		{"kept connection died, retries left", attempt{reached: true, stale: true, idempotent: true, held: true, retries: 3}, again},
 		{"kept connection died, not idempotent", attempt{reached: true, stale: true, held: true, retries: 1}, giveUp},

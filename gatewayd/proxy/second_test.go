@@ -3,7 +3,9 @@ package proxy
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -114,6 +116,29 @@ func TestRequestTimeoutOnOneTarget(t *testing.T) {
 		stop := r.overdue(bad.addr)
 		p.expect(c.status, "*")
 		stop()
+	}
+}
+
+// A request that no target answers in time waits for two of them, however many may be tried, and counts against the first
+// alone: it may be the request's fault.
+func TestRequestThatNobodyAnswers(t *testing.T) {
+	var asked atomic.Int64
+	var targets []netip.AddrPort
+	for range 4 {
+		targets = append(targets, newServer(t, func(p *peer) { p.message(); asked.Add(1); p.gone() }).addr)
+	}
+	for _, c := range []struct {
+		retries int
+		asked   int64
+	}{{0, 1}, {1, 2}, {3, 2}, {10, 2}} {
+		asked.Store(0)
+		r := newRig(t, func(r *rig) { r.setting.Retries, r.setting.RequestTimeout = c.retries, "1s" }, targets...)
+		p := r.dial()
+		p.send(get)
+		p.expect(504, "*")
+		if n, blamed := asked.Load(), r.stats().Failures; n != c.asked || blamed != 1 {
+			t.Errorf("with %d retries %d targets were asked and %d blamed, want %d and 1", c.retries, n, blamed, c.asked)
+		}
 	}
 }
 
