@@ -32,6 +32,8 @@ type exchange struct {
 	moved loop.Time // when the last byte moved on behind what is waited for, or the wait began
 	cut   loop.Time // the end of a drain; 0 without one
 	since loop.Time // when the backend of the attempt was picked
+	// redial is when to connect once more because the queue of a Unix socket was full; 0 while no connection waits for that.
+	redial loop.Time
 	// waiting is how much the one who is waited for had not taken when the timer was set.
 	waiting int
 	stirred bool // in the worker's list
@@ -189,7 +191,7 @@ func (x *exchange) end() {
 	}
 	x.flags = 0
 	w.stats.Open--
-	x.down, x.route, x.cut = nil, nil, 0
+	x.down, x.route, x.cut, x.redial = nil, nil, 0, 0
 	x.interims, x.retries, x.kind, x.waiting = 0, 0, 0, 0
 	clear(x.tried)
 	x.tried = x.tried[:0]

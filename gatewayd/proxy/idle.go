@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"net/netip"
+	"slices"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -62,6 +65,10 @@ func (x *exchange) fromIdle() *upstream {
 	repeatable := x.flags&(xIdempotent|xComplete) == xIdempotent|xComplete
 	for f.first != nil {
 		u := f.first
+		if !u.madeWith(x.route.Setting.Sources) {
+			u.close()
+			continue
+		}
 		u.unshelve()
 		if repeatable {
 			u.taken = w.l.Now()
@@ -74,6 +81,17 @@ func (x *exchange) fromIdle() *upstream {
 		u.discard()
 	}
 	return nil
+}
+
+// madeWith says that a connection was made with the own addresses that a setting has now.
+func (u *upstream) madeWith(sources []netip.Addr) bool {
+	if len(u.sources) != len(sources) {
+		return false
+	}
+	if len(sources) == 0 || &u.sources[0] == &sources[0] { // nearly always: it is the same setting
+		return true
+	}
+	return slices.Equal(u.sources, sources)
 }
 
 // quiet says that nothing has come on an idle connection.

@@ -107,7 +107,11 @@ func (x *exchange) queue() int {
 
 // arm sets the timer for what is waited for now. Moving it to a later time is no more than a store.
 func (x *exchange) arm() {
-	if at, _ := x.due(); at != 0 {
+	at, _ := x.due()
+	if x.redial != 0 {
+		at = min(at, x.redial) // there is a connect_timeout
+	}
+	if at != 0 {
 		x.w.l.SetTimer(&x.timer, at, x.fire)
 	}
 }
@@ -129,8 +133,8 @@ func (x *exchange) expired() {
 			at, _ = x.due()
 		}
 	}
-	if at > now {
-		w.l.SetTimer(&x.timer, at, x.fire)
+	if at > now && (x.redial == 0 || x.redial > now) {
+		x.arm()
 		return
 	}
 	w.enter()
@@ -141,6 +145,9 @@ func (x *exchange) expired() {
 		}
 	}()
 	switch {
+	case at > now:
+		x.redial = 0
+		x.connect()
 	case why == ReasonConnectTimeout, why == ReasonRequestTimeout,
 		why == ReasonDrained && x.flags&(xGone|xHead) == xGone:
 		x.failed(refuse(why))

@@ -21,7 +21,7 @@ type Setting struct {
 	OnUnhealthy       string    `json:"on_unhealthy" tfsdk:"on_unhealthy" spec:"one_of=keep|drain|close" doc:"What becomes of open requests and WebSockets when their target turns unhealthy: nothing; drain, as if it was removed; or close, spread over close_spread. A target that recovers meanwhile keeps what is left."`
 
 	SendProxyProtocol bool     `json:"send_proxy_protocol" tfsdk:"send_proxy_protocol" doc:"Begin every connection to a target with a PROXY protocol header, version 2, that tells the client's address. Connections are then not kept between requests, since each belongs to one client."`
-	SourceAddresses   []string `json:"source_addresses" tfsdk:"source_addresses" spec:"set,is=ip,0..64" doc:"Own IP addresses that connections to targets come from, in turn. More than one lifts the limit of about 28000 connections to one target. None means that the system chooses."`
+	SourceAddresses   []string `json:"source_addresses" tfsdk:"source_addresses" spec:"set,is=ip,0..64" doc:"Own IP addresses that connections to targets come from, each from one at random. More than one lifts the limit of about 28000 connections to one target. None means that the system chooses."`
 }
 
 // A KeepAlive bounds the idle connections to a target.
