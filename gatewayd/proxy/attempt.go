@@ -113,7 +113,7 @@ func (x *exchange) connected() {
 // send writes everything held, with the present backend's name where the Host field carries it.
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
-	if x.route.Setting.HostFromTarget {
+	if x.flags&xTargetHost != 0 {
 		host = appendHost(x.w.small[:0], x.health.Backend)
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
@@ -202,6 +202,9 @@ func (x *exchange) retry(h *backend.Health) {
 	x.take(h)
 	if u := x.fromIdle(); u != nil {
 		x.send(u.stream)
+		if x.flags&xIdempotent == 0 {
+			x.hold.drop()
+		}
 		x.reuse(u)
 		if x.flags&xComplete == 0 {
 			x.down.resume()

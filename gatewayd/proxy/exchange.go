@@ -23,7 +23,7 @@ type exchange struct {
 	prev, next *exchange         // the worker's open ones
 
 	hold hold
-	host span // the value of Host in hold, which names the backend with host_from_target
+	host span // the value of Host in hold, which names the backend with xTargetHost
 
 	hash uint64 // of what the pool's hash goes by; with xHashed
 
@@ -56,9 +56,10 @@ const (
 	xReached                       // the present attempt has sent bytes
 	xHead                          // the answer's head was passed on
 	xLinked
-	xHashed // there is a hash
-	xGone   // cut is the end of the target, which others may stand in for
-	xLate   // an attempt had no answer in time
+	xHashed     // there is a hash
+	xGone       // cut is the end of the target, which others may stand in for
+	xLate       // an attempt had no answer in time
+	xTargetHost // the value of Host names the backend: by the setting, or because the client gave none
 )
 
 func (w *Worker) newExchange(down downstream) *exchange {
@@ -260,12 +261,15 @@ func (x *exchange) tunnel(r *http1.Response) {
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
 	}
-	down, back := x.down, u.stream
-	x.down, x.up, u.x = nil, nil, nil
-	x.health = nil // the place is the tunnel's from here on
+	home := u.home
+	var front loop.Stream
+	// Until here a panic ends the exchange like any other, with all that it holds.
+	front, terms.ClientEnded = x.down.switched(r)
+	w.tunnels.Start(front, u.stream, terms)
+	x.down, x.up, x.health, u.x = nil, nil, nil, nil // the streams and the place are the tunnel's from here on
 	x.end()
 	w.freeUpstream(u)
-	front, ended := down.switched(r)
-	terms.ClientEnded = ended
-	w.tunnels.Start(front, back, terms)
+	if home != nil {
+		w.tidy(home)
+	}
 }

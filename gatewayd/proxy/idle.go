@@ -49,9 +49,9 @@ func (w *Worker) shelf(h *backend.Health) *shelf {
 	return f
 }
 
-// fromIdle takes an idle connection for the exchange, or nil. The backend may have ended it already, or have sent what
-// nobody asked for, without this worker being told yet. A request that can be repeated finds that out; for any other
-// the connection is asked, which is a system call.
+// fromIdle takes an idle connection for the exchange, or nil. The backend may have ended it already without this worker
+// being told yet. A request that can be repeated finds that out, and what the poller tells in this turn is not taken for
+// an answer; for any other request the connection is asked, which is a system call.
 func (x *exchange) fromIdle() *upstream {
 	w := x.w
 	s := w.stocks[x.health.Backend]

@@ -106,12 +106,18 @@ func TestNoEmptyShelves(t *testing.T) {
 			p.message()
 			p.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
 		}),
+		"a tunnel": newServer(t, func(p *peer) { p.message(); p.send(ok("x")); p.message(); p.send(switching); p.gone() }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
 			p := r.dial()
-			for range 2 {
-				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			p.send(get)
+			p.expect(200, "x")
+			if name == "a tunnel" {
+				p.send(handshake)
+				p.head()
+			} else {
+				p.send(get)
 				p.expect(200, "x")
 			}
 			until(t, "nothing is kept", func() bool {

@@ -149,7 +149,8 @@ func TestGiveUpCrossesRequest(t *testing.T) {
 }
 
 // What is in the kernel already when a kept connection is taken up again is known before a request that cannot be
-// repeated is sent on it, and is never the answer to any request.
+// repeated is sent on it. For one that can be, it is no answer where the poller tells of it in the same turn; what comes
+// between the poll and the request is not told apart from its answer.
 func TestKeptConnectionThatEndedAlready(t *testing.T) {
 	large := strings.Repeat("x", 30000)
 	for name, end := range map[string]func(*peer){

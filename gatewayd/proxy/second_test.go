@@ -142,6 +142,40 @@ func TestRequestThatNobodyAnswers(t *testing.T) {
 	}
 }
 
+// A request without Host, as HTTP/1.0 has it, names the target that it goes to, and not the one that failed before.
+func TestRetryWithoutAHost(t *testing.T) {
+	bad, good := newServer(t, func(p *peer) { p.message() }), answering(t, ok("good"))
+	r := newRig(t, nil, good.addr, bad.addr)
+	p := r.begin(bad)
+	p.send("GET / HTTP/1.0\r\n\r\n")
+	p.expect(200, "good")
+	if got := good.got()[0]; r.stats().Retries != 1 || !strings.Contains(got, "\r\nHost: "+good.addr.String()+"\r\n") {
+		t.Errorf("after %d retries the target got %q", r.stats().Retries, got)
+	}
+}
+
+// What cannot be sent once more is held no longer than until it is sent, also where that is on a kept connection.
+func TestNothingIsHeldBehindARetry(t *testing.T) {
+	good := answering(t, ok("good"))
+	r := newRig(t, nil, good.addr)
+	p := r.dial()
+	p.send(get)
+	p.expect(200, "good")
+	bad := newServer(t, func(*peer) {})
+	bad.ln.Close()
+	r.on(func() { r.targets(good.addr, bad.addr); r.publish() })
+	p = r.begin(bad)
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+	until(t, "it is at the second target", func() bool { return r.stats().Retries == 1 && r.reached() })
+	r.on(func() {
+		if x := r.w.first; x.hold.here() || x.up.flags&uReused == 0 {
+			t.Errorf("%d bytes are held for nothing", x.hold.len())
+		}
+	})
+	p.send("bc")
+	p.expect(200, "good")
+}
+
 // A target whose drain is over passes what it has not answered to another one; what it has begun to answer is cut.
 func TestEndOfATargetsDrain(t *testing.T) {
 	const begun = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"

@@ -89,7 +89,9 @@ func (u *upstream) read(b []byte) int {
 		return len(b)
 	}
 	if u.taken == u.w.l.Now() && u.flags&uAnswered == 0 {
-		// What is told in the very turn in which the request was sent was there before it, and is no answer to it.
+		// What is told in the very turn in which the request was sent was there before it, and is no answer to it. A backend
+		// that sends an answer nobody asked for between the poll and the request is not found out: to ask would cost a
+		// system call a request, and RFC 9112 9.2 leaves answers to be told apart by their order alone.
 		u.x.failed(refuse(ReasonBackendClosed))
 		return len(b)
 	}
