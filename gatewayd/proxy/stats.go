@@ -78,7 +78,6 @@ func (w *Worker) Usage(of tunnel.Subject) Usage {
 		switch {
 		case of.Listener != "" && of.Listener == r.Listener.ID,
 			of.Rule != "" && of.Rule == r.RuleID,
-			of.Pool != "" && of.Pool == r.PoolID,
 			of.Backend != nil && h != nil && of.Backend == h.Backend,
 			of.Health != nil && of.Health == h:
 			u.Requests++
