@@ -25,6 +25,10 @@ func (c *Conn) event(r Ready) {
 	if r&ReadyErr != 0 {
 		// The error is fetched here, because after a FIN no read tells it any more.
 		if e := c.l.kernel.SocketError(int(c.fd)); e != 0 {
+			if c.flags&(fBroken|fDead) == fBroken && syscall.Errno(c.errno) == syscall.EPIPE {
+				// A write told EPIPE before, which a BSD says of a reset, too, and would pass for a FIN.
+				c.op, c.errno = opRead, uint16(e)
+			}
 			c.fail(opRead, e)
 		}
 	}

@@ -384,7 +384,7 @@ func (k *script) Write(fd int, b []byte) (int, syscall.Errno) {
 		panic("the loop writes while it connects")
 	case k.chance(40):
 		return 0, syscall.EINTR
-	case s.err != 0:
+	case s.err != 0 && !k.kqueue: // there the error stays with the socket
 		e := s.err
 		s.err = 0
 		return 0, e

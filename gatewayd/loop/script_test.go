@@ -24,6 +24,7 @@ type scripted struct {
 	wake     Timer
 	errs     []error
 	timeouts int
+	untrue   int // ends that were told of a peer that sent no FIN
 }
 
 func (h *scripted) Connected() {}
@@ -74,6 +75,9 @@ func (h *scripted) Spliced(moved int64) {
 func (h *scripted) EOF() {
 	if h.eof || h.splicing {
 		panic(errors.New("EOF at a wrong time"))
+	}
+	if s := h.k.socket(int(h.c.fd)); !s.fin {
+		h.untrue++
 	}
 	h.eof = true
 	h.to.CloseWrite()
@@ -266,6 +270,9 @@ func (h *history) check() {
 	for _, end := range h.handlers {
 		if end.closed != 1 || end.timeouts != 0 {
 			t.Errorf("seed %d: Closed was called %d times, Timeout %d times", h.seed, end.closed, end.timeouts)
+		}
+		if end.untrue != 0 {
+			t.Errorf("seed %d: a reset passed for a FIN", h.seed)
 		}
 		if !rude && len(end.errs) > 0 {
 			t.Errorf("seed %d: a peaceful connection ended with %v", h.seed, end.errs)

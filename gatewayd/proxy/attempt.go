@@ -1,9 +1,16 @@
 package proxy
 
 import (
+	"time"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+const (
+	redialLeast = 5 * time.Millisecond
+	redialMost  = 100 * time.Millisecond
 )
 
 // first makes the first attempt: the head is put together once and, where it may be needed again, held.
@@ -60,8 +67,8 @@ func (x *exchange) reuse(u *upstream) {
 
 // dial makes the attempt over a connection of its own; the request waits in hold for it.
 func (x *exchange) dial() {
-	x.turn, x.sources = x.w.turn, 0
-	x.w.turn++
+	x.turn, x.sources, x.redial = x.w.draw(len(x.route.Setting.Sources)), 0, 0
+	x.moved, x.waiting = x.w.l.Now(), 0
 	x.connect()
 }
 
@@ -72,8 +79,17 @@ func (x *exchange) connect() {
 	x.up, u.x = u, x
 	x.flags &^= xReached
 	to := x.health.Backend.Key.Addr
+	u.sources, u.taken = x.route.Setting.Sources, w.l.Now()
 	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path, From: x.source()}, u)
-	x.moved, x.waiting = w.l.Now(), 0
+	x.arm()
+}
+
+// connectLater is for a Unix socket whose queue of connections is full: its target is there and busy, and a connect does
+// not wait for it as one to a TCP port would. The time until the next one grows with what was waited already.
+func (x *exchange) connectLater() {
+	x.unplug()
+	now := x.w.l.Now()
+	x.redial = now + min(max((now-x.moved)/4, loop.Time(redialLeast)), loop.Time(redialMost))
 	x.arm()
 }
 
@@ -97,7 +113,7 @@ func (x *exchange) connected() {
 // send writes everything held, with the present backend's name where the Host field carries it.
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
-	if x.route.Setting.HostFromTarget {
+	if x.flags&xTargetHost != 0 {
 		host = appendHost(x.w.small[:0], x.health.Backend)
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
@@ -124,6 +140,7 @@ func (x *exchange) unplug() {
 
 // abandon ends the present attempt.
 func (x *exchange) abandon() {
+	x.redial = 0
 	x.unplug()
 	x.leave()
 }
@@ -142,7 +159,13 @@ func (x *exchange) failed(why refusal) {
 	if u := x.up; u != nil && why.reason == ReasonBackendClosed {
 		a.stale = u.flags&(uReused|uAnswered) == uReused
 	}
-	if !a.stale && !why.reason.own() {
+	blame := !a.stale && !why.reason.own()
+	if why.reason == ReasonRequestTimeout {
+		a.slow = x.flags&xLate != 0
+		blame = !a.slow && !x.unasked()
+		x.flags |= xLate
+	}
+	if blame {
 		x.served(false)
 	}
 	next := a.next()
@@ -166,6 +189,12 @@ func (x *exchange) failed(why refusal) {
 	x.refuse(why)
 }
 
+// unasked says that the backend has taken all there is of a request that is not complete: a client that waits for 100
+// Continue and never sends its body makes any backend late.
+func (x *exchange) unasked() bool {
+	return x.flags&xComplete == 0 && x.up != nil && x.up.stream.Queued() == 0
+}
+
 // retry makes an attempt on another backend.
 func (x *exchange) retry(h *backend.Health) {
 	x.w.stats.Retries++
@@ -173,6 +202,9 @@ func (x *exchange) retry(h *backend.Health) {
 	x.take(h)
 	if u := x.fromIdle(); u != nil {
 		x.send(u.stream)
+		if x.flags&xIdempotent == 0 {
+			x.hold.drop()
+		}
 		x.reuse(u)
 		if x.flags&xComplete == 0 {
 			x.down.resume()

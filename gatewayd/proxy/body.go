@@ -27,6 +27,7 @@ func (x *exchange) room() int {
 
 // content forwards a piece of the request's body.
 func (x *exchange) content(p []byte) {
+	x.flags &^= xExpect // it did not wait for the 100 any longer
 	if x.flags&xChunked == 0 {
 		x.forward(p)
 		return
@@ -66,7 +67,7 @@ func (x *exchange) forward(p []byte) {
 
 // drained says that the client took what it was sent.
 func (x *exchange) drained() {
-	if x.flags&xHead != 0 {
+	if x.flags&xHead != 0 || x.interims > 0 {
 		x.moved = x.w.l.Now()
 		x.arm()
 	}

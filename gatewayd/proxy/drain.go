@@ -57,13 +57,12 @@ func (d *drains) remove(of tunnel.Subject) {
 	}
 }
 
-// ends says that a backend or its pool is gone, or that it is unhealthy and drained for it.
+// ends says that a backend is gone, or that it is unhealthy and drained for it.
 func (d *drains) ends(h *backend.Health) bool {
 	if len(d.by) == 0 {
 		return false
 	}
-	return d.by[tunnel.Subject{Backend: h.Backend}] != nil || d.by[tunnel.Subject{Pool: h.Backend.Key.Pool}] != nil ||
-		d.by[tunnel.Subject{Health: h}] != nil
+	return d.by[tunnel.Subject{Backend: h.Backend}] != nil || d.by[tunnel.Subject{Health: h}] != nil
 }
 
 // forget drops the drains that are over, a bounded number a turn.
@@ -96,12 +95,6 @@ func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 		w.closeIdle(of.Backend)
 	case of.Health != nil:
 		w.closeShelf(of.Health)
-	case of.Pool != "":
-		for b := range w.stocks {
-			if b.Key.Pool == of.Pool {
-				w.closeIdle(b)
-			}
-		}
 	}
 }
 
@@ -165,7 +158,7 @@ func (x *exchange) plan() {
 	x.cut = w.shutdown
 	x.flags &^= xGone
 	for _, s := range [...]tunnel.Subject{
-		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Pool: r.PoolID}, {Backend: x.health.Backend}, {Health: x.health},
+		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Backend: x.health.Backend}, {Health: x.health},
 	} {
 		a := w.drains.by[s]
 		if a == nil || s.Health != nil && a.start < x.since {

@@ -23,7 +23,7 @@ type exchange struct {
 	prev, next *exchange         // the worker's open ones
 
 	hold hold
-	host span // the value of Host in hold, which names the backend with host_from_target
+	host span // the value of Host in hold, which names the backend with xTargetHost
 
 	hash uint64 // of what the pool's hash goes by; with xHashed
 
@@ -32,6 +32,8 @@ type exchange struct {
 	moved loop.Time // when the last byte moved on behind what is waited for, or the wait began
 	cut   loop.Time // the end of a drain; 0 without one
 	since loop.Time // when the backend of the attempt was picked
+	// redial is when to connect once more because the queue of a Unix socket was full; 0 while no connection waits for that.
+	redial loop.Time
 	// waiting is how much the one who is waited for had not taken when the timer was set.
 	waiting int
 	stirred bool // in the worker's list
@@ -50,12 +52,14 @@ const (
 	xIdempotent                    // the method may be repeated
 	xChunked                       // the request goes to the backend in chunks
 	xComplete                      // the request is complete
-	xExpect                        // a 100 Continue is waited for
+	xExpect                        // a 100 Continue is waited for, and nothing of the body came yet
 	xReached                       // the present attempt has sent bytes
 	xHead                          // the answer's head was passed on
 	xLinked
-	xHashed // there is a hash
-	xGone   // cut is the end of the target, which others may stand in for
+	xHashed     // there is a hash
+	xGone       // cut is the end of the target, which others may stand in for
+	xLate       // an attempt had no answer in time
+	xTargetHost // the value of Host names the backend: by the setting, or because the client gave none
 )
 
 func (w *Worker) newExchange(down downstream) *exchange {
@@ -188,7 +192,7 @@ func (x *exchange) end() {
 	}
 	x.flags = 0
 	w.stats.Open--
-	x.down, x.route, x.cut = nil, nil, 0
+	x.down, x.route, x.cut, x.redial = nil, nil, 0, 0
 	x.interims, x.retries, x.kind, x.waiting = 0, 0, 0, 0
 	clear(x.tried)
 	x.tried = x.tried[:0]
@@ -257,12 +261,15 @@ func (x *exchange) tunnel(r *http1.Response) {
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
 	}
-	down, back := x.down, u.stream
-	x.down, x.up, u.x = nil, nil, nil
-	x.health = nil // the place is the tunnel's from here on
+	home := u.home
+	var front loop.Stream
+	// Until here a panic ends the exchange like any other, with all that it holds.
+	front, terms.ClientEnded = x.down.switched(r)
+	w.tunnels.Start(front, u.stream, terms)
+	x.down, x.up, x.health, u.x = nil, nil, nil, nil // the streams and the place are the tunnel's from here on
 	x.end()
 	w.freeUpstream(u)
-	front, ended := down.switched(r)
-	terms.ClientEnded = ended
-	w.tunnels.Start(front, back, terms)
+	if home != nil {
+		w.tidy(home)
+	}
 }

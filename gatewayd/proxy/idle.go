@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"net/netip"
+	"slices"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -46,9 +49,9 @@ func (w *Worker) shelf(h *backend.Health) *shelf {
 	return f
 }
 
-// fromIdle takes an idle connection for the exchange, or nil. The backend may have ended it already, or have sent what
-// nobody asked for, without this worker being told yet. A request that can be repeated finds that out; for any other
-// the connection is asked, which is a system call.
+// fromIdle takes an idle connection for the exchange, or nil. The backend may have ended it already without this worker
+// being told yet. A request that can be repeated finds that out, and what the poller tells in this turn is not taken for
+// an answer; for any other request the connection is asked, which is a system call.
 func (x *exchange) fromIdle() *upstream {
 	w := x.w
 	s := w.stocks[x.health.Backend]
@@ -62,6 +65,10 @@ func (x *exchange) fromIdle() *upstream {
 	repeatable := x.flags&(xIdempotent|xComplete) == xIdempotent|xComplete
 	for f.first != nil {
 		u := f.first
+		if !u.madeWith(x.route.Setting.Sources) {
+			u.close()
+			continue
+		}
 		u.unshelve()
 		if repeatable {
 			u.taken = w.l.Now()
@@ -74,6 +81,17 @@ func (x *exchange) fromIdle() *upstream {
 		u.discard()
 	}
 	return nil
+}
+
+// madeWith says that a connection was made with the own addresses that a setting has now.
+func (u *upstream) madeWith(sources []netip.Addr) bool {
+	if len(u.sources) != len(sources) {
+		return false
+	}
+	if len(sources) == 0 || &u.sources[0] == &sources[0] { // nearly always: it is the same setting
+		return true
+	}
+	return slices.Equal(u.sources, sources)
 }
 
 // quiet says that nothing has come on an idle connection.

@@ -86,7 +86,7 @@ func TestIdleConnectionsOfAGoneBackend(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
 	for _, subject := range []func() tunnel.Subject{
 		func() tunnel.Subject { return tunnel.Subject{Backend: r.registry.Backends()[0]} },
-		func() tunnel.Subject { return tunnel.Subject{Pool: "pool:apps"} },
+		func() tunnel.Subject { return tunnel.Subject{Health: r.registry.Healths()[0]} },
 	} {
 		p := r.dial()
 		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -106,12 +106,18 @@ func TestNoEmptyShelves(t *testing.T) {
 			p.message()
 			p.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
 		}),
+		"a tunnel": newServer(t, func(p *peer) { p.message(); p.send(ok("x")); p.message(); p.send(switching); p.gone() }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
 			p := r.dial()
-			for range 2 {
-				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			p.send(get)
+			p.expect(200, "x")
+			if name == "a tunnel" {
+				p.send(handshake)
+				p.head()
+			} else {
+				p.send(get)
 				p.expect(200, "x")
 			}
 			until(t, "nothing is kept", func() bool {
@@ -125,7 +131,7 @@ func TestNoEmptyShelves(t *testing.T) {
 
 // A request that outlives its backend does not put its connection aside.
 func TestNothingIsKeptOfAGoneBackend(t *testing.T) {
-	for _, pool := range []bool{false, true} {
+	for _, health := range []bool{false, true} {
 		asked, answer := make(chan bool, 1), make(chan bool, 1)
 		s := newServer(t, func(p *peer) { p.message(); asked <- true; <-answer; p.send(ok("x")); p.gone() })
 		r := newRig(t, func(r *rig) { r.setting.KeepAlive.IdleTimeout = "1h" }, s.addr)
@@ -134,8 +140,8 @@ func TestNothingIsKeptOfAGoneBackend(t *testing.T) {
 		<-asked
 		r.on(func() {
 			of := tunnel.Subject{Backend: r.registry.Backends()[0]}
-			if pool {
-				of = tunnel.Subject{Pool: "pool:apps"}
+			if health {
+				of = tunnel.Subject{Health: r.registry.Healths()[0]}
 			}
 			r.w.Drain(of, tunnel.Drain{Timeout: time.Hour})
 		})
@@ -143,7 +149,7 @@ func TestNothingIsKeptOfAGoneBackend(t *testing.T) {
 		p.expect(200, "x")
 		r.on(func() {
 			if len(r.w.stocks) != 0 || r.w.stats.Idle != 0 {
-				t.Errorf("pool %v: %d stocks, %d idle connections are kept", pool, len(r.w.stocks), r.w.stats.Idle)
+				t.Errorf("health %v: %d stocks, %d idle connections are kept", health, len(r.w.stocks), r.w.stats.Idle)
 			}
 		})
 	}

@@ -104,19 +104,44 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// The same under load, where every place is wanted by several loops at once.
+// The same under load, where every place is wanted by several loops at once: in each round whoever comes is held at the
+// targets until the last one is there or was turned away.
 func TestMaxConnectionsUnderLoad(t *testing.T) {
+	const limit, clients, rounds = 1, 6, 200
 	gate := make(chan bool)
-	close(gate)
 	a, b := newCrowd(t, gate), newCrowd(t, gate)
-	r := newLoops(t, 3, func(r *rig) { r.setting.MaxConnections = 2 }, a.addr, b.addr)
-	const n = 3000
-	got := r.load(n, storm(false), nil)
-	if got[200]+got[503] != n || got[503] == 0 {
-		t.Errorf("the requests were answered %v", got)
+	r := newLoops(t, 3, func(r *rig) { r.setting.MaxConnections = limit }, a.addr, b.addr)
+	var peers []*peer
+	for range clients {
+		peers = append(peers, r.dial())
 	}
-	if a.top.Load() > 2 || b.top.Load() > 2 {
-		t.Errorf("the targets served up to %d and %d at once, want 2 each", a.top.Load(), b.top.Load())
+	answers := make(chan int, clients)
+	for round := range rounds {
+		start := make(chan bool)
+		for _, p := range peers {
+			go func() {
+				<-start
+				p.send(get)
+				status, _, _ := p.answer("GET")
+				answers <- status
+			}()
+		}
+		close(start)
+		until(t, "everybody is in or turned away", func() bool {
+			return a.now.Load()+b.now.Load()+int64(len(answers)) == clients
+		})
+		inside := a.now.Load() + b.now.Load()
+		for range inside {
+			gate <- true
+		}
+		got := map[int]int{}
+		for range peers {
+			got[<-answers]++
+		}
+		if a.top.Load() > limit || b.top.Load() > limit || inside != 2*limit || got[503] != clients-2*limit {
+			t.Fatalf("round %d: the targets served up to %d and %d at once, want %d each; answers %v", round,
+				a.top.Load(), b.top.Load(), limit, got)
+		}
 	}
 }
 

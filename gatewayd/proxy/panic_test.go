@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
@@ -42,6 +43,28 @@ func TestPanicIsContained(t *testing.T) {
 type brittle struct{ downstream }
 
 func (brittle) answer(*http1.Response) { panic("meant by the test") }
+
+// A panic at the very end of a handshake is no different.
+func TestPanicBeforeATunnel(t *testing.T) {
+	let := make(chan bool)
+	s := newServer(t, func(p *peer) { p.message(); <-let; p.send(switching); p.gone() })
+	r := newRig(t, nil, s.addr)
+	r.panics = 1
+	p := r.dial()
+	p.send(handshake)
+	until(t, "the handshake is at the target", r.reached)
+	r.on(func() { r.w.first.down = unswitched{r.w.first.down} })
+	let <- true
+	p.expect(500, "*")
+	if n := r.health(s.addr).Backend.Open.Load(); n != 0 || r.stats().Open != 0 {
+		t.Errorf("the target counts %d in flight", n)
+	}
+}
+
+// unswitched is a downstream that breaks when it is to become a tunnel's.
+type unswitched struct{ downstream }
+
+func (unswitched) switched(*http1.Response) (loop.Stream, bool) { panic("meant by the test") }
 
 // A panic in a timer ends the connection of its request, and no byte that was gathered before goes anywhere.
 func TestPanicInATimer(t *testing.T) {

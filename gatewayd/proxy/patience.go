@@ -22,7 +22,7 @@ const (
 	waitRequest             // the client, to send the request's body
 	waitBackend             // the backend, to take the request or to answer
 	waitAnswer              // the backend, to send the answer's body
-	waitReader              // the client, to take the answer
+	waitReader              // the client, to take the answer or an interim one
 )
 
 // waits is what the exchange waits for now.
@@ -35,10 +35,12 @@ func (x *exchange) waits() wait {
 			return waitReader
 		}
 		return waitAnswer
-	case x.flags&(xComplete|xExpect) != 0 || x.up == nil || x.up.stream.Queued() > 0:
-		return waitBackend
+	case x.flags&(xComplete|xExpect) == 0 && x.up != nil && x.up.stream.Queued() == 0:
+		return waitRequest
+	case x.interims > 0 && x.down.queued() > 0:
+		return waitReader // nothing of the backend's is read meanwhile
 	}
-	return waitRequest
+	return waitBackend
 }
 
 // due is when the exchange has waited long enough for what it waits for, and why it ends then. 0 means never.
@@ -105,7 +107,11 @@ func (x *exchange) queue() int {
 
 // arm sets the timer for what is waited for now. Moving it to a later time is no more than a store.
 func (x *exchange) arm() {
-	if at, _ := x.due(); at != 0 {
+	at, _ := x.due()
+	if x.redial != 0 {
+		at = min(at, x.redial) // there is a connect_timeout
+	}
+	if at != 0 {
 		x.w.l.SetTimer(&x.timer, at, x.fire)
 	}
 }
@@ -127,8 +133,8 @@ func (x *exchange) expired() {
 			at, _ = x.due()
 		}
 	}
-	if at > now {
-		w.l.SetTimer(&x.timer, at, x.fire)
+	if at > now && (x.redial == 0 || x.redial > now) {
+		x.arm()
 		return
 	}
 	w.enter()
@@ -139,6 +145,9 @@ func (x *exchange) expired() {
 		}
 	}()
 	switch {
+	case at > now:
+		x.redial = 0
+		x.connect()
 	case why == ReasonConnectTimeout, why == ReasonRequestTimeout,
 		why == ReasonDrained && x.flags&(xGone|xHead) == xGone:
 		x.failed(refuse(why))

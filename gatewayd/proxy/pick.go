@@ -66,6 +66,9 @@ func lowerIs(name []byte, lower string) bool {
 // served tells the health of the attempt's backend how the attempt ended, where the setting ejects: ok is a valid head of
 // a final answer, whatever its status. What the client or the gateway caused is neither.
 func (x *exchange) served(ok bool) {
+	if !ok {
+		x.w.stats.Failures++
+	}
 	if s := x.route.Setting; s.EjectFailures > 0 {
 		x.health.Served(ok, s.EjectFailures, s.EjectFor)
 	}

@@ -19,6 +19,7 @@ const (
 	ReasonConnectFailed
 	ReasonNoDescriptor
 	ReasonNoPort
+	ReasonNoRoute
 	ReasonConnectTimeout
 	ReasonBackendClosed
 	ReasonBadAccept
@@ -48,6 +49,7 @@ var reasons = [...]struct {
 	{502, "connect_failed", "the target cannot be reached"},
 	{503, "no_descriptor", "the gateway has no room for another connection"},
 	{503, "no_port", "the gateway has no address and port left to reach the target from"},
+	{502, "no_route", "this machine has no route to the target, or does not let the gateway use it"},
 	{502, "connect_timeout", "the target did not accept the connection in time"},
 	{502, "backend_closed", "the target closed the connection without a whole answer"},
 	{502, "bad_accept", "the target's WebSocket handshake does not belong to the request"},
@@ -84,7 +86,7 @@ func (r Reason) sentence() string {
 // own says that an attempt ended by the gateway, which tells nothing of its target.
 func (r Reason) own() bool {
 	switch r {
-	case ReasonNoDescriptor, ReasonNoPort, ReasonDrained, ReasonInternal:
+	case ReasonNoDescriptor, ReasonNoPort, ReasonNoRoute, ReasonDrained, ReasonInternal:
 		return true
 	}
 	return false

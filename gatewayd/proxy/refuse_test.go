@@ -232,6 +232,9 @@ func TestConnectTimeout(t *testing.T) {
 	if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "connect_timeout" {
 		t.Errorf("got %v", h)
 	}
+	if n := r.stats().Failures; n != 1 {
+		t.Errorf("%d failures of a target, want 1", n)
+	}
 	// Nothing has reached a backend, so another one may have it, whatever the method.
 	r = newRig(t, short, full(t), answering(t, ok("good")).addr)
 	for range 3 {
@@ -326,6 +329,9 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
 	if h := p.expect(503, "*"); h.Get("Gatewayd-Reason") != "no_descriptor" || h.Get("Retry-After") == "" {
 		t.Errorf("got %v", h)
+	}
+	if n := r.stats().Failures; n != 0 {
+		t.Errorf("%d failures of a target", n)
 	}
 	restore()
 	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")

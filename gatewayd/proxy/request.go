@@ -25,6 +25,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 	case setting.Host != "":
 		b = append(b, setting.Host...)
 	case setting.HostFromTarget || len(req.Authority) == 0:
+		x.flags |= xTargetHost
 		b = appendHost(b, x.health.Backend)
 	default:
 		b = append(b, req.Authority...)

@@ -7,6 +7,7 @@ type attempt struct {
 	passed     bool // something of the answer was passed to the client
 	stale      bool // the connection had served another request, and ended before a byte of an answer came
 	broken     bool // what came broke the gateway
+	slow       bool // it had no answer in time, and was not the first one of its request
 	idempotent bool // the method may be repeated (RFC 9110 9.2.2)
 	held       bool // everything that was sent is still here
 	retries    int  // how many other backends may still be tried
@@ -27,7 +28,7 @@ const (
 // next is the one place that decides about retries.
 func (a attempt) next() verdict {
 	switch {
-	case a.passed || a.broken || !a.held:
+	case a.passed || a.broken || a.slow || !a.held:
 		return giveUp
 	case a.reached && !a.idempotent:
 		return giveUp

@@ -24,6 +24,7 @@ func TestVerdicts(t *testing.T) {
 		{"sent, not held", attempt{reached: true, idempotent: true, retries: 1}, giveUp},
 		{"sent, an interim answer passed on", attempt{reached: true, passed: true, idempotent: true, held: true, retries: 1}, giveUp},
 		{"sent, the gateway broke over the answer", attempt{reached: true, broken: true, idempotent: true, held: true, retries: 1}, giveUp},
+		{"no answer in time again", attempt{reached: true, slow: true, idempotent: true, held: true, retries: 3}, giveUp},
 		{"kept connection died", attempt{reached: true, stale: true, idempotent: true, held: true}, again},
 		{"kept connection died, retries left", attempt{reached: true, stale: true, idempotent: true, held: true, retries: 3}, again},
 		{"kept connection died, not idempotent", attempt{reached: true, stale: true, held: true, retries: 1}, giveUp},
@@ -148,7 +149,8 @@ func TestGiveUpCrossesRequest(t *testing.T) {
 }
 
 // What is in the kernel already when a kept connection is taken up again is known before a request that cannot be
-// repeated is sent on it, and is never the answer to any request.
+// repeated is sent on it. For one that can be, it is no answer where the poller tells of it in the same turn; what comes
+// between the poll and the request is not told apart from its answer.
 func TestKeptConnectionThatEndedAlready(t *testing.T) {
 	large := strings.Repeat("x", 30000)
 	for name, end := range map[string]func(*peer){

@@ -3,7 +3,9 @@ package proxy
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -115,6 +117,63 @@ func TestRequestTimeoutOnOneTarget(t *testing.T) {
 		p.expect(c.status, "*")
 		stop()
 	}
+}
+
+// A request that no target answers in time waits for two of them, however many may be tried, and counts against the first
+// alone: it may be the request's fault.
+func TestRequestThatNobodyAnswers(t *testing.T) {
+	var asked atomic.Int64
+	var targets []netip.AddrPort
+	for range 4 {
+		targets = append(targets, newServer(t, func(p *peer) { p.message(); asked.Add(1); p.gone() }).addr)
+	}
+	for _, c := range []struct {
+		retries int
+		asked   int64
+	}{{0, 1}, {1, 2}, {3, 2}, {10, 2}} {
+		asked.Store(0)
+		r := newRig(t, func(r *rig) { r.setting.Retries, r.setting.RequestTimeout = c.retries, "1s" }, targets...)
+		p := r.dial()
+		p.send(get)
+		p.expect(504, "*")
+		if n, blamed := asked.Load(), r.stats().Failures; n != c.asked || blamed != 1 {
+			t.Errorf("with %d retries %d targets were asked and %d blamed, want %d and 1", c.retries, n, blamed, c.asked)
+		}
+	}
+}
+
+// A request without Host, as HTTP/1.0 has it, names the target that it goes to, and not the one that failed before.
+func TestRetryWithoutAHost(t *testing.T) {
+	bad, good := newServer(t, func(p *peer) { p.message() }), answering(t, ok("good"))
+	r := newRig(t, nil, good.addr, bad.addr)
+	p := r.begin(bad)
+	p.send("GET / HTTP/1.0\r\n\r\n")
+	p.expect(200, "good")
+	if got := good.got()[0]; r.stats().Retries != 1 || !strings.Contains(got, "\r\nHost: "+good.addr.String()+"\r\n") {
+		t.Errorf("after %d retries the target got %q", r.stats().Retries, got)
+	}
+}
+
+// What cannot be sent once more is held no longer than until it is sent, also where that is on a kept connection.
+func TestNothingIsHeldBehindARetry(t *testing.T) {
+	good := answering(t, ok("good"))
+	r := newRig(t, nil, good.addr)
+	p := r.dial()
+	p.send(get)
+	p.expect(200, "good")
+	bad := newServer(t, func(*peer) {})
+	bad.ln.Close()
+	r.on(func() { r.targets(good.addr, bad.addr); r.publish() })
+	p = r.begin(bad)
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+	until(t, "it is at the second target", func() bool { return r.stats().Retries == 1 && r.reached() })
+	r.on(func() {
+		if x := r.w.first; x.hold.here() || x.up.flags&uReused == 0 {
+			t.Errorf("%d bytes are held for nothing", x.hold.len())
+		}
+	})
+	p.send("bc")
+	p.expect(200, "good")
 }
 
 // A target whose drain is over passes what it has not answered to another one; what it has begun to answer is cut.

@@ -1,13 +1,18 @@
 package proxy
 
-import (
-	"errors"
-	"net/netip"
-	"syscall"
-)
+import "net/netip"
 
-// source is the own address that the attempt's next connection leaves from: those of the setting in turn, as far as they
-// are of the target's family. The zero Addr leaves it to the system.
+// draw is where a connection begins among a number of own addresses. It is drawn at random: turns would go along with
+// those of the balancing, and give each of two targets one of two addresses.
+func (w *Worker) draw(sources int) uint32 {
+	if sources < 2 {
+		return 0
+	}
+	return uint32(w.random.Uint64() >> 33)
+}
+
+// source is the own address that the attempt's next connection leaves from: from the one that was drawn on, those of the
+// setting as far as they are of the target's family. The zero Addr leaves it to the system.
 func (x *exchange) source() netip.Addr {
 	to, list := x.health.Backend.Key.Addr, x.route.Setting.Sources
 	if len(list) == 0 || to.Path != "" {
@@ -49,10 +54,4 @@ func fitting(list []netip.Addr, v4 bool) (n int) {
 		}
 	}
 	return n
-}
-
-// noPort says that it is the own address that a connection could not be made from: it is none of this machine, or has no
-// port left for this target.
-func noPort(err error) bool {
-	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EADDRINUSE)
 }

@@ -3,73 +3,91 @@ package proxy
 import (
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
-	"github.com/google/go-cmp/cmp"
 )
 
-// Connections to targets leave from the own addresses in turn, those of another family left out. One that cannot be used
-// is passed over within the attempt.
-func TestSourceAddresses(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		sources []string
-		want    []string // of four connections
-	}{
-		{"two", []string{"127.0.0.2", "127.0.0.3"}, []string{"127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"}},
-		{"mapped", []string{"::ffff:127.0.0.2"}, []string{"127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.2"}},
-		{"two families", []string{"127.0.0.2", "::1", "127.0.0.3"}, []string{"127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"}},
-		{"the other family", []string{"::1"}, []string{"127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"}},
-		{"none", nil, []string{"127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"}},
-		{"one of another machine", []string{"203.0.113.1", "127.0.0.2", "127.0.0.3"}, []string{"127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.2"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var mu sync.Mutex
-			var got []string
-			s := newServer(t, func(p *peer) {
-				p.message()
-				mu.Lock()
-				got = append(got, p.RemoteAddr().(*net.TCPAddr).IP.String())
-				mu.Unlock()
-				p.send(ok("x"))
-			})
-			r := newRig(t, func(r *rig) { r.setting.SourceAddresses, r.setting.KeepAlive.MaxIdle = c.sources, 0 }, s.addr)
-			p := r.dial()
-			for range c.want {
-				p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")
-				p.expect(200, "x")
-			}
-			if d := cmp.Diff(c.want, got); d != "" {
-				t.Errorf("connections came from (-want +got):\n%s", d)
-			}
-			if n := r.stats().Retries; n != 0 {
-				t.Errorf("%d retries", n)
-			}
-		})
-	}
-}
-
-// Where no own address can be used the gateway says so, and does not blame the target.
+// Where no own address can be used the gateway says so, and blames no target.
 func TestNoSourceAddress(t *testing.T) {
-	s := answering(t, ok("x"))
+	a, b := answering(t, ok("x")), answering(t, ok("x"))
 	r := newRig(t, func(r *rig) {
+		ejects(r)
 		r.setting.SourceAddresses = []string{"203.0.113.1", "203.0.113.2"}
-		r.setting.Eject = &spec.Eject{Failures: 1, For: "1h"}
-	}, s.addr, s.addr)
+	}, a.addr, b.addr)
 	p := r.dial()
 	for range 3 {
-		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.send(get)
 		if h := p.expect(503, "*"); h.Get("Gatewayd-Reason") != "no_port" || h.Get("Retry-After") == "" {
 			t.Errorf("got %v", h)
 		}
 	}
-	r.on(func() { r.setting.SourceAddresses = []string{"127.0.0.2"}; r.publish() })
-	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	r.blamed(a.addr, 0)
+	r.on(func() { r.setting.SourceAddresses = []string{"127.0.0.1"}; r.publish() })
+	p.send(get)
 	p.expect(200, "x")
+}
+
+// A target to which this machine has no way is not to blame: no TCP connection leads to a group of receivers.
+func TestNoRoute(t *testing.T) {
+	to := netip.MustParseAddrPort("224.0.0.1:80")
+	r := newRig(t, ejects, to)
+	p := r.dial()
+	for _, request := range []string{get, post} {
+		p.send(request)
+		if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "no_route" {
+			t.Errorf("got %v", h)
+		}
+	}
+	r.blamed(to, 0)
+}
+
+// What the system says of a connection that did not come about, and whose fault it is.
+func TestWhoseFaultNoConnectionIs(t *testing.T) {
+	for _, c := range []struct {
+		op    string
+		err   syscall.Errno
+		later bool // than in the turn in which it was dialled
+		want  Reason
+		own   bool
+	}{
+		{"connect", syscall.ECONNREFUSED, true, ReasonConnectFailed, false},
+		{"connect", syscall.ECONNREFUSED, false, ReasonConnectFailed, false},
+		{"connect", syscall.EHOSTUNREACH, true, ReasonConnectFailed, false},
+		{"connect", syscall.ETIMEDOUT, true, ReasonConnectFailed, false},
+		{"connect", syscall.ENOENT, false, ReasonConnectFailed, false},
+		{"connect", syscall.EACCES, false, ReasonConnectFailed, false},
+		{"connect", syscall.ENETUNREACH, false, ReasonNoRoute, true},
+		{"connect", syscall.ENETUNREACH, true, ReasonConnectFailed, false},
+		{"connect", syscall.EAFNOSUPPORT, false, ReasonNoRoute, true},
+		{"connect", syscall.EPERM, false, ReasonNoRoute, true},
+		{"connect", syscall.EADDRNOTAVAIL, false, ReasonNoPort, true},
+		{"connect", syscall.EADDRINUSE, false, ReasonNoPort, true},
+		{"connect", syscall.EMFILE, false, ReasonNoDescriptor, true},
+		{"connect", syscall.ENFILE, false, ReasonNoDescriptor, true},
+		{"connect", syscall.ENOBUFS, false, ReasonNoDescriptor, true},
+		{"connect", syscall.ENOMEM, false, ReasonNoDescriptor, true},
+		{"register", syscall.ENOSPC, false, ReasonNoDescriptor, true},
+		{"register", syscall.ENOMEM, false, ReasonNoDescriptor, true},
+		{"register", syscall.EPERM, false, ReasonNoDescriptor, true},
+	} {
+		r := newRig(t, nil)
+		r.on(func() {
+			u := &upstream{w: r.w, taken: r.l.Now()}
+			if c.later {
+				u.taken--
+			}
+			got := u.why(&loop.OpError{Op: c.op, Err: c.err})
+			if got != c.want || got.own() != c.own {
+				t.Errorf("%s, %v: %v, want %v; our own: %v, want %v", c.op, c.err, got, c.want, got.own(), c.own)
+			}
+		})
+	}
 }
 
 // A target on a Unix socket is like any other: requests, retries, kept connections and WebSockets.
@@ -100,7 +118,7 @@ func TestUnixSocket(t *testing.T) {
 	})
 	r := newRig(t, func(r *rig) {
 		r.setting.HostFromTarget = true
-		r.setting.SourceAddresses = []string{"127.0.0.2"}
+		r.setting.SourceAddresses = []string{"127.0.0.1"} // which is no matter here
 		r.pool.Targets["dead"] = spec.PoolTarget{Address: "unix:" + filepath.Join(t.TempDir(), "none"), Weight: 1}
 		r.pool.Targets["socket"] = spec.PoolTarget{Address: "unix:" + path, Weight: 1}
 	})

@@ -11,6 +11,7 @@ type Stats struct {
 	Requests uint64          // heads read, refused ones included
 	Retries  uint64          // attempts on another backend
 	Renewed  uint64          // attempts on the same backend because a kept connection had died
+	Failures uint64          // attempts that failed by their backend, which ejecting goes by
 	Refused  [Reasons]uint64 // answers of our own, by reason
 	Aborted  uint64          // answers that were begun and could not be completed
 
@@ -32,6 +33,7 @@ func (s *Stats) Add(o Stats) {
 	s.Requests += o.Requests
 	s.Retries += o.Retries
 	s.Renewed += o.Renewed
+	s.Failures += o.Failures
 	s.Aborted += o.Aborted
 	for i, n := range o.Refused {
 		s.Refused[i] += n
@@ -76,7 +78,6 @@ func (w *Worker) Usage(of tunnel.Subject) Usage {
 		switch {
 		case of.Listener != "" && of.Listener == r.Listener.ID,
 			of.Rule != "" && of.Rule == r.RuleID,
-			of.Pool != "" && of.Pool == r.PoolID,
 			of.Backend != nil && h != nil && of.Backend == h.Backend,
 			of.Health != nil && of.Health == h:
 			u.Requests++

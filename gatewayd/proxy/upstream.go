@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"net/netip"
 	"syscall"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
@@ -17,8 +18,9 @@ type upstream struct {
 	home       *shelf      // where it was idle last
 	prev, next *upstream   // on the shelf
 	body       http1.Body
-	taken      loop.Time // when it was taken off its shelf without a look whether anything had come
-	scanned    int32     // of a head or a trailer section
+	sources    []netip.Addr // the own addresses that it was made with
+	taken      loop.Time    // when it was dialled, or taken off its shelf without a look whether anything had come
+	scanned    int32        // of a head or a trailer section
 	state      upState
 	flags      uint8
 }
@@ -63,7 +65,7 @@ func (u *upstream) Connected() {
 		return
 	}
 	u.w.enter()
-	u.state = uHead
+	u.state, u.taken = uHead, 0
 	u.x.connected()
 	u.w.leave()
 }
@@ -87,7 +89,9 @@ func (u *upstream) read(b []byte) int {
 		return len(b)
 	}
 	if u.taken == u.w.l.Now() && u.flags&uAnswered == 0 {
-		// What is told in the very turn in which the request was sent was there before it, and is no answer to it.
+		// What is told in the very turn in which the request was sent was there before it, and is no answer to it. A backend
+		// that sends an answer nobody asked for between the poll and the request is not found out: to ask would cost a
+		// system call a request, and RFC 9112 9.2 leaves answers to be told apart by their order alone.
 		u.x.failed(refuse(ReasonBackendClosed))
 		return len(b)
 	}
@@ -307,35 +311,12 @@ func (u *upstream) Closed(err error) {
 		case why == ReasonNoPort && x.nextSource():
 			x.unplug()
 			x.connect()
+		case why == ReasonConnectFailed && errors.Is(err, syscall.EAGAIN) && x.health.Backend.Key.Addr.Path != "":
+			x.connectLater()
 		default:
 			x.failed(refuse(why))
 		}
 	}
 	w.leave()
 	w.freeUpstream(u)
-}
-
-// why is what the end of a connection means to its exchange.
-func (u *upstream) why(err error) Reason {
-	switch {
-	case errors.Is(err, loop.ErrPanic):
-		return ReasonInternal // what broke us once would do so again
-	case u.state != uDialing:
-		return ReasonBackendClosed
-	case exhausted(err):
-		return ReasonNoDescriptor
-	case noPort(err):
-		return ReasonNoPort
-	}
-	return ReasonConnectFailed
-}
-
-// exhausted says that it is this machine that has no descriptor or no memory for a connection.
-func exhausted(err error) bool {
-	for _, e := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }

@@ -233,7 +233,7 @@ func TestDrain(t *testing.T) {
 	var of []tunnel.Subject
 	r.on(func() {
 		of = []tunnel.Subject{
-			{Listener: "listener:web"}, {Rule: "rule:all"}, {Pool: "pool:apps"}, {Backend: r.registry.Backends()[0]},
+			{Listener: "listener:web"}, {Rule: "rule:all"}, {Backend: r.registry.Backends()[0]},
 			{Health: r.registry.Healths()[0]},
 		}
 	})

@@ -61,8 +61,7 @@ type Worker struct {
 	resolved []byte    // path without dot-segments
 	small    [512]byte // framing
 	date     http1.Date
-	random   *rand.ChaCha8 // request ids
-	turn     uint32        // among the own addresses to connect from
+	random   *rand.ChaCha8 // request ids, and the own address to begin with
 
 	freeClients   []*client
 	freeExchanges []*exchange

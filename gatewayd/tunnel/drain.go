@@ -10,27 +10,11 @@ import (
 // left alone until the last [Drain.Spread] of its time, then gets a Close. A second Drain of the subject replaces the
 // first for tunnels that are still left alone. That of a health is for those alone whose backend was picked before.
 func (s *Set) Drain(of Subject, d Drain) {
-	if of.Pool != "" {
-		for subject, l := range s.lists {
-			if subject.within(of.Pool) {
-				s.begin(l, d)
-			}
-		}
-		return
-	}
 	s.begin(s.list(of, slotOf(of)), d)
 }
 
 // Keep cancels the drain of a subject that is back. Tunnels that got their Close already end all the same.
 func (s *Set) Keep(of Subject) {
-	if of.Pool != "" {
-		for subject, l := range s.lists {
-			if subject.within(of.Pool) {
-				s.cancel(l)
-			}
-		}
-		return
-	}
 	if l := s.lists[of]; l != nil {
 		s.cancel(l)
 	}

@@ -247,7 +247,7 @@ func TestTwoDrains(t *testing.T) {
 	if got := in(); got != time.Hour {
 		t.Errorf("the deadline is in %v", got)
 	}
-	r.on(func() { r.set.Drain(Subject{Pool: "pool"}, Drain{Timeout: -1}) })
+	r.on(func() { r.set.Drain(Subject{Backend: r.backend}, Drain{Timeout: -1}) })
 	if got := in(); got != 10*time.Minute {
 		t.Errorf("the deadline is in %v", got)
 	}

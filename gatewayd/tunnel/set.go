@@ -44,19 +44,10 @@ func (s *Set) Stats() Stats { return s.stats }
 
 // Count is the number of open tunnels that belong to the subject.
 func (s *Set) Count(of Subject) int {
-	if of.Pool == "" {
-		if l := s.lists[of]; l != nil {
-			return l.n
-		}
-		return 0
+	if l := s.lists[of]; l != nil {
+		return l.n
 	}
-	n := 0
-	for subject, l := range s.lists {
-		if subject.within(of.Pool) {
-			n += l.n
-		}
-	}
-	return n
+	return 0
 }
 
 // Start relays between two streams whose handshakes are finished, from the next byte of each on. It takes both over;

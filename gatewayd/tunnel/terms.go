@@ -11,15 +11,11 @@ import (
 type Subject struct {
 	Listener string
 	Rule     string
-	Pool     string
 	Backend  *backend.Backend
 	// Health is a backend under one setting. Other than what is gone it may still be picked, as where a pool fails open:
 	// its drain leaves alone what picked it later.
 	Health *backend.Health
 }
-
-// within says that a subject is a backend of a pool.
-func (s Subject) within(pool string) bool { return s.Backend != nil && s.Backend.Key.Pool == pool }
 
 // Terms say what a tunnel belongs to and what it was granted. They are those of its beginning: later changes of
 // settings do not reach an open tunnel.
@@ -31,7 +27,7 @@ type Terms struct {
 	Health *backend.Health
 	// Picked is when the backend was picked.
 	Picked loop.Time
-	// DrainTimeout is how long the tunnel may go on once its rule, pool or backend is gone, and CloseSpread the last part
+	// DrainTimeout is how long the tunnel may go on once its rule or backend is gone, and CloseSpread the last part
 	// of it, over which Closes are spread.
 	DrainTimeout, CloseSpread time.Duration
 	// ClientEnded says that the client's FIN was seen before the tunnel began.

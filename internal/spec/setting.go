@@ -8,7 +8,7 @@ type Setting struct {
 	Port              *int      `json:"port" tfsdk:"port" spec:"1..65535" doc:"TCP port of targets that name none themselves. Null means 80."`
 	Probe             *string   `json:"probe" tfsdk:"probe" spec:"ref=probe" doc:"Name of the probe that finds out the targets' health. Null means the default probe: GET / every 30s, healthy by a status from 200 to 399."`
 	ConnectTimeout    Duration  `json:"connect_timeout" tfsdk:"connect_timeout" spec:"10ms..10m" doc:"How long connecting to a target may take."`
-	RequestTimeout    Duration  `json:"request_timeout" tfsdk:"request_timeout" spec:"1s..24h" doc:"How long a target may take from the last byte of a request to the head of its answer; uploading restarts it. Reached: 504. It does not act on an open WebSocket."`
+	RequestTimeout    Duration  `json:"request_timeout" tfsdk:"request_timeout" spec:"1s..24h" doc:"How long a target may take from the last byte of a request to the head of its answer; uploading restarts it. Reached: 504, or another target once where the request is safe to repeat. It does not act on an open WebSocket."`
 	StreamIdleTimeout Duration  `json:"stream_idle_timeout" tfsdk:"stream_idle_timeout" spec:"0s..24h" doc:"How long a body may stand still between two bytes. 0s means without limit. It does not act on an open WebSocket."`
 	DrainTimeout      Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets may go on after their target, pool or rule was removed."`
 	CloseSpread       *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
@@ -16,12 +16,12 @@ type Setting struct {
 	Host              *string   `json:"host" tfsdk:"host" spec:"is=authority" doc:"Host header of requests to targets. Null means the client's, or what host_from_target says."`
 	HostFromTarget    bool      `json:"host_from_target" tfsdk:"host_from_target" doc:"Send the target's address as the Host header."`
 	KeepAlive         KeepAlive `json:"keep_alive" tfsdk:"keep_alive" doc:"Connections to targets that are kept open between requests."`
-	MaxConnections    int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many requests and WebSockets may be in flight to one target. Reached: the next target, and 503 where all have reached it. 0 means without limit."`
+	MaxConnections    int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many requests and WebSockets may be in flight to one target. Reached: the next target, and 503 where all have reached it. A slow client holds its place until stream_idle_timeout ends a body that it does not send (60s at most), or 5m one that it does not take. 0 means without limit."`
 	Eject             *Eject    `json:"eject" tfsdk:"eject" doc:"Takes a target out for a while when requests to it fail one after the other, before its probes notice. Null means off."`
 	OnUnhealthy       string    `json:"on_unhealthy" tfsdk:"on_unhealthy" spec:"one_of=keep|drain|close" doc:"What becomes of open requests and WebSockets when their target turns unhealthy: nothing; drain, as if it was removed; or close, spread over close_spread. A target that recovers meanwhile keeps what is left."`
 
 	SendProxyProtocol bool     `json:"send_proxy_protocol" tfsdk:"send_proxy_protocol" doc:"Begin every connection to a target with a PROXY protocol header, version 2, that tells the client's address. Connections are then not kept between requests, since each belongs to one client."`
-	SourceAddresses   []string `json:"source_addresses" tfsdk:"source_addresses" spec:"set,is=ip,0..64" doc:"Own IP addresses that connections to targets come from, in turn. More than one lifts the limit of about 28000 connections to one target. None means that the system chooses."`
+	SourceAddresses   []string `json:"source_addresses" tfsdk:"source_addresses" spec:"set,is=ip,0..64" doc:"Own IP addresses that connections to targets come from, each from one at random. More than one lifts the limit of about 28000 connections to one target. None means that the system chooses."`
 }
 
 // A KeepAlive bounds the idle connections to a target.
