@@ -199,8 +199,8 @@ func TestEndOfATargetsDrain(t *testing.T) {
 					p.bytes(2)
 				}
 				r.on(func() {
-					if u := r.w.Usage(of); u.Requests != 1 {
-						t.Errorf("%+v", u)
+					if n := r.w.Open(map[tunnel.Subject]int{of: 0})[0]; n != 1 {
+						t.Errorf("%d use it", n)
 					}
 					r.w.Drain(of, tunnel.Drain{})
 				})

@@ -41,11 +41,8 @@ func (s *Stats) Add(o Stats) {
 	s.Tunnels.Add(o.Tunnels)
 }
 
-// Tunnels is how many open tunnels of this worker belong to a subject.
-func (w *Worker) Tunnels(of tunnel.Subject) int { return w.tunnels.Count(of) }
-
-// Open counts what uses each of several subjects, which are listeners and rules: the index of each by itself. It walks
-// once over the requests in flight.
+// Open counts the requests and tunnels of this worker that use each of several subjects, of which the map holds the index
+// of each by itself. It walks once over the requests in flight.
 func (w *Worker) Open(subjects map[tunnel.Subject]int) []int64 {
 	open := make([]int64, len(subjects))
 	for of, i := range subjects {
@@ -55,33 +52,15 @@ func (w *Worker) Open(subjects map[tunnel.Subject]int) []int64 {
 		if x.route == nil {
 			continue
 		}
-		for _, of := range [...]tunnel.Subject{{Listener: x.route.Listener.ID}, {Rule: x.route.RuleID}} {
+		uses := [...]tunnel.Subject{{Listener: x.route.Listener.ID}, {Rule: x.route.RuleID}, {}, {}}
+		if h := x.health; h != nil {
+			uses[2].Backend, uses[3].Health = h.Backend, h
+		}
+		for _, of := range uses {
 			if i, asked := subjects[of]; asked {
 				open[i]++
 			}
 		}
 	}
 	return open
-}
-
-// Usage is how many requests and tunnels of this worker use something now.
-type Usage struct{ Requests, Tunnels int }
-
-// Usage counts what uses a subject. It walks over all requests in flight.
-func (w *Worker) Usage(of tunnel.Subject) Usage {
-	u := Usage{Tunnels: w.tunnels.Count(of)}
-	for x := w.first; x != nil; x = x.next {
-		r, h := x.route, x.health
-		if r == nil {
-			continue
-		}
-		switch {
-		case of.Listener != "" && of.Listener == r.Listener.ID,
-			of.Rule != "" && of.Rule == r.RuleID,
-			of.Backend != nil && h != nil && of.Backend == h.Backend,
-			of.Health != nil && of.Health == h:
-			u.Requests++
-		}
-	}
-	return u
 }

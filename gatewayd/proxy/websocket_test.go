@@ -240,8 +240,8 @@ func TestDrain(t *testing.T) {
 	for i, subject := range of {
 		c := r.websocket(nil)
 		r.on(func() {
-			if u := r.w.Usage(subject); u.Tunnels != 1 {
-				t.Errorf("%d: %+v", i, u)
+			if n := r.w.Open(map[tunnel.Subject]int{subject: 0})[0]; n != 1 {
+				t.Errorf("%d: %d use it", i, n)
 			}
 			for range 100 {
 				r.publish()
