@@ -206,33 +206,6 @@ func (l *Loop) step() bool {
 	return !stopped
 }
 
-// A crowd is how many events came lately.
-type crowd struct {
-	since Time // of the count
-	n     int
-	much  bool // the last count was
-}
-
-const (
-	crowdTime   = Time(100 * time.Millisecond)
-	crowdEvents = 100
-)
-
-// rest lets events gather while there are many: each wake-up of a thread costs more than a small message does. It is for
-// a loop whose peers do not mind a few milliseconds, and has no effect while events are few, so that their times can be
-// told exactly.
-func (l *Loop) rest() {
-	if l.now-l.crowd.since >= crowdTime {
-		l.crowd = crowd{since: l.now, much: l.crowd.n >= crowdEvents}
-	}
-	if !l.crowd.much || len(l.again)+len(l.ready)+len(l.dying) > 0 {
-		return
-	}
-	if left := l.now + l.pace - l.kernel.Now(); left > 0 {
-		time.Sleep(time.Duration(left))
-	}
-}
-
 // wait polls, at first without blocking where there is something else to do or much is expected: a call that may block
 // costs the scheduler's attention, and one that finds nothing costs a system call. It reads the clock, and says how many events there are and how late the
 // wheel's next tick, where one is due, is reached.
