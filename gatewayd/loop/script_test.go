@@ -41,7 +41,13 @@ func (h *scripted) Data(b []byte) int {
 		n = r.IntN(n + 1)
 		h.rest()
 	}
-	h.to.Write(b[:n])
+	if r.IntN(2) == 0 {
+		h.to.Write(b[:n])
+	} else {
+		i := r.IntN(n + 1)
+		j := i + r.IntN(n-i+1)
+		h.to.WriteParts(&Parts{b[:i], b[i:j], b[j:n]})
+	}
 	h.left -= n
 	switch {
 	case h.k.rude && r.IntN(200) == 0:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -86,6 +87,33 @@ func TestMessageCostsOneReadAndOneWrite(t *testing.T) {
 				k.again, k.writes, k.others)
 		}
 	})
+}
+
+// TestParts: they arrive in their order, whatever part of them the kernel takes at once.
+func TestParts(t *testing.T) {
+	l := running(t)
+	head, body, tail := pattern(200, 1), pattern(3<<20, 2), pattern(7, 3)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{data: func(b []byte) int {
+			for _, p := range []Parts{{head, body, tail}, {nil, head, nil}, {}, {tail, nil, body}} {
+				c.WriteParts(&p)
+			}
+			c.Close()
+			c.WriteParts(&Parts{head}) // goes nowhere
+			return len(b)
+		}})
+	})
+	c := dial(t, addr)
+	if _, err := c.Write([]byte("?")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := slices.Concat(head, body, tail, head, tail, body); !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, want %d; or others", len(got), len(want))
+	}
 }
 
 func TestPeerEndsFirst(t *testing.T) {
