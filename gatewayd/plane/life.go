@@ -15,6 +15,7 @@ type life struct {
 	grants           map[string]time.Duration // of rules by hidden id: the longest drain that they ever gave
 	backends         map[string]map[*backend.Backend]*origin
 	pools            map[string]bool // by hidden id, those that are gone while something was open on their backends
+	passes           uint64          // how often members were followed
 }
 
 func newLife() *life {
@@ -30,18 +31,24 @@ func (l *life) pass(s *step) passage {
 	p.goneListeners, p.backListeners = passEntries(l.listeners, s, spec.Listeners)
 	p.goneRules, p.backRules = passEntries(l.rules, s, spec.Rules)
 	l.grantRules(&p, s)
-	for _, u := range s.fresh {
-		l.follow(&p, u)
-	}
+	l.follow(&p, s.fresh)
 	for id, pool := range s.changedPools(l.pools) {
 		l.passPool(&p, s, id, pool)
 	}
 	return p
 }
 
-// follow notes the backends of a use. One that drained is back, and one that is met for the first time counts as back:
-// the registry may have kept it since an earlier life, of which workers still remember a drain.
-func (l *life) follow(p *passage, u *use) {
+// follow notes the backends of uses whose members are others than before. One that drained is back, and one that is met
+// for the first time counts as back: the registry may have kept it since an earlier life, of which workers still remember
+// a drain.
+func (l *life) follow(p *passage, fresh []*use) {
+	l.passes++
+	for _, u := range fresh {
+		l.followUse(p, u)
+	}
+}
+
+func (l *life) followUse(p *passage, u *use) {
 	followed := l.backends[u.pool.ID]
 	if followed == nil {
 		followed = map[*backend.Backend]*origin{}
@@ -57,7 +64,7 @@ func (l *life) follow(p *passage, u *use) {
 		if !o.here {
 			p.backBackends = append(p.backBackends, m.health.Backend)
 		}
-		o.join(u, m)
+		o.join(u, m, l.passes)
 	}
 }
 
@@ -66,7 +73,10 @@ func (l *life) passPool(p *passage, s *step, id string, pool *spec.Entry) {
 	if len(l.backends[id]) > 0 {
 		seats := s.seatsOf(pool)
 		for b, o := range l.backends[id] {
-			here := o.stands(b, seats, s)
+			key, here := o.stands(b, seats, s)
+			if here { // It may be called otherwise by now, though no rule uses it.
+				o.pool, o.key = pool.Name(), key
+			}
 			switch {
 			case here && !o.here:
 				p.backBackends = append(p.backBackends, b)
@@ -112,12 +122,21 @@ func (l *life) grantRules(p *passage, s *step) {
 			p.grants = map[*spec.Entry]time.Duration{}
 		}
 		p.grants[e] = l.grants[e.ID]
-		delete(l.grants, e.ID)
 	}
 }
 
-// forget drops the backends that are members of nothing and have nothing open, as addresses that left a DNS answer.
-func (l *life) forget(serving *uses) {
+// forget drops the backends that are members of nothing and have nothing open, as addresses that left a DNS answer, and
+// what is known of rules that will not come back.
+func (l *life) forget(set *spec.Set, serving *uses) {
+	rules := map[string]bool{}
+	for _, e := range set.All(spec.Rules) {
+		rules[e.ID] = true
+	}
+	for id := range l.grants {
+		if _, away := l.rules[id]; !away && !rules[id] {
+			delete(l.grants, id)
+		}
+	}
 	members := serving.backends()
 	for id, followed := range l.backends {
 		for b, o := range followed {

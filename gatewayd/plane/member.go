@@ -48,6 +48,7 @@ func roster(set *spec.Set, pool *spec.Entry) []enrolled {
 type member struct {
 	key    string // of the target; for an address of a DNS name with "@" and the address behind it
 	name   string // the DNS name that the address is of, else ""
+	ported bool   // the target has a port of its own
 	weight int
 	health *backend.Health
 }
@@ -59,8 +60,7 @@ func (p *Plane) members(u *use) []member {
 	add := func(e *enrolled, key string, at backend.Address) {
 		h := p.registry.Health(backend.Key{Pool: u.pool.ID, Addr: at}, u.setting.ID)
 		h.SetEjects(setting.Eject != nil)
-		h.Backend.SetName(strings.TrimSuffix(e.address.Name, "."))
-		list = append(list, member{key: key, name: e.address.Name, weight: e.weight, health: h})
+		list = append(list, member{key: key, name: e.address.Name, ported: e.port != 0, weight: e.weight, health: h})
 	}
 	for i := range u.roster {
 		e := &u.roster[i]
@@ -73,13 +73,31 @@ func (p *Plane) members(u *use) []member {
 			add(e, e.key, backend.Address{Path: e.address.Path})
 		case e.address.Name != "":
 			for _, ip := range p.names.Lookup(e.address.Name).Addrs {
-				add(e, e.key+"@"+ip.String(), backend.TCP(netip.AddrPortFrom(ip, uint16(port))))
+				add(e, addressKey(e.key, ip), backend.TCP(netip.AddrPortFrom(ip, uint16(port))))
 			}
 		default:
 			add(e, e.key, backend.TCP(netip.AddrPortFrom(e.address.IP, uint16(port))))
 		}
 	}
+	nameBackends(list)
 	return list
+}
+
+// addressKey is the key of one address of a target that is a DNS name.
+func addressKey(key string, ip netip.Addr) string { return key + "@" + ip.String() }
+
+// nameBackends tells each backend its DNS name: none where a target has its address itself, else the least.
+func nameBackends(list []member) {
+	names := make(map[*backend.Backend]string, len(list))
+	for _, m := range list {
+		known, before := names[m.health.Backend]
+		if !before || m.name < known {
+			names[m.health.Backend] = m.name
+		}
+	}
+	for b, name := range names {
+		b.SetName(strings.TrimSuffix(name, "."))
+	}
 }
 
 // groupMembers is what the group of a use picks among. Two targets that come to the same address and port, as by the

@@ -82,9 +82,13 @@ func (p *Plane) nameless(set *spec.Set) []control.ObjectProblem {
 	return list
 }
 
-// namePause is how long changes of names are gathered before they are followed together: each costs a walk over all
-// targets, and many names may change at once when a DNS server comes back.
-const namePause = 20 * time.Millisecond
+// namePause is how long changes of names are gathered before they are followed together: it costs a walk over all
+// targets, and many names may change at once, as when a DNS server comes back. Where the walk is long the pause is many
+// times as long, so that names which change all the time leave time for the rest.
+const (
+	namePause  = 20 * time.Millisecond
+	namePauses = 20
+)
 
 // renamed notes that something about a DNS name changed. The resolver calls it, one call after the other.
 func (p *Plane) renamed(name string) {
@@ -102,6 +106,7 @@ func (p *Plane) renamed(name string) {
 
 // followNames follows the names that changed until the plane is closed.
 func (p *Plane) followNames() {
+	pause := namePause
 	for {
 		select {
 		case <-p.closed:
@@ -111,13 +116,15 @@ func (p *Plane) followNames() {
 		select {
 		case <-p.closed:
 			return
-		case <-time.After(namePause):
+		case <-time.After(pause):
 		}
 		p.changed.Lock()
 		names := p.pending
 		p.pending = nil
 		p.changed.Unlock()
+		began := time.Now()
 		p.readdress(names)
+		pause = max(namePause, namePauses*time.Since(began))
 	}
 }
 
@@ -141,11 +148,11 @@ func (p *Plane) readdress(names map[string]bool) {
 		}
 		u.members = members
 		fresh = append(fresh, u)
-		p.life.follow(&passed, u)
 	}
 	if len(fresh) == 0 {
 		return
 	}
+	p.life.follow(&passed, fresh)
 	p.departures.take(&passed)
 	p.keep(&passed)
 	for _, u := range fresh {

@@ -9,10 +9,11 @@ import (
 
 // An origin is where a backend came from. life holds them by the pool's hidden id.
 type origin struct {
-	settings map[string]bool // hidden ids of the settings under which its target means its port
-	names    map[string]bool // DNS names that it was an address of; nil where it was of none
-	pool     string          // the name of its pool when it was a member last
-	key      string          // of its target, as in member
+	settings map[string]bool // hidden ids of the settings under which its target, which has no port itself, means its port
+	names    map[string]bool // DNS names that it was an address of when it was a member last; nil where it was of none
+	pass     uint64          // in which names were gathered
+	pool     string          // the name of its pool, and
+	key      string          // of its target, as in member, when it was there last
 	here     bool            // false while draining; an address that left a DNS answer does not drain
 	apart    bool            // it was no member when it was looked at last
 	until    time.Time       // when the drain ends at the latest
@@ -20,15 +21,17 @@ type origin struct {
 }
 
 // join notes that the backend is a member of a use.
-func (o *origin) join(u *use, m *member) {
-	if m.health.Backend.Open.Load() == 0 {
-		o.grant = 0
-	}
-	// What is open keeps the terms of its beginning, whatever the setting says by now.
+func (o *origin) join(u *use, m *member, pass uint64) {
+	// What is open keeps the terms of its beginning, whatever the settings say by now.
 	o.grant = max(o.grant, u.setting.Object.(*spec.Setting).DrainTimeout.Value())
 	o.here, o.apart = true, false
-	o.settings[u.setting.ID] = true
+	if !m.ported {
+		o.settings[u.setting.ID] = true
+	}
 	o.pool, o.key = u.pool.Name(), m.key
+	if o.pass != pass {
+		o.pass, o.names = pass, nil // Those of before say nothing of a target that is written as an address by now.
+	}
 	if m.name != "" {
 		if o.names == nil {
 			o.names = map[string]bool{}
@@ -45,41 +48,45 @@ func (o *origin) idle(b *backend.Backend, member bool) bool {
 	return before && o.apart && b.Open.Load() == 0
 }
 
-// stands says whether a backend's target is still in its pool, under a setting that still means its port. One that came
-// by a DNS name stands as long as the name does: whether the name still has the address is no reason to end anything.
-func (o *origin) stands(b *backend.Backend, seats map[spec.TargetAddress][]int, s *step) bool {
+// stands says whether a backend's target is still in its pool, under a setting that still means its port, and which key it
+// has there. One that came by a DNS name stands as long as the name does: whether the name still has the address is no
+// reason to end anything.
+func (o *origin) stands(b *backend.Backend, seats map[spec.TargetAddress][]seat, s *step) (key string, here bool) {
 	at := b.Key.Addr
 	if at.Path != "" {
-		return seats[spec.TargetAddress{Path: at.Path}] != nil
+		for _, t := range seats[spec.TargetAddress{Path: at.Path}] {
+			return t.key, true
+		}
+		return "", false
 	}
 	port := int(at.TCP.Port())
-	if o.means(port, seats[spec.TargetAddress{IP: at.TCP.Addr()}], s) {
-		return true
+	if key, here = o.seated(port, seats[spec.TargetAddress{IP: at.TCP.Addr()}], s); here {
+		return key, true
 	}
 	for name := range o.names {
-		if o.means(port, seats[spec.TargetAddress{Name: name}], s) {
-			return true
+		if key, here = o.seated(port, seats[spec.TargetAddress{Name: name}], s); here {
+			return addressKey(key, at.TCP.Addr()), true
 		}
 	}
-	return false
+	return "", false
 }
 
-// means says whether one of the ports that targets have is the backend's.
-func (o *origin) means(own int, ports []int, s *step) bool {
-	for _, p := range ports {
-		if p == own {
-			return true
+// seated finds the target whose port is the backend's.
+func (o *origin) seated(own int, targets []seat, s *step) (key string, here bool) {
+	for _, t := range targets {
+		if t.port == own {
+			return t.key, true
 		}
-		if p != 0 {
+		if t.port != 0 {
 			continue
 		}
 		for id := range o.settings {
 			// A setting that is gone is no reason to end anything: only listener, rule, pool and target are.
 			if e := s.setting(id); e == nil || port(e) == own {
-				return true
+				return t.key, true
 			}
 			delete(o.settings, id)
 		}
 	}
-	return false
+	return "", false
 }

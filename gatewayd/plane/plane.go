@@ -44,8 +44,10 @@ type Plane struct {
 	registry backend.Registry
 	prober   *health.Prober
 	names    *resolve.Resolver
+
+	turning sync.Mutex // guards unhealthy, and the order in which loops are told by it; taken behind mu, and held for posts only
 	// unhealthy is what to do when a target turns unhealthy, by the setting's hidden id; those that keep are left out.
-	unhealthy atomic.Pointer[map[string]tunnel.Drain]
+	unhealthy map[string]tunnel.Drain
 
 	changed sync.Mutex      // guards pending
 	pending map[string]bool // DNS names of which something changed
@@ -68,7 +70,6 @@ func Start(cfg Config) (*Plane, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.serving = &uses{plane: p}
-	p.unhealthy.Store(&map[string]tunnel.Drain{})
 	n := cfg.Loops
 	if n <= 0 {
 		n = runtime.NumCPU()
@@ -110,8 +111,8 @@ func (p *Plane) sweep() {
 		select {
 		case <-tick.C:
 			p.mu.Lock()
-			p.life.forget(p.serving)
 			p.fade(func(*use) bool { return true })
+			p.life.forget(p.set, p.serving)
 			p.mu.Unlock()
 			p.registry.Sweep()
 		case <-p.closed:

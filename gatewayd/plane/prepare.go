@@ -111,6 +111,8 @@ func (x *prepared) Publish() {
 	for _, u := range s.fresh {
 		u.members = p.members(u)
 	}
+	changed := s.changedPools(nil)
+	p.fade(func(u *use) bool { _, c := changed[u.pool.ID]; return c })
 	passed := p.life.pass(s)
 	p.keep(&passed)
 	p.publishUnhealthy(s)
@@ -132,13 +134,13 @@ func (x *prepared) Publish() {
 }
 
 // fadeOut leaves the groups of uses that are no more to the requests in flight that hold them, for another target of
-// theirs: until their pool changes, or the next sweep.
+// theirs: until their pool changes, the two are used together again, or the next sweep.
 func (p *Plane) fadeOut(s *step) {
-	changed := s.changedPools(nil)
-	p.fade(func(u *use) bool { _, c := changed[u.pool.ID]; return c })
+	fresh := map[pair]bool{}
 	for _, u := range s.fresh {
-		delete(p.fading, pair{u.pool.ID, u.setting.ID})
+		fresh[pair{u.pool.ID, u.setting.ID}] = true
 	}
+	p.fade(func(u *use) bool { return fresh[pair{u.pool.ID, u.setting.ID}] })
 	for _, u := range s.dropped {
 		p.fading[pair{u.pool.ID, u.setting.ID}] = u
 	}

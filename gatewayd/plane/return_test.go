@@ -175,8 +175,8 @@ func TestOriginsAreForgotten(t *testing.T) {
 	}
 	r.publish(func(d *spec.Draft) { d.Remove(spec.Rules, "r") })
 	r.plane.mu.Lock()
-	r.plane.life.forget(r.plane.serving)
-	r.plane.life.forget(r.plane.serving)
+	r.plane.life.forget(r.plane.set, r.plane.serving)
+	r.plane.life.forget(r.plane.set, r.plane.serving)
 	left := len(r.plane.life.backends)
 	r.plane.mu.Unlock()
 	if left != 0 {
@@ -242,4 +242,83 @@ func TestHostOfANamedTarget(t *testing.T) {
 			t.Fatalf("a request came with host %q", host)
 		}
 	}
+}
+
+// TestTheLongestGrantIsTold: of two settings with one backend, what is open under the patient one decides.
+func TestTheLongestGrantIsTold(t *testing.T) {
+	for range 4 { // The order of settings is that of a map.
+		r := newRig(t)
+		port := freePort(t)
+		r.door(port, "", `,"drain_timeout":"1h"`)
+		r.publish(func(d *spec.Draft) {
+			r.put(d, spec.Settings, `{"name":"s2","probe":"up","drain_timeout":"1s"}`)
+			r.put(d, spec.Rules, `{"name":"r2","listener":"l","pool":"p","setting":"s2","match":{"paths":["/other"]}}`)
+			r.enrol(d, "a", echoServer(t, "a"))
+		})
+		c := dial(t, port)
+		says(t, c, "an hour is granted")
+		r.publish(func(d *spec.Draft) { r.put(d, spec.Settings, `{"name":"s2","probe":"up","drain_timeout":"2s"}`) })
+		r.publish(func(d *spec.Draft) { d.Remove(spec.Targets, "a") })
+		drains, _ := r.plane.Drains(r.set.Revision())
+		if len(drains.Drains) != 1 {
+			t.Fatalf("got %+v", drains)
+		}
+		deadline, err := time.Parse(time.RFC3339, drains.Drains[0].Deadline)
+		if left := time.Until(deadline); err != nil || left < 59*time.Minute {
+			t.Errorf("the deadline is told as %s, in %s", drains.Drains[0].Deadline, left)
+		}
+	}
+}
+
+// TestAnAddressThatWasOfANameLeaves: a target that is written as an address drains when it is removed, though a name of the
+// pool had the address once.
+func TestAnAddressThatWasOfANameLeaves(t *testing.T) {
+	r, server := newNamedRig(t)
+	port, backends := freePort(t), freePort(t)
+	echoAt(t, "127.0.0.1", backends)
+	echoAt(t, "127.0.0.2", backends)
+	server.Set("app.test", 1, "127.0.0.1")
+	r.door(port, fmt.Sprintf(`,"targets":{"named":{"address":"app.test","port":%d}}`, backends), `,"drain_timeout":"1s"`)
+	bodies(t, port, "127.0.0.1")
+	server.Set("app.test", 1, "127.0.0.2")
+	bodies(t, port, "127.0.0.2")
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Targets, `{"name":"a","pool":"p","address":"127.0.0.1","port":%d}`, backends)
+	})
+	bodies(t, port, "127.0.0.1", "127.0.0.2")
+	c := oneEach(t, r, port, 2)["127.0.0.1"]
+	r.publish(func(d *spec.Draft) { d.Remove(spec.Targets, "a") })
+	if drains, _ := r.plane.Drains(r.set.Revision()); len(drains.Drains) != 1 || drains.Drains[0].Name != "target/a" || drains.Open != 1 {
+		t.Errorf("got %+v", drains)
+	}
+	if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("want Close 1001, got %v", err)
+	}
+}
+
+// TestDrainsAreCalledAsTheTargetWasLast: by the key and the pool's name that it had when it left, though no rule used the
+// pool any more when they changed.
+func TestDrainsAreCalledAsTheTargetWasLast(t *testing.T) {
+	r := newRig(t)
+	port := freePort(t)
+	host, at, err := net.SplitHostPort(echoServer(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.door(port, fmt.Sprintf(`,"targets":{"before":{"address":%q,"port":%s}}`, host, at), `,"drain_timeout":"1h"`)
+	r.awaitHealthy("before")
+	c := dial(t, port)
+	says(t, c, "hello")
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Pools, `{"name":"q"}`)
+		r.put(d, spec.Rules, `{"name":"r","listener":"l","pool":"q","setting":"s"}`)
+	})
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Pools, `{"name":"p","targets":{"after":{"address":%q,"port":%s}}}`, host, at)
+	})
+	r.publish(func(d *spec.Draft) { r.put(d, spec.Pools, `{"name":"p"}`) })
+	if drains, _ := r.plane.Drains(r.set.Revision()); len(drains.Drains) != 1 || drains.Drains[0].Name != "after" || drains.Open != 1 {
+		t.Errorf("got %+v", drains)
+	}
+	says(t, c, "still here")
 }

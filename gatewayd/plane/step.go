@@ -97,14 +97,20 @@ func (s *step) changedPools(gone map[string]bool) map[string]*spec.Entry {
 
 func port(setting *spec.Entry) int { return setting.Object.(*spec.Setting).EffectivePort() }
 
-// seatsOf are the ports of a pool's targets by address; 0 is a target that leaves it to the setting. A nil entry has none.
-func (s *step) seatsOf(pool *spec.Entry) map[spec.TargetAddress][]int {
+// A seat is a target as a backend looks for its own.
+type seat struct {
+	key  string
+	port int // 0 is the setting's
+}
+
+// seatsOf are a pool's targets by address. A nil entry has none.
+func (s *step) seatsOf(pool *spec.Entry) map[spec.TargetAddress][]seat {
 	if pool == nil {
 		return nil
 	}
-	seats := map[spec.TargetAddress][]int{}
+	seats := map[spec.TargetAddress][]seat{}
 	for _, e := range s.uses.roster(pool) {
-		seats[e.address] = append(seats[e.address], e.port)
+		seats[e.address] = append(seats[e.address], seat{e.key, e.port})
 	}
 	return seats
 }

@@ -31,14 +31,16 @@ func (p *Plane) publishUnhealthy(s *step) {
 			drains[e.ID] = *d
 		}
 	}
-	p.unhealthy.Store(&drains)
+	p.turning.Lock() // A verdict that turns meanwhile goes by what was before, and is kept then.
+	defer p.turning.Unlock()
+	p.unhealthy = drains
 	for id, is := range after {
 		was := before[id]
 		if was == nil {
 			continue
 		}
 		if unhealthyOf(was) != nil && unhealthyOf(is) == nil {
-			p.keepOpen(p.serving.healthsOf(id)...)
+			p.keepOpen(p.healthsOf(id)...)
 		}
 	}
 }
@@ -59,24 +61,18 @@ func unhealthyOf(e *spec.Entry) *tunnel.Drain {
 	return nil
 }
 
-// healthsOf are the healths under a setting, by its hidden id.
-func (u *uses) healthsOf(setting string) []*backend.Health {
-	var list []*backend.Health
-	for at, x := range u.pairs {
-		if at.setting == setting {
-			for _, m := range x.members {
-				list = append(list, m.health)
-			}
-		}
-	}
-	return list
+// healthsOf are the healths under a setting, by its hidden id, those of targets that left included.
+func (p *Plane) healthsOf(setting string) []*backend.Health {
+	return slices.DeleteFunc(p.registry.Healths(), func(h *backend.Health) bool { return h.Setting != setting })
 }
 
 // turned is called by the prober after each change of a verdict, in their order. It only posts.
 func (p *Plane) turned(h *backend.Health, before, after backend.Status) {
+	p.turning.Lock()
+	defer p.turning.Unlock()
 	switch {
 	case after == backend.Unhealthy:
-		if d, ends := (*p.unhealthy.Load())[h.Setting]; ends {
+		if d, ends := p.unhealthy[h.Setting]; ends {
 			for i, l := range p.loops {
 				l.Post(func() { p.workers[i].Drain(tunnel.Subject{Health: h}, d) })
 			}

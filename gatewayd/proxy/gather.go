@@ -82,4 +82,4 @@ func (g *gather) flush() {
 }
 
 // drop forgets what a handler that panicked had collected.
-func (g *gather) drop() { g.to, g.body = nil, nil }
+func (g *gather) drop() { g.to, g.body, g.parts = nil, nil, loop.Parts{} }
