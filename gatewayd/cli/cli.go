@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -20,6 +21,26 @@ type commands struct {
 type terminal struct {
 	out, err io.Writer
 	version  string
+	spool    *spool // what err is, once a command logs; nil before
+}
+
+// lastWords is how long the end of a log may take.
+const lastWords = time.Second
+
+// log is the error output of a command that serves: from now on nobody waits for it any more.
+func (t *terminal) log() io.Writer {
+	if t.spool == nil {
+		t.spool = newSpool(t.err)
+		t.err = t.spool
+	}
+	return t.spool
+}
+
+// end writes what is left of a log.
+func (t *terminal) end() {
+	if t.spool != nil {
+		t.spool.end(lastWords)
+	}
 }
 
 const description = `An application gateway: HTTP and WebSocket proxy, health probes, and an admin API that Terraform drives.
@@ -30,6 +51,8 @@ environment variable, shown as $GATEWAYD_... beside it.`
 // Run runs one command and returns the exit code of the process: 0 done, 1 failed, 2 not understood.
 func Run(version string, args []string, out, errOut io.Writer) int {
 	code := -1
+	t := &terminal{out: out, err: errOut, version: version}
+	defer t.end()
 	parser, err := kong.New(&commands{},
 		kong.Name("gatewayd"),
 		kong.Description(description),
@@ -37,7 +60,7 @@ func Run(version string, args []string, out, errOut io.Writer) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.Writers(out, errOut),
 		kong.Exit(func(c int) { code = c }),
-		kong.Bind(&terminal{out: out, err: errOut, version: version}),
+		kong.Bind(t),
 	)
 	if err != nil {
 		fmt.Fprintln(errOut, "gatewayd:", err)
@@ -60,7 +83,7 @@ func Run(version string, args []string, out, errOut io.Writer) int {
 		return 2
 	}
 	if err := command.Run(); err != nil {
-		fmt.Fprintln(errOut, "gatewayd:", err)
+		fmt.Fprintln(t.err, "gatewayd:", err)
 		return 1
 	}
 	return 0

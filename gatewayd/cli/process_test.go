@@ -62,10 +62,19 @@ type process struct {
 // serveIn starts a gatewayd on a data directory and waits until it is ready.
 func serveIn(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
+	return serveTo(t, nil, dir, args...)
+}
+
+// serveTo is serveIn for a gatewayd that logs to a file; with none the log is collected.
+func serveTo(t *testing.T, log *os.File, dir string, args ...string) *process {
+	t.Helper()
 	p := &process{dir: dir, exited: make(chan struct{})}
 	p.admin = freeAddress(t)
 	p.cmd = command(append([]string{"serve", "--data-dir", dir, "--admin", p.admin, "--admin-socket", "off", "--loops", "2"}, args...)...)
 	p.cmd.Stderr = p
+	if log != nil {
+		p.cmd.Stderr = log
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +93,13 @@ func serveIn(t *testing.T, dir string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	patience := time.After(time.Minute)
 	for p.status("/readyz") != http.StatusOK {
 		select {
 		case <-p.exited:
 			t.Fatalf("gatewayd ended: %s\n%s", p.cmd.ProcessState, p.text())
+		case <-patience:
+			t.Fatal("gatewayd does not become ready")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -140,6 +152,26 @@ func (p *process) wait(t *testing.T) int {
 	case <-time.After(time.Minute):
 		t.Fatalf("gatewayd does not end:\n%s", p.text())
 		return -1
+	}
+}
+
+// fill writes to a pipe until it takes no more.
+func fill(t *testing.T, w *os.File) {
+	t.Helper()
+	raw, err := w.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := bytes.Repeat([]byte("fill\n"), 4096)[:4096]
+	err = raw.Write(func(fd uintptr) bool { // It does not block: a pipe of ours has the runtime's poller.
+		for {
+			if _, err := syscall.Write(int(fd), page); err != nil && err != syscall.EINTR {
+				return true
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

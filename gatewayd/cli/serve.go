@@ -63,7 +63,7 @@ func (s *serve) Run(t *terminal) error {
 		Loops:       s.Loops,
 		DNSServers:  s.DNSServer,
 		Version:     t.version,
-		Log:         slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: s.LogLevel})),
+		Log:         slog.New(slog.NewTextHandler(t.log(), &slog.HandlerOptions{Level: s.LogLevel})),
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +160,57 @@ func TestTerminationIsPolite(t *testing.T) {
 	}
 	if code := p.wait(t); code != 0 {
 		t.Errorf("want exit code 0, got %d:\n%s", code, p.text())
+	}
+}
+
+// TestNobodyReadsTheLog: with a pipe as its log that is full from the beginning, a gateway starts, finds out who is
+// healthy, takes changes and ends.
+func TestNobodyReadsTheLog(t *testing.T) {
+	var status atomic.Int32
+	status.Store(http.StatusOK)
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
+	defer target.Close()
+	listen := freeAddress(t)
+	_, log := pipe(t)
+	fill(t, log)
+	p := serveTo(t, log, t.TempDir(), "--config", configFile(t, listen, target.Listener.Addr().String()),
+		"--log-level", "debug", "--shutdown-delay", "0s", "--shutdown-timeout", "5s")
+	answers := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			answer, err := http.Get("http://" + listen + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode == want {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("want an answer %d, got %s", want, answer.Status)
+			}
+		}
+	}
+	answers(http.StatusOK)
+	for range 2 {
+		status.Store(http.StatusInternalServerError)
+		answers(http.StatusBadGateway) // nobody is healthy
+		status.Store(http.StatusOK)
+		answers(http.StatusOK)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, meta, err := p.client.Get(ctx, spec.Rules, "all", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.client.Delete(ctx, spec.Rules, "all", meta.Revision, "once"); err != nil {
+		t.Fatal(err)
+	}
+	answers(http.StatusNotFound)
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("want exit code 0, got %d", code)
 	}
 }
 

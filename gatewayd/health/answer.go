@@ -8,7 +8,7 @@ import (
 
 // Bounds of what is read of an answer.
 const (
-	maxHead     = 64 << 10
+	maxHead     = 16 << 10 // held until it is whole, by every connection that is being answered
 	maxBody     = 64 << 10
 	maxInterims = 16 // 1xx heads
 )

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -77,10 +78,9 @@ func (p *Prober) admit(w *watch) {
 func (c *class) fill() {
 	for c.waiting.n > 0 {
 		if c.n < c.places {
-			if w := c.waiting.pop(); w.state == ready {
-				c.enter(w)
-				w.dial()
-			}
+			w := c.waiting.pop()
+			c.enter(w)
+			w.dial()
 			continue
 		}
 		first := c.first
@@ -158,6 +158,19 @@ func (l *line) push(w *watch) {
 	}
 	q.watches = append(q.watches, w)
 	l.n++
+}
+
+// sift takes out those that do not wait any more. Without it probes would have to go for somebody who left.
+func (l *line) sift() {
+	l.n = 0
+	l.turns = slices.DeleteFunc(l.turns, func(q *queue) bool {
+		q.watches = slices.DeleteFunc(q.watches, func(w *watch) bool { return w.state != ready })
+		l.n += len(q.watches)
+		if len(q.watches) == 0 {
+			delete(l.queues, q.of)
+		}
+		return len(q.watches) == 0
+	})
 }
 
 // pop takes the next one out; there must be one.

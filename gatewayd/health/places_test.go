@@ -3,7 +3,9 @@ package health
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,14 +137,71 @@ func TestOneWarningIsEnough(t *testing.T) {
 	}
 }
 
+// TestNobodyGoesForThoseWhoLeft: targets that are removed while their probes wait for a place cost none of those that
+// stay theirs.
+func TestNobodyGoesForThoseWhoLeft(t *testing.T) {
+	gate := make(chan struct{})
+	_, at := stand(t, func(asked) string {
+		<-gate
+		return ok
+	})
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open()
+	r := prober(t, func(l *limits) {
+		few(l)
+		l.longest = millis(1e6)
+	})
+	probe := newProbe(func(p *spec.Probe) { p.Interval, p.Timeout, p.UnhealthyThreshold = "10ms", "1h", 1 })
+	stay, leave := r.targets("stay", 8, at, probe), r.targets("leave", 40, at, probe)
+	set := func(list []Target) {
+		r.on(func() {
+			r.sync(list)
+			for _, w := range r.watches {
+				w.slow = true
+			}
+		})
+	}
+	there := func(places, line int) func() bool {
+		return func() (is bool) {
+			r.on(func() { is = r.slow.n == places && r.slow.waiting.n == line })
+			return is
+		}
+	}
+	set(stay)
+	until(t, "those that stay have all places", there(8, 0))
+	set(append(slices.Clone(stay), leave...))
+	until(t, "those that leave wait", there(8, 40))
+	r.on(func() {
+		r.slow.limit = 0 // Whoever has a place has to go, if somebody waits.
+		r.sync(stay)
+		r.slow.fill()
+		if r.slow.n != 8 || r.slow.waiting.n != 0 {
+			t.Errorf("%d have places and %d wait, want 8 and 0", r.slow.n, r.slow.waiting.n)
+		}
+	})
+	open()
+	until(t, "those that stay are healthy", func() bool { return healthy(stay) == 8 })
+	r.Close()
+	for _, target := range stay {
+		if got := r.told(target.Health); got != "unknown-healthy " {
+			t.Errorf("%s was told %s", target.Host, got)
+		}
+	}
+}
+
 func TestGroupsTakeTurns(t *testing.T) {
 	r := &rig{t: t}
 	var l line
-	for _, pool := range []string{"p1", "p2", "q"} {
-		for _, target := range r.targets(pool, map[string]int{"p1": 4, "p2": 1, "q": 2}[pool], backend.Address{}, newProbe(nil)) {
-			l.push(&watch{target: target})
+	for _, pool := range []string{"p1", "gone", "p2", "q"} {
+		n := map[string]int{"p1": 5, "gone": 3, "p2": 1, "q": 2}[pool]
+		for i, target := range r.targets(pool, n, backend.Address{}, newProbe(nil)) {
+			w := &watch{target: target, state: ready}
+			if l.push(w); pool == "gone" || i == 4 {
+				w.state = gone
+			}
 		}
 	}
+	l.sift()
 	got := ""
 	for l.n > 0 {
 		got += l.pop().target.Health.Backend.Key.Pool + " "

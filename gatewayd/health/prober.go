@@ -149,8 +149,10 @@ func (p *Prober) sync(targets []Target) {
 	for _, w := range fresh {
 		w.settle(loop.Time(len(fresh)) * paceOfFirst)
 	}
-	p.quick.fill()
-	p.slow.fill()
+	for _, c := range []*class{&p.quick, &p.slow} {
+		c.waiting.sift()
+		c.fill()
+	}
 }
 
 // asks says whether another target is connected to and asked in the same way, but for the probe.

@@ -30,7 +30,7 @@ const (
 	reasonReset       = "the target reset the connection"
 	reasonClosed      = "the target closed the connection without an answer"
 	reasonBadBody     = "the body of the answer ends too early or is not valid HTTP"
-	reasonHugeHead    = "the head of the answer is larger than 64 KiB"
+	reasonHugeHead    = "the head of the answer is larger than 16 KiB"
 	reasonBadHead     = "the answer is not valid HTTP"
 	reasonNoText      = "the body of the answer does not contain the expected text"
 	reasonNoTextSoFar = "the first 64 KiB of the answer's body do not contain the expected text"

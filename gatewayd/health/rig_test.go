@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -287,6 +288,23 @@ func (s *station) all() []asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]asked(nil), s.requests...)
+}
+
+// stuck answers with bytes and hangs then.
+func stuck(answer string) start {
+	return func(t *testing.T) backend.Address {
+		return speak(t, func(c net.Conn) {
+			readHead(c)
+			_, _ = io.WriteString(c, answer)
+			hang(c)
+		})
+	}
+}
+
+// bigHead is an answer whose head has so many bytes.
+func bigHead(size int) string {
+	const before, after = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ", "\r\n\r\n"
+	return before + strings.Repeat("x", size-len(before)-len(after)) + after
 }
 
 func millis(n int) loop.Time { return loop.Time(n) * loop.Time(time.Millisecond) }

@@ -184,7 +184,7 @@ func (w *watch) putOff() {
 	w.p.admit(w)
 }
 
-// abandon ends what goes on for a target, without a verdict.
+// abandon ends what goes on for a target, without a verdict. The caller sifts the lines before anything is taken out.
 func (w *watch) abandon() {
 	w.p.l.StopTimer(&w.timer)
 	switch c := w.link; {
