@@ -9,16 +9,18 @@ import (
 )
 
 // leavings are the kinds whose writes can take a target out, and its machine with it. Listeners and rules end by their
-// own drains and have no machine; a pool that is deleted serves those that still name it, and when nobody does, the
-// targets that enrolled themselves have left it one by one.
+// own drains and have no machine.
 var leavings = map[*spec.Kind]crud.Leaving{spec.Pools: membersLeave, spec.Targets: targetLeaves}
 
-// membersLeave are the members that a pool's map lost, or that are somewhere else under their key.
+// membersLeave are the members that a pool's map lost, or that are somewhere else under their key; where the pool is
+// deleted, all of them. One that still serves those that name it has no drains yet, and is not asked for. The targets
+// that enrolled themselves have left one by one before.
 func membersLeave(before, after spec.Object) func(api.Drain) bool {
-	if after == nil {
-		return nil
+	was := before.(*spec.Pool)
+	is := &spec.Pool{Name: was.Name}
+	if after != nil {
+		is = after.(*spec.Pool)
 	}
-	was, is := before.(*spec.Pool), after.(*spec.Pool)
 	left := map[string]bool{}
 	for key, t := range was.Targets {
 		if now, stays := is.Targets[key]; !stays || now.Address != t.Address || !samePort(now.Port, t.Port) {
