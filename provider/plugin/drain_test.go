@@ -100,6 +100,33 @@ func TestWhatAWriteWaitsFor(t *testing.T) {
 	}
 }
 
+// TestALostAnswerIsWaitedFor: the repetition of a deletion gets the first answer again, with the revision to ask for.
+func TestALostAnswerIsWaitedFor(t *testing.T) {
+	for kind, c := range map[*spec.Kind]struct {
+		config object
+		open   api.Drain
+	}{
+		spec.Pools:   {pool("p", 80), drainOf("p", "a")},
+		spec.Targets: {object{"name": "t", "pool": "there", "address": "10.0.0.1"}, drainOf("there", "target/t")},
+	} {
+		g := newGateway(t)
+		r := start(t, g, nil)
+		r.instance(spec.Pools).must(object{"name": "there"})
+		i := r.instance(kind)
+		i.must(c.config)
+		g.fault(func(g *gateway) {
+			g.loseAnswer = true
+			soon := time.Now().Add(time.Minute)
+			g.drains = []http.HandlerFunc{left(soon, c.open), left(soon)}
+		})
+		i.must(nil)
+		path := fmt.Sprintf("%s/%d", api.PathDrains, g.revision())
+		if want := []string{path, path}; !g.lost() || !slices.Equal(g.asked, want) {
+			t.Errorf("a %s: want %q to be asked for, got %q; its answer was lost: %t", kind, want, g.asked, g.lost())
+		}
+	}
+}
+
 // TestAWaitThatCannotGoOn: the write is done, so it is a warning, and none where the gateway knows no drains.
 func TestAWaitThatCannotGoOn(t *testing.T) {
 	ago := time.Now().Add(-time.Minute)
