@@ -83,6 +83,35 @@ func TestAMachineGoesAfterItsTunnels(t *testing.T) {
 	}
 }
 
+// TestADestroyWaitsForTunnels: where all of it is destroyed, rule and pool go first and the machines last, when the
+// WebSockets on them have ended politely.
+func TestADestroyWaitsForTunnels(t *testing.T) {
+	for name, enrol := range map[string]bool{"enrolled": true, "in the map": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(t, enrol, "2s")
+			machines := map[string]string{"a": "red", "b": "green"}
+			var red, green *talk
+			h.play(
+				h.with(machines, after(func() {
+					h.healthy("chat", "chat", h.key("a"), h.key("b"))
+					red, green = talkTo(t, h.port, "red"), talkTo(t, h.port, "green")
+				})),
+				h.with(machines, destroyed),
+				h.with(map[string]string{}, before(func() {
+					red.closed(t, websocket.CloseGoingAway)
+					green.closed(t, websocket.CloseGoingAway)
+					if h.has("red") || h.has("green") {
+						t.Error("a machine is still there")
+					}
+				})),
+			)
+		})
+	}
+}
+
+// destroyed makes of a step the destruction of everything.
+func destroyed(step *resource.TestStep) { step.Destroy = true }
+
 // TestAMachineGoesAtOnce where the provider is told not to wait: its WebSocket breaks off.
 func TestAMachineGoesAtOnce(t *testing.T) {
 	for name, enrol := range map[string]bool{"enrolled": true, "in the map": false} {

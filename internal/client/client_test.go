@@ -227,6 +227,38 @@ func TestDrains(t *testing.T) {
 	}
 }
 
+// TestALostDeletion: the repetition gets the first answer again, or finds the object gone, which is what was wanted. An
+// object that was gone before the first attempt is an error.
+func TestALostDeletion(t *testing.T) {
+	forgotten := func(w http.ResponseWriter) { refuse(w, api.NewError(api.NotFound, "There is none.")) }
+	for _, c := range []struct {
+		name   string
+		lost   int64
+		answer func(http.ResponseWriter)
+		config uint64
+		gone   bool
+	}{
+		{"remembered", 1, func(w http.ResponseWriter) {
+			w.Header().Set(api.HeaderRevision, "12")
+			w.WriteHeader(http.StatusNoContent)
+		}, 12, false},
+		{"forgotten", 1, forgotten, 0, false},
+		{"not lost", 0, forgotten, 0, true},
+	} {
+		var attempts atomic.Int64
+		endpoint, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			if attempts.Add(1) <= c.lost {
+				panic(http.ErrAbortHandler)
+			}
+			c.answer(w)
+		})
+		d, err := newClient(t, Config{Endpoints: []string{endpoint}}).Known(spec.Pools, "p", "").Delete(t.Context(), 0, "")
+		if d.Config != c.config || api.IsNotFound(err) != c.gone || err != nil && !c.gone || attempts.Load() != c.lost+1 {
+			t.Errorf("%s: want revision %d and an error: %t, got %+v and %v after %d attempts", c.name, c.config, c.gone, d, err, attempts.Load())
+		}
+	}
+}
+
 func TestTokenFileIsReadAtEveryCall(t *testing.T) {
 	var seen []string
 	endpoint, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {

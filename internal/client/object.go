@@ -116,7 +116,7 @@ func (k Known) Update(ctx context.Context, o spec.Object, revision uint64, key s
 type Deletion struct {
 	// Holders are those that still name it, where it is retired instead.
 	Holders []api.Holder
-	// Config is as in Meta; 0 where the answer was lost and the repetition found the object gone.
+	// Config is as in Meta; 0 where the answer was lost and the gateway does not remember it any more.
 	Config uint64
 }
 
@@ -126,7 +126,9 @@ func (k Known) Delete(ctx context.Context, revision uint64, key string) (Deletio
 	r.method = http.MethodDelete
 	a, err := k.client.write(ctx, r, key)
 	if api.IsNotFound(err) && a != nil && a.repeated {
-		return Deletion{}, nil // The first attempt deleted it and its answer was lost.
+		// The gateway gives a lost answer again for an hour, with its revision. It does not after a restart, when nothing
+		// is open any more of what the first attempt took out, nor where somebody else deleted the object in between.
+		return Deletion{}, nil
 	}
 	return deletionOf(a, err)
 }

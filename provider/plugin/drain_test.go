@@ -20,7 +20,7 @@ func left(deadline time.Time, drains ...api.Drain) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		answer := api.Drains{Revision: 1}
 		for _, d := range drains {
-			d.Address, d.Port, d.Deadline = "10.0.0.1", 80, deadline.UTC().Format(time.RFC3339)
+			d.Deadline = deadline.UTC().Format(time.RFC3339)
 			answer.Open += d.Open
 			answer.Drains = append(answer.Drains, d)
 		}
@@ -30,8 +30,11 @@ func left(deadline time.Time, drains ...api.Drain) http.HandlerFunc {
 	}
 }
 
-func drainOf(pool, name string) api.Drain {
-	return api.Drain{Kind: "target", Pool: pool, Name: name, Open: 2}
+// drainOf is of a target that no configuration of these tests has at that address: it is known by its key.
+func drainOf(pool, name string) api.Drain { return drainAt(pool, name, "10.0.9.9", 80) }
+
+func drainAt(pool, name, address string, port int) api.Drain {
+	return api.Drain{Kind: "target", Pool: pool, Name: name, Address: address, Port: port, Open: 2}
 }
 
 // TestWhatAWriteWaitsFor: the drains of the targets that it took out, of no other, and of none where it took none out.
@@ -62,7 +65,20 @@ func TestWhatAWriteWaitsFor(t *testing.T) {
 		{"a rule", spec.Pools, before, object{"name": "p"}, api.Drain{Kind: "rule", Name: "a", Open: 1}, notFor},
 		{"what has ended", spec.Pools, before, object{"name": "p"}, api.Drain{Kind: "target", Pool: "p", Name: "a"}, notFor},
 		{"no member", spec.Pools, before, object{"name": "p", "algorithm": "source_hash", "targets": object{"a": object{"address": "10.0.0.1", "port": 80, "weight": 0}, "b": target("app.example", nil), "c": target("10.0.0.3", nil)}}, drainOf("p", "a"), never},
-		{"a pool that is deleted", spec.Pools, before, nil, drainOf("p", "a"), never},
+		{"a pool that is deleted", spec.Pools, before, nil, drainOf("p", "a"), waits},
+		{"a pool with a name that is deleted", spec.Pools, before, nil, drainOf("p", "b@10.0.0.7"), waits},
+		{"a member of another pool than is deleted", spec.Pools, before, nil, drainOf("q", "a"), notFor},
+		{"a pool without members that is deleted", spec.Pools, object{"name": "p"}, nil, drainOf("p", "a"), never},
+		{"a member by the key of another", spec.Pools, before, object{"name": "p"}, drainAt("p", "target/other", "10.0.0.1", 80), waits},
+		{"a member by the key of another, of a pool that is deleted", spec.Pools, before, nil, drainAt("p", "target/other", "10.0.0.1", 80), waits},
+		{"a member at its address and another port", spec.Pools, before, object{"name": "p"}, drainAt("p", "target/other", "10.0.0.1", 81), notFor},
+		{"a member at its address in another pool", spec.Pools, before, object{"name": "p"}, drainAt("q", "other", "10.0.0.1", 80), notFor},
+		{"a member at the setting's port by the key of another", spec.Pools, object{"name": "p", "targets": object{"a": target("2001:DB8:0::5", nil)}}, object{"name": "p"}, drainAt("p", "other", "2001:db8::5", 8080), waits},
+		{"a socket by the key of another", spec.Pools, object{"name": "p", "targets": object{"a": target("unix:/run/a.sock", nil)}}, object{"name": "p"}, drainAt("p", "target/other", "unix:/run/a.sock", 0), waits},
+		{"a member that stays where another left", spec.Pools, before, object{"name": "p", "targets": object{"a": target("10.0.0.1", 80)}}, drainAt("p", "other", "10.0.0.1", 80), notFor},
+		{"a target by the key of another", spec.Targets, enrolled("t", "there", "10.0.0.1"), nil, drainAt("there", "other", "10.0.0.1", 8080), waits},
+		{"a target in another pool by the key of another", spec.Targets, enrolled("t", "there", "10.0.0.1"), enrolled("t", "other", "10.0.0.1"), drainAt("there", "other", "10.0.0.1", 80), waits},
+		{"a target at its address in a third pool", spec.Targets, enrolled("t", "there", "10.0.0.1"), nil, drainAt("other", "t", "10.0.0.1", 80), notFor},
 		{"a target that is deleted", spec.Targets, enrolled("t", "there", "10.0.0.1"), nil, drainOf("there", "target/t"), waits},
 		{"a name that is deleted", spec.Targets, enrolled("t", "other", "app.example"), nil, drainOf("other", "target/t@10.0.0.7"), waits},
 		{"a target at another address", spec.Targets, enrolled("t", "there", "10.0.0.1"), enrolled("t", "there", "10.0.0.2"), drainOf("there", "target/t"), waits},
@@ -97,6 +113,33 @@ func TestWhatAWriteWaitsFor(t *testing.T) {
 	}
 }
 
+// TestALostAnswerIsWaitedFor: the repetition of a deletion gets the first answer again, with the revision to ask for.
+func TestALostAnswerIsWaitedFor(t *testing.T) {
+	for kind, c := range map[*spec.Kind]struct {
+		config object
+		open   api.Drain
+	}{
+		spec.Pools:   {pool("p", 80), drainOf("p", "a")},
+		spec.Targets: {object{"name": "t", "pool": "there", "address": "10.0.0.1"}, drainOf("there", "target/t")},
+	} {
+		g := newGateway(t)
+		r := start(t, g, nil)
+		r.instance(spec.Pools).must(object{"name": "there"})
+		i := r.instance(kind)
+		i.must(c.config)
+		g.fault(func(g *gateway) {
+			g.loseAnswer = true
+			soon := time.Now().Add(time.Minute)
+			g.drains = []http.HandlerFunc{left(soon, c.open), left(soon)}
+		})
+		i.must(nil)
+		path := fmt.Sprintf("%s/%d", api.PathDrains, g.revision())
+		if want := []string{path, path}; !g.lost() || !slices.Equal(g.asked, want) {
+			t.Errorf("a %s: want %q to be asked for, got %q; its answer was lost: %t", kind, want, g.asked, g.lost())
+		}
+	}
+}
+
 // TestAWaitThatCannotGoOn: the write is done, so it is a warning, and none where the gateway knows no drains.
 func TestAWaitThatCannotGoOn(t *testing.T) {
 	ago := time.Now().Add(-time.Minute)
@@ -117,7 +160,7 @@ func TestAWaitThatCannotGoOn(t *testing.T) {
 		{"an older gateway", []http.HandlerFunc{refused(api.UnknownPath)}, nil},
 		{"a gateway that was restarted", []http.HandlerFunc{left(time.Now().Add(time.Minute), drainOf("p", "a")), refused(api.NotFound)}, nil},
 		{"a gateway that fails", []http.HandlerFunc{left(time.Now().Add(time.Minute), drainOf("p", "a")), refused(api.Internal)},
-			[]string{"The gateway does not say any more what is open", "internal error: It is internal", `target "a" of pool "p" at 10.0.0.1 port 80: 2 open`}},
+			[]string{"The gateway does not say any more what is open", "internal error: It is internal", `target "a" of pool "p" at 10.0.9.9 port 80: 2 open`}},
 		{"a deadline that is long over", []http.HandlerFunc{left(ago, drainOf("p", "a"), drainOf("p", "b"))},
 			[]string{"Their time was over at " + ago.UTC().Format(time.RFC3339), `target "a"`, "2 open", "The change itself is made and serves."}},
 	} {
