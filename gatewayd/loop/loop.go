@@ -171,7 +171,12 @@ func (l *Loop) Run() {
 	l.mu.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	yielded := l.now
 	for l.step() {
+		if l.now-yielded >= yieldTime {
+			yielded = l.now
+			runtime.Gosched()
+		}
 	}
 	l.close()
 }
