@@ -119,10 +119,11 @@ func TestFailuresOfKeptConnectionsAreNoVerdict(t *testing.T) {
 				second(c)
 			})
 			r := prober(t, nil)
-			list := r.targets("p", 1, at, newProbe(func(p *spec.Probe) { p.Interval, p.UnhealthyThreshold = "10ms", 1 }))
+			// What comes while the connection is idle must have come before the next request, on a busy machine too.
+			list := r.targets("p", 1, at, newProbe(func(p *spec.Probe) { p.Interval, p.UnhealthyThreshold = "300ms", 1 }))
 			list[0].KeepFor = time.Minute
 			r.Sync(list)
-			until(t, "many connections", func() bool { n := <-conns; conns <- n; return n > 20 })
+			until(t, "some connections", func() bool { n := <-conns; conns <- n; return n > 4 })
 			r.Close()
 			if got := r.told(list[0].Health); got != "unknown-healthy " {
 				t.Errorf("told %s, %q", got, list[0].Health.View().Reason)
