@@ -33,7 +33,6 @@ type sick struct {
 
 func newSick(t *testing.T) *sick {
 	b := &sick{}
-	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !websocket.IsWebSocketUpgrade(r) {
 			if b.ill.Load() {
@@ -41,17 +40,7 @@ func newSick(t *testing.T) *sick {
 			}
 			return
 		}
-		c, err := upgrader.Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer func() { _ = c.Close() }()
-		for {
-			kind, text, err := c.ReadMessage()
-			if err != nil || c.WriteMessage(kind, text) != nil {
-				return
-			}
-		}
+		echoes(w, r)
 	}))
 	t.Cleanup(s.Close)
 	b.at = s.Listener.Addr().String()

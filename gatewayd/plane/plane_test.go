@@ -96,27 +96,32 @@ func echoServer(t *testing.T, name string) string {
 
 // serveEcho serves an echoServer on a listening socket until the test's end.
 func serveEcho(t *testing.T, l net.Listener, name string) {
-	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !websocket.IsWebSocketUpgrade(r) {
 			_, _ = io.WriteString(w, name)
 			return
 		}
-		c, err := upgrader.Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer func() { _ = c.Close() }()
-		for {
-			kind, b, err := c.ReadMessage()
-			if err != nil || c.WriteMessage(kind, b) != nil {
-				return
-			}
-		}
+		echoes(w, r)
 	})
 	s := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
+}
+
+// echoes takes a WebSocket and echoes on it until it ends.
+func echoes(w http.ResponseWriter, r *http.Request) {
+	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	c, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.Close() }()
+	for {
+		kind, b, err := c.ReadMessage()
+		if err != nil || c.WriteMessage(kind, b) != nil {
+			return
+		}
+	}
 }
 
 func freePort(t *testing.T) int {
