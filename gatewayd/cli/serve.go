@@ -53,6 +53,9 @@ func (s *serve) Run(t *terminal) error {
 	case "off":
 		socket = ""
 	}
+	// Whoever read the log may be gone. Without this the runtime ends the process then: a write to standard error that
+	// meets a broken pipe raises SIGPIPE.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	d, err := daemon.Start(context.Background(), daemon.Config{

@@ -163,6 +163,28 @@ func TestTerminationIsPolite(t *testing.T) {
 	}
 }
 
+// TestNobodyHoldsTheLog: whoever read the log is gone, and the gateway goes on.
+func TestNobodyHoldsTheLog(t *testing.T) {
+	reader, log := pipe(t)
+	p := serveTo(t, log, t.TempDir(), "--log-level", "debug", "--shutdown-delay", "0s", "--shutdown-timeout", "5s")
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, name := range []string{"one", "two", "three"} { // Each of these is a line of the log.
+		o := spec.Pools.New().(*spec.Pool)
+		o.Name = name
+		if _, err := p.client.Create(ctx, spec.Pools, o, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("want exit code 0, got %d", code)
+	}
+}
+
 // TestNobodyReadsTheLog: with a pipe as its log that is full from the beginning, a gateway starts, finds out who is
 // healthy, takes changes and ends.
 func TestNobodyReadsTheLog(t *testing.T) {
