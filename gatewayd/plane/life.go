@@ -31,7 +31,7 @@ func (l *life) pass(s *step) passage {
 	p.goneListeners, p.backListeners = passEntries(l.listeners, s, spec.Listeners)
 	p.goneRules, p.backRules = passEntries(l.rules, s, spec.Rules)
 	l.grantRules(&p, s)
-	l.follow(&p, s.fresh)
+	l.follow(&p, s.fresh, s.uses)
 	for id, pool := range s.changedPools(l.pools) {
 		l.passPool(&p, s, id, pool)
 	}
@@ -40,11 +40,17 @@ func (l *life) pass(s *step) passage {
 
 // follow notes the backends of uses whose members are others than before. One that drained is back, and one that is met
 // for the first time counts as back: the registry may have kept it since an earlier life, of which workers still remember
-// a drain.
-func (l *life) follow(p *passage, fresh []*use) {
-	l.passes++
+// a drain. All uses of their pools are looked at, since one may know a backend by a name and another by its address.
+func (l *life) follow(p *passage, fresh []*use, all *uses) {
+	pools := map[string]bool{}
 	for _, u := range fresh {
-		l.followUse(p, u)
+		pools[u.pool.ID] = true
+	}
+	l.passes++
+	for at, u := range all.pairs {
+		if pools[at.pool] {
+			l.followUse(p, u)
+		}
 	}
 }
 

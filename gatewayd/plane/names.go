@@ -86,8 +86,9 @@ func (p *Plane) nameless(set *spec.Set) []control.ObjectProblem {
 // targets, and many names may change at once, as when a DNS server comes back. Where the walk is long the pause is many
 // times as long, so that names which change all the time leave time for the rest.
 const (
-	namePause  = 20 * time.Millisecond
-	namePauses = 20
+	namePause    = 20 * time.Millisecond
+	namePauses   = 20
+	maxNamePause = 2 * time.Second
 )
 
 // renamed notes that something about a DNS name changed. The resolver calls it, one call after the other.
@@ -122,19 +123,18 @@ func (p *Plane) followNames() {
 		names := p.pending
 		p.pending = nil
 		p.changed.Unlock()
-		began := time.Now()
-		p.readdress(names)
-		pause = max(namePause, namePauses*time.Since(began))
+		pause = min(max(namePause, namePauses*p.readdress(names)), maxNamePause)
 	}
 }
 
 // readdress follows DNS names of which something changed. What is open on an address that left goes on: it only gets
-// nothing new.
-func (p *Plane) readdress(names map[string]bool) {
+// nothing new. It says how long that took.
+func (p *Plane) readdress(names map[string]bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	began := time.Now()
 	if p.shut {
-		return
+		return 0
 	}
 	var fresh []*use
 	var passed passage
@@ -150,13 +150,14 @@ func (p *Plane) readdress(names map[string]bool) {
 		fresh = append(fresh, u)
 	}
 	if len(fresh) == 0 {
-		return
+		return time.Since(began)
 	}
-	p.life.follow(&passed, fresh)
+	p.life.follow(&passed, fresh, p.serving)
 	p.departures.take(&passed)
 	p.keep(&passed)
 	for _, u := range fresh {
 		u.group.SetMembers(u.groupMembers(), u.policy())
 	}
 	p.target()
+	return time.Since(began)
 }

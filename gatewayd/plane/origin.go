@@ -9,7 +9,7 @@ import (
 
 // An origin is where a backend came from. life holds them by the pool's hidden id.
 type origin struct {
-	settings map[string]bool // hidden ids of the settings under which its target, which has no port itself, means its port
+	settings map[string]bool // hidden ids of the settings whose port is its own
 	names    map[string]bool // DNS names that it was an address of when it was a member last; nil where it was of none
 	pass     uint64          // in which names were gathered
 	pool     string          // the name of its pool, and
@@ -25,7 +25,8 @@ func (o *origin) join(u *use, m *member, pass uint64) {
 	// What is open keeps the terms of its beginning, whatever the settings say by now.
 	o.grant = max(o.grant, u.setting.Object.(*spec.Setting).DrainTimeout.Value())
 	o.here, o.apart = true, false
-	if !m.ported {
+	// A target may leave its port out later, which is the setting's then.
+	if !m.ported || port(u.setting) == int(m.health.Backend.Key.Addr.TCP.Port()) {
 		o.settings[u.setting.ID] = true
 	}
 	o.pool, o.key = u.pool.Name(), m.key

@@ -124,7 +124,7 @@ func (x *prepared) Publish() {
 		p.each(func(i int) { p.workers[i].Sweep() })
 	}
 	p.set, p.serving = x.set, x.uses
-	p.fadeOut(s)
+	p.fadeOut(s, &passed)
 	p.departures.add(s, &passed)
 	p.drain(&passed)
 	if s.changesTargets() || !passed.empty() {
@@ -135,13 +135,18 @@ func (x *prepared) Publish() {
 
 // fadeOut leaves the groups of uses that are no more to the requests in flight that hold them, for another target of
 // theirs: until their pool changes, the two are used together again, or the next sweep.
-func (p *Plane) fadeOut(s *step) {
+// A target that is gone is none of theirs any more.
+func (p *Plane) fadeOut(s *step, passed *passage) {
 	fresh := map[pair]bool{}
 	for _, u := range s.fresh {
 		fresh[pair{u.pool.ID, u.setting.ID}] = true
 	}
 	p.fade(func(u *use) bool { return fresh[pair{u.pool.ID, u.setting.ID}] })
+	gone := func(m balance.Member) bool { return passed.origins[m.Health.Backend] != nil }
 	for _, u := range s.dropped {
+		if members := u.groupMembers(); slices.ContainsFunc(members, gone) {
+			u.group.SetMembers(slices.DeleteFunc(members, gone), u.policy())
+		}
 		p.fading[pair{u.pool.ID, u.setting.ID}] = u
 	}
 }

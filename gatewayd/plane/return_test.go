@@ -322,3 +322,60 @@ func TestDrainsAreCalledAsTheTargetWasLast(t *testing.T) {
 	}
 	says(t, c, "still here")
 }
+
+// TestATargetThatLeavesWithItsRule: the group of a use that is dropped in the same publication does not hold it.
+func TestATargetThatLeavesWithItsRule(t *testing.T) {
+	r := newRig(t)
+	r.door(freePort(t), "", "")
+	left, stays := echoServer(t, "left"), echoServer(t, "stays")
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Settings, `{"name":"s2","probe":"up"}`)
+		r.enrol(d, "left", left)
+		r.enrol(d, "stays", stays)
+	})
+	r.awaitHealthy("target/left", "target/stays")
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Rules, `{"name":"r","listener":"l","pool":"p","setting":"s2"}`)
+		d.Remove(spec.Targets, "left")
+	})
+	r.plane.mu.Lock()
+	defer r.plane.mu.Unlock()
+	if len(r.plane.fading) != 1 {
+		t.Fatalf("%d uses fade, want one", len(r.plane.fading))
+	}
+	for _, u := range r.plane.fading {
+		for range 50 { // Nothing else picks of it.
+			h, _ := u.group.Pick(0, &balance.Want{})
+			if h == nil {
+				t.Fatal("nobody is left for the requests in flight")
+			}
+			h.Backend.Release()
+			if h.Backend.String() == left {
+				t.Fatal("a request in flight would go to a target that was removed")
+			}
+		}
+	}
+}
+
+// TestAPortMayBeLeftOut: a target whose port is the setting's is where it was without it, though no rule uses its pool.
+func TestAPortMayBeLeftOut(t *testing.T) {
+	r := newRig(t)
+	port := freePort(t)
+	host, at, err := net.SplitHostPort(echoServer(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.door(port, fmt.Sprintf(`,"targets":{"a":{"address":%q,"port":%s}}`, host, at), fmt.Sprintf(`,"drain_timeout":"1h","port":%s`, at))
+	r.awaitHealthy("a")
+	c := dial(t, port)
+	says(t, c, "hello")
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Pools, `{"name":"q"}`)
+		r.put(d, spec.Rules, `{"name":"r","listener":"l","pool":"q","setting":"s"}`)
+	})
+	r.publish(func(d *spec.Draft) { r.put(d, spec.Pools, `{"name":"p","targets":{"a":{"address":%q}}}`, host) })
+	if drains, _ := r.plane.Drains(r.set.Revision()); len(drains.Drains) != 0 {
+		t.Errorf("got %+v", drains)
+	}
+	says(t, c, "still here")
+}
