@@ -1,6 +1,9 @@
 package backend
 
-import "sync/atomic"
+import (
+	"strconv"
+	"sync/atomic"
+)
 
 // A Key is the identity of a backend. Key, weight and owning object of the target may change under it.
 type Key struct {
@@ -59,3 +62,22 @@ func (b *Backend) Release() { b.Open.Add(-1) }
 
 // String is the address and port, as logs and reasons write it.
 func (b *Backend) String() string { return b.Key.Addr.String() }
+
+// AppendHost appends the backend as the Host field of a request names it (RFC 9110 7.2): by its DNS name where it has one,
+// and without the port that http implies. A Unix socket is of this machine.
+func (b *Backend) AppendHost(buf []byte) []byte {
+	at, name := b.Key.Addr.TCP, b.Name()
+	switch {
+	case b.Key.Addr.Path != "":
+		return append(buf, "localhost"...)
+	case name != "" && at.Port() != 80:
+		return strconv.AppendUint(append(append(buf, name...), ':'), uint64(at.Port()), 10)
+	case name != "":
+		return append(buf, name...)
+	case at.Port() != 80:
+		return at.AppendTo(buf)
+	case at.Addr().Is4():
+		return at.Addr().AppendTo(buf)
+	}
+	return append(at.Addr().AppendTo(append(buf, '[')), ']')
+}

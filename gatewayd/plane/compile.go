@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strconv"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -116,31 +115,12 @@ func (u *use) targets(set *spec.Set) []health.Target {
 			case setting.Host != nil:
 				t.Host = *setting.Host
 			case setting.HostFromTarget:
-				t.Host = hostHeader(m.Health.Backend)
+				t.Host = string(m.Health.Backend.AppendHost(nil))
 			}
 		}
 		list = append(list, t)
 	}
 	return list
-}
-
-// hostHeader is a backend as a Host header: its DNS name where it has one, without the port that http implies. Who is
-// behind a Unix socket is on this machine.
-func hostHeader(b *backend.Backend) string {
-	at, name := b.Key.Addr.TCP, b.Name()
-	switch {
-	case b.Key.Addr.Path != "":
-		return "localhost"
-	case name != "" && at.Port() != 80:
-		return name + ":" + strconv.Itoa(int(at.Port()))
-	case name != "":
-		return name
-	case at.Port() != 80:
-		return at.String()
-	case at.Addr().Is6():
-		return "[" + at.Addr().String() + "]"
-	}
-	return at.Addr().String()
 }
 
 // sorted are the uses in a fixed order.

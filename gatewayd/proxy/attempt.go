@@ -114,7 +114,7 @@ func (x *exchange) connected() {
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
 	if x.flags&xTargetHost != 0 {
-		host = appendHost(x.w.small[:0], x.health.Backend)
+		host = x.health.Backend.AppendHost(x.w.small[:0])
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"strconv"
 
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 )
 
@@ -26,7 +25,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 		b = append(b, setting.Host...)
 	case setting.HostFromTarget || len(req.Authority) == 0:
 		x.flags |= xTargetHost
-		b = appendHost(b, x.health.Backend)
+		b = x.health.Backend.AppendHost(b)
 	default:
 		b = append(b, req.Authority...)
 	}
@@ -43,25 +42,6 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
 	return appendHop(b, req, reusable(setting))
-}
-
-// appendHost appends a backend as a Host field says it: by its DNS name where it has one, and without the port that http
-// implies. A Unix socket is of this machine.
-func appendHost(b []byte, to *backend.Backend) []byte {
-	at, name := to.Key.Addr.TCP, to.Name()
-	switch {
-	case to.Key.Addr.Path != "":
-		return append(b, "localhost"...)
-	case name != "" && at.Port() != 80:
-		return strconv.AppendUint(append(append(b, name...), ':'), uint64(at.Port()), 10)
-	case name != "":
-		return append(b, name...)
-	case at.Port() != 80:
-		return at.AppendTo(b)
-	case at.Addr().Is4():
-		return at.Addr().AppendTo(b)
-	}
-	return append(at.Addr().AppendTo(append(b, '[')), ']')
 }
 
 // ours are the fields that the gateway sends, and those that claim to say the same. A client is not believed in them
