@@ -46,12 +46,17 @@ func (b *Backend) Take(limit int) bool {
 		b.Open.Add(1)
 		return true
 	}
+	return below(&b.Open, limit)
+}
+
+// below adds one to a counter of all loops, unless it has reached limit.
+func below(counter *atomic.Int64, limit int) bool {
 	for {
-		n := b.Open.Load()
+		n := counter.Load()
 		if n >= int64(limit) {
 			return false
 		}
-		if b.Open.CompareAndSwap(n, n+1) {
+		if counter.CompareAndSwap(n, n+1) {
 			return true
 		}
 	}

@@ -31,7 +31,8 @@ func (s Status) String() string {
 
 // A Health is the health of one backend under one setting. It is made by a Registry only.
 type Health struct {
-	// Idle counts the connections to the backend that the data path keeps for the next request, over all loops.
+	// Idle counts the connections to the backend that the data path keeps for the next request, over all loops. Shelve
+	// adds one, and whoever added it takes it back by Unshelve when the connection is used again or ends.
 	Idle atomic.Int64
 
 	_ [56]byte // Every loop writes Idle, so it has a cache line for itself.
@@ -153,13 +154,16 @@ func (h *Health) Unfollow(f Follower) {
 	}
 }
 
+// Shelve counts one more idle connection, or reports false where limit are idle already.
+func (h *Health) Shelve(limit int) bool { return below(&h.Idle, limit) }
+
+// Unshelve counts one less.
+func (h *Health) Unshelve() { h.Idle.Add(-1) }
+
 // Report counts the outcome of a probe and changes the status when a threshold is reached. It returns after those who
 // wait for the change were told, so that what is picked afterwards respects it.
 func (h *Health) Report(r Result) {
-	h.mu.Lock()
-	changed, follower := h.count(r), h.follower
-	h.mu.Unlock()
-	if changed && follower != nil {
+	if _, _, follower := h.Record(r); follower != nil {
 		follower.Refresh()
 	}
 }

@@ -102,7 +102,7 @@ func (u *upstream) quiet() bool {
 
 // keepIdle puts a connection that can serve another request aside, or reports false.
 func (w *Worker) keepIdle(u *upstream, h *backend.Health, s *table.Setting) bool {
-	if w.closing || !reusable(s) || w.drains.ends(h) || !shelve(h, s.MaxIdle) {
+	if w.closing || !reusable(s) || w.drains.ends(h) || !h.Shelve(s.MaxIdle) {
 		return false
 	}
 	f := w.shelf(h)
@@ -123,19 +123,6 @@ func reusable(s *table.Setting) bool {
 	return s.KeepAliveIdle > 0 && s.MaxIdle > 0 && !s.SendProxyProtocol
 }
 
-// shelve counts one more idle connection, or reports false where limit are idle already. The limit is one over all loops.
-func shelve(h *backend.Health, limit int) bool {
-	for {
-		n := h.Idle.Load()
-		if n >= int64(limit) {
-			return false
-		}
-		if h.Idle.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
 // unshelve takes a connection off its shelf, if it is on one.
 func (u *upstream) unshelve() {
 	f := u.shelf
@@ -152,7 +139,7 @@ func (u *upstream) unshelve() {
 	}
 	u.shelf, u.next, u.prev = nil, nil, nil
 	f.n--
-	f.health.Idle.Add(-1)
+	f.health.Unshelve()
 	u.w.stats.Idle--
 }
 
