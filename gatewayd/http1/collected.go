@@ -50,7 +50,7 @@ func (c *collected) collect(fields []Field, from side) Reason {
 		case FieldUpgrade:
 			reason = c.protocols(f.Value)
 		case FieldTE:
-			c.teTrailers = c.teTrailers || equalFold(f.Value, "trailers")
+			c.teTrailers = c.teTrailers || EqualFold(f.Value, "trailers")
 		case FieldExpect:
 			reason = once(&c.expect, i, ReasonBadExpect)
 		case FieldSecWebSocketKey:
@@ -100,7 +100,7 @@ func (c *collected) transferEncoding(v []byte) Reason {
 		return ReasonDuplicateTransferEncoding
 	}
 	c.coded = true
-	if !equalFold(v, "chunked") {
+	if !EqualFold(v, "chunked") {
 		return ReasonBadTransferEncoding
 	}
 	c.chunked = true
@@ -114,11 +114,11 @@ func (c *collected) connection(v []byte) Reason {
 		option, rest = element(rest)
 		switch {
 		case len(option) == 0: // RFC 9110 5.6.1.2 asks to ignore empty elements.
-		case equalFold(option, "keep-alive"):
+		case EqualFold(option, "keep-alive"):
 			c.keepAlive = true
-		case equalFold(option, "close"):
+		case EqualFold(option, "close"):
 			c.close = true
-		case equalFold(option, "upgrade"):
+		case EqualFold(option, "upgrade"):
 			c.upgrade = true
 		case !token(option):
 			return ReasonBadConnection
@@ -186,7 +186,7 @@ func (c *collected) protocols(v []byte) Reason {
 		protocol, rest = element(rest)
 		switch {
 		case len(protocol) == 0:
-		case equalFold(protocol, "websocket"):
+		case EqualFold(protocol, "websocket"):
 			c.websocket = true
 		case !protocolName(protocol):
 			return ReasonBadUpgrade

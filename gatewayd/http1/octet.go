@@ -108,8 +108,9 @@ func controlReason(b []byte, i int) Reason {
 // lineEnds reports whether CRLF stands at b[i].
 func lineEnds(b []byte, i int) bool { return i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' }
 
-// equalFold compares b with s, which is in lower case, by ASCII.
-func equalFold(b []byte, s string) bool {
+// EqualFold compares b, in whichever case, with s, which is in lower case, by ASCII: as names of fields are compared
+// (RFC 9110 5.1).
+func EqualFold(b []byte, s string) bool {
 	if len(b) != len(s) {
 		return false
 	}

@@ -231,7 +231,7 @@ func (r *Request) frame(c *collected) Reason {
 	switch {
 	case r.Minor == 0:
 		f.drop = true // RFC 9110 10.1.1 has it ignored.
-	case !equalFold(f.Value, "100-continue"):
+	case !EqualFold(f.Value, "100-continue"):
 		return ReasonBadExpect
 	case r.Body == BodyNone:
 		f.drop = true

@@ -31,9 +31,9 @@ func (r *Request) parseTarget(c *collected) Reason {
 func (r *Request) splitAbsolute(t []byte) Reason {
 	n := 0
 	switch {
-	case len(t) > 7 && equalFold(t[:7], "http://"):
+	case len(t) > 7 && EqualFold(t[:7], "http://"):
 		n = 7
-	case len(t) > 8 && equalFold(t[:8], "https://"):
+	case len(t) > 8 && EqualFold(t[:8], "https://"):
 		n = 8
 	default:
 		return ReasonBadTargetForm

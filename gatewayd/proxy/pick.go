@@ -40,27 +40,11 @@ func (x *exchange) rehash(req *http1.Request) {
 // firstValue is the value of the first field of a name, which is in lower case.
 func firstValue(fields []http1.Field, name string) (v []byte, ok bool) {
 	for i := range fields {
-		if f := &fields[i]; lowerIs(f.Name, name) {
+		if f := &fields[i]; http1.EqualFold(f.Name, name) {
 			return f.Value, true
 		}
 	}
 	return nil, false
-}
-
-// lowerIs compares a field's name, in whichever case, with one in lower case (RFC 9110 5.1).
-func lowerIs(name []byte, lower string) bool {
-	if len(name) != len(lower) {
-		return false
-	}
-	for i, c := range name {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // served tells the health of the attempt's backend how the attempt ended, where the setting ejects: ok is a valid head of
