@@ -89,12 +89,7 @@ func (u *use) targets(set *spec.Set) []health.Target {
 			probe = e.Object.(*spec.Probe)
 		}
 	}
-	var sources []netip.Addr
-	for _, s := range setting.SourceAddresses {
-		if a, err := netip.ParseAddr(s); err == nil {
-			sources = append(sources, a)
-		}
-	}
+	sources := setting.Sources()
 	list := make([]health.Target, 0, len(u.members))
 	for _, m := range u.groupMembers() {
 		at := m.Health.Backend.Key.Addr

@@ -346,14 +346,10 @@ func newSetting(e *spec.Entry) *Setting {
 		CloseSpread:       spec.Spread(o.CloseSpread, o.DrainTimeout),
 		MaxConnections:    o.MaxConnections,
 		SendProxyProtocol: o.SendProxyProtocol,
+		Sources:           o.Sources(),
 	}
 	if o.Eject != nil {
 		s.EjectFailures, s.EjectFor = o.Eject.Failures, o.Eject.For.Value()
-	}
-	for _, text := range o.SourceAddresses {
-		if a, err := netip.ParseAddr(text); err == nil {
-			s.Sources = append(s.Sources, a.Unmap())
-		}
 	}
 	if o.Host != nil {
 		s.Host = *o.Host

@@ -1,6 +1,9 @@
 package spec
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // A Setting says how the gateway talks to the targets of a pool.
 type Setting struct {
@@ -85,6 +88,17 @@ func Spread(spread *Duration, drain Duration) time.Duration {
 		return spread.Value()
 	}
 	return min(10*time.Second, drain.Value()/2)
+}
+
+// Sources are the source addresses, unmapped; what is none is left out, as Check refuses it.
+func (s *Setting) Sources() []netip.Addr {
+	var list []netip.Addr
+	for _, text := range s.SourceAddresses {
+		if a, err := netip.ParseAddr(text); err == nil {
+			list = append(list, a.Unmap())
+		}
+	}
+	return list
 }
 
 // EffectivePort is the port of targets that name none.
