@@ -3,9 +3,7 @@
 package listen
 
 import (
-	"net"
 	"net/netip"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -98,17 +96,7 @@ func sockaddr(f family, at netip.AddrPort) (unix.Sockaddr, error) {
 		}
 		return sa, nil
 	}
-	sa := &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
-	if zone := at.Addr().Zone(); zone != "" {
-		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-			sa.ZoneId = uint32(n)
-		} else if i, err := net.InterfaceByName(zone); err == nil {
-			sa.ZoneId = uint32(i.Index)
-		} else {
-			return nil, unix.ENODEV
-		}
-	}
-	return sa, nil
+	return loop.Inet6(at.Addr(), at.Port())
 }
 
 func portOf(fd int) (uint16, error) {

@@ -168,6 +168,12 @@ func sockaddr(a netip.Addr, port uint16) (unix.Sockaddr, error) {
 	if !a.IsValid() {
 		return nil, unix.EINVAL
 	}
+	return Inet6(a, port)
+}
+
+// Inet6 is an address and port for an IPv6 socket; the zone is a number or the name of an interface (RFC 4007 11.2). An
+// error is a unix.Errno: ENODEV where there is no such interface.
+func Inet6(a netip.Addr, port uint16) (unix.Sockaddr, error) {
 	sa := &unix.SockaddrInet6{Addr: a.As16(), Port: int(port)}
 	if zone := a.Zone(); zone != "" {
 		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
