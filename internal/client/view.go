@@ -11,20 +11,16 @@ import (
 )
 
 // Health reads what is known of every target.
-func (c *Client) Health(ctx context.Context) (*api.Health, error) {
-	var health api.Health
-	_, err := c.read(ctx, api.PathHealth, nil, &health)
-	if err != nil {
-		return nil, err
-	}
-	return &health, nil
-}
+func (c *Client) Health(ctx context.Context) (*api.Health, error) { return c.health(ctx, nil) }
 
 // PoolHealth reads what is known of the targets of one pool, the last results of their probes included.
 func (c *Client) PoolHealth(ctx context.Context, pool string) (*api.Health, error) {
+	return c.health(ctx, url.Values{api.ParamPool: {pool}})
+}
+
+func (c *Client) health(ctx context.Context, query url.Values) (*api.Health, error) {
 	var health api.Health
-	_, err := c.read(ctx, api.PathHealth, url.Values{api.ParamPool: {pool}}, &health)
-	if err != nil {
+	if _, err := c.read(ctx, api.PathHealth, query, &health); err != nil {
 		return nil, err
 	}
 	return &health, nil
