@@ -2,8 +2,8 @@ package balance
 
 import "slices"
 
-// maxSlots bounds the turns of a schedule. Shares are exact while the weights, divided by their greatest common divisor, add up to
-// no more than this; beyond it they are rounded to the nearest slot, and every member keeps at least one.
+// maxSlots bounds the turns of a schedule. Shares are exact while the weights, divided by their greatest common divisor,
+// add up to no more than this; beyond it they are rounded to the nearest slot, and every member keeps at least one.
 const maxSlots = 1 << 16
 
 // shares are numbers of slots for weights.
@@ -34,10 +34,10 @@ func gcd(a, b int) int {
 	return a
 }
 
-// spread lays out one turn of smooth weighted round robin in advance, so that a pick is a step along it. A member with w of n slots gets its k-th within the k-th w-th of the turn. So after any
-// number of picks no member is a whole pick ahead of or behind its share, and equal weights are a plain rotation.
-// Of the members whose time has begun, the one whose time ends first takes the slot: earliest deadline first, which
-// keeps every deadline that can be kept.
+// spread lays out one turn of smooth weighted round robin in advance, so that a pick is a step along it. A member with w
+// of n slots gets its k-th within the k-th of the w equal parts of the turn. So after any number of picks no member is a
+// whole pick ahead of or behind its share, and equal weights are a plain rotation. Of the members whose time has begun,
+// the one whose time ends first takes the slot: earliest deadline first, which keeps every deadline that can be kept.
 func spread(shares []int) []uint32 {
 	total := 0
 	for _, w := range shares {
