@@ -41,8 +41,8 @@ type departures struct {
 	n       int
 }
 
-// add notes what a step took away and brought back.
-func (d *departures) add(s *step, x *passage) {
+// add notes what a step took away and brought back. grants are how long what is open under a rule may go on, by hidden id.
+func (d *departures) add(s *step, x *passage, grants map[string]time.Duration) {
 	d.take(x)
 	gone := &departure{after: s.was.Revision(), revision: s.is.Revision(), at: time.Now()}
 	for _, e := range x.goneListeners {
@@ -50,10 +50,9 @@ func (d *departures) add(s *step, x *passage) {
 			deadline: gone.at.Add(e.Object.(*spec.Listener).DrainTimeout.Value())})
 	}
 	for _, e := range x.goneRules {
-		d.leave(gone, &leaving{of: tunnel.Subject{Rule: e.ID}, kind: spec.Rules, name: e.Name(), deadline: gone.at.Add(x.grants[e])})
+		d.leave(gone, &leaving{of: tunnel.Subject{Rule: e.ID}, kind: spec.Rules, name: e.Name(), deadline: gone.at.Add(grants[e.ID])})
 	}
-	for _, b := range x.goneBackends {
-		o := x.origins[b]
+	for b, o := range x.goneBackends {
 		d.leave(gone, &leaving{of: tunnel.Subject{Backend: b}, kind: spec.Targets, name: o.key, pool: o.pool, deadline: o.until})
 	}
 	if len(gone.leaving) > 0 {

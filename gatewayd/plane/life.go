@@ -25,14 +25,15 @@ func newLife() *life {
 	}
 }
 
-// pass moves on by a step, whose uses have their members. It costs little where little changed.
-func (l *life) pass(s *step) passage {
+// pass moves on by a step, whose uses have their members and which changed these pools. It costs little where little
+// changed.
+func (l *life) pass(s *step, changed map[string]*spec.Entry) passage {
 	var p passage
 	p.goneListeners, p.backListeners = passEntries(l.listeners, s, spec.Listeners)
 	p.goneRules, p.backRules = passEntries(l.rules, s, spec.Rules)
-	l.grantRules(&p, s)
+	l.grantRules(s)
 	l.follow(&p, s.fresh, s.uses)
-	for id, pool := range s.changedPools(l.pools) {
+	for id, pool := range changed {
 		l.passPool(&p, s, id, pool)
 	}
 	return p
@@ -105,7 +106,7 @@ func (l *life) passPool(p *passage, s *step, id string, pool *spec.Entry) {
 }
 
 // grantRules keeps the longest drain that each rule gave: what is open under it has that of its beginning.
-func (l *life) grantRules(p *passage, s *step) {
+func (l *life) grantRules(s *step) {
 	raise := func(e *spec.Entry) {
 		setting := s.is.Get(spec.Settings, e.Object.(*spec.Rule).Setting)
 		if setting != nil {
@@ -122,12 +123,6 @@ func (l *life) grantRules(p *passage, s *step) {
 			raise(e)
 		}
 		break
-	}
-	for _, e := range p.goneRules {
-		if p.grants == nil {
-			p.grants = map[*spec.Entry]time.Duration{}
-		}
-		p.grants[e] = l.grants[e.ID]
 	}
 }
 

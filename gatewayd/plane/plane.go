@@ -159,7 +159,7 @@ func (p *Plane) drain(x *passage) {
 	for _, e := range x.goneRules {
 		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Rule: e.ID}, own) })
 	}
-	for _, b := range x.goneBackends {
+	for b := range x.goneBackends {
 		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Backend: b}, own) })
 	}
 	p.tell(turns)

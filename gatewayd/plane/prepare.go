@@ -111,9 +111,9 @@ func (x *prepared) Publish() {
 	for _, u := range s.fresh {
 		u.members = p.members(u)
 	}
-	changed := s.changedPools(nil)
+	changed := s.changedPools(p.life.pools)
 	p.fade(func(u *use) bool { _, c := changed[u.pool.ID]; return c })
-	passed := p.life.pass(s)
+	passed := p.life.pass(s, changed)
 	p.keep(&passed)
 	p.publishUnhealthy(s)
 	for _, u := range s.fresh {
@@ -125,7 +125,7 @@ func (x *prepared) Publish() {
 	}
 	p.set, p.serving = x.set, x.uses
 	p.fadeOut(s, &passed)
-	p.departures.add(s, &passed)
+	p.departures.add(s, &passed, p.life.grants)
 	p.drain(&passed)
 	if s.changesTargets() || !passed.empty() {
 		p.target()
@@ -142,7 +142,7 @@ func (p *Plane) fadeOut(s *step, passed *passage) {
 		fresh[pair{u.pool.ID, u.setting.ID}] = true
 	}
 	p.fade(func(u *use) bool { return fresh[pair{u.pool.ID, u.setting.ID}] })
-	gone := func(m balance.Member) bool { return passed.origins[m.Health.Backend] != nil }
+	gone := func(m balance.Member) bool { return passed.goneBackends[m.Health.Backend] != nil }
 	for _, u := range s.dropped {
 		if members := u.groupMembers(); slices.ContainsFunc(members, gone) {
 			u.group.SetMembers(slices.DeleteFunc(members, gone), u.policy())

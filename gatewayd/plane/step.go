@@ -1,8 +1,6 @@
 package plane
 
 import (
-	"time"
-
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -117,11 +115,10 @@ func (s *step) seatsOf(pool *spec.Entry) map[spec.TargetAddress][]seat {
 
 // A passage is what one publication did to living things.
 type passage struct {
-	goneListeners, goneRules   []*spec.Entry // as they were
-	backListeners, backRules   []string      // hidden ids
-	goneBackends, backBackends []*backend.Backend
-	origins                    map[*backend.Backend]*origin  // of those that are gone
-	grants                     map[*spec.Entry]time.Duration // of rules that are gone
+	goneListeners, goneRules []*spec.Entry // as they were
+	backListeners, backRules []string      // hidden ids
+	goneBackends             map[*backend.Backend]*origin
+	backBackends             []*backend.Backend
 }
 
 // empty says that nothing went or came back.
@@ -130,9 +127,8 @@ func (p *passage) empty() bool {
 }
 
 func (p *passage) gone(b *backend.Backend, o *origin) {
-	if p.origins == nil {
-		p.origins = map[*backend.Backend]*origin{}
+	if p.goneBackends == nil {
+		p.goneBackends = map[*backend.Backend]*origin{}
 	}
-	p.origins[b] = o
-	p.goneBackends = append(p.goneBackends, b)
+	p.goneBackends[b] = o
 }
