@@ -36,17 +36,9 @@ func (x *prepared) learnNames() []control.ObjectProblem {
 	var list []control.ObjectProblem
 	told := map[string]bool{} // A pool may be used under several settings.
 	for _, u := range x.uses.sorted() {
-		for i := range u.roster {
-			e := &u.roster[i]
-			if e.address.Name == "" {
-				continue
-			}
-			answer := p.names.Lookup(e.address.Name)
-			if len(answer.Addrs) > 0 || told[u.pool.ID+" "+e.key] {
-				continue
-			}
-			told[u.pool.ID+" "+e.key] = true
-			list = append(list, namelessProblem(u.pool, e, answer.Reason))
+		if !told[u.pool.ID] {
+			told[u.pool.ID] = true
+			list = append(list, p.namelessIn(u.pool, u.roster, true)...)
 		}
 	}
 	return list
@@ -70,13 +62,22 @@ func namelessProblem(pool *spec.Entry, e *enrolled, reason string) control.Objec
 func (p *Plane) nameless(set *spec.Set) []control.ObjectProblem {
 	var list []control.ObjectProblem
 	for _, pool := range set.All(spec.Pools) {
-		for _, e := range roster(set, pool) {
-			if e.address.Name == "" {
-				continue
-			}
-			if a := p.names.Lookup(e.address.Name); a.Known && len(a.Addrs) == 0 {
-				list = append(list, namelessProblem(pool, &e, a.Reason))
-			}
+		list = append(list, p.namelessIn(pool, roster(set, pool), false)...)
+	}
+	return list
+}
+
+// namelessIn tells the holders of a pool's names that have no address; with unknown also of those of which nothing is
+// known yet.
+func (p *Plane) namelessIn(pool *spec.Entry, roster []enrolled, unknown bool) []control.ObjectProblem {
+	var list []control.ObjectProblem
+	for i := range roster {
+		e := &roster[i]
+		if e.address.Name == "" {
+			continue
+		}
+		if a := p.names.Lookup(e.address.Name); len(a.Addrs) == 0 && (a.Known || unknown) {
+			list = append(list, namelessProblem(pool, e, a.Reason))
 		}
 	}
 	return list
