@@ -105,7 +105,7 @@ func (a *Acceptor) acceptOne() bool {
 	case e == syscall.EAGAIN:
 		return false
 	case e == 0:
-	case exhausted(e):
+	case Exhausted(e):
 		a.shed()
 		return false
 	case e == syscall.EINVAL || e == syscall.EBADF || e == syscall.ENOTSOCK || e == syscall.EOPNOTSUPP:

@@ -34,7 +34,7 @@ func (l *Loop) Dial(to Remote, h Handler) *Conn {
 	return c
 }
 
-// exhausted says that the process or the system has no descriptor or no memory left for another one.
-func exhausted(e syscall.Errno) bool {
+// Exhausted says that the process or the system has no descriptor or no memory left for another one.
+func Exhausted(e syscall.Errno) bool {
 	return e == syscall.EMFILE || e == syscall.ENFILE || e == syscall.ENOBUFS || e == syscall.ENOMEM
 }

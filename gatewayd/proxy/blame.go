@@ -28,7 +28,8 @@ func (u *upstream) why(err error) Reason {
 
 // exhausted says that it is this machine that has no descriptor or no memory for a connection.
 func exhausted(err error) bool {
-	return isOf(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM)
+	var e syscall.Errno
+	return errors.As(err, &e) && loop.Exhausted(e)
 }
 
 // noPort says that it is the own address that a connection could not be made from: it is none of this machine, or has no
