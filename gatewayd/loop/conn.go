@@ -92,6 +92,14 @@ func (c *Conn) Loop() *Loop { return c.l }
 // Queued implements Stream.
 func (c *Conn) Queued() int { return c.queued }
 
+// Unsent implements Stream.
+func (c *Conn) Unsent() int {
+	if c.flags&fOpen == 0 {
+		return c.queued
+	}
+	return c.queued + c.l.kernel.Unsent(int(c.fd))
+}
+
 // Pause implements Stream.
 func (c *Conn) Pause() { c.flags |= fPaused }
 

@@ -210,3 +210,31 @@ func TestStopEndsEverything(t *testing.T) {
 		t.Error("a stopped loop takes functions")
 	}
 }
+
+// Unsent counts what the kernel took and the peer has no room for, and is 0 once the peer took it.
+func TestUnsent(t *testing.T) {
+	l := running(t)
+	accepted := make(chan *Conn, 1)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{})
+		accepted <- c
+	})
+	peer := dial(t, addr)
+	c := <-accepted
+	sent := 0
+	unsent := func() (n, queued int) {
+		on(t, l, func() { n, queued = c.Unsent(), c.Queued() })
+		return n, queued
+	}
+	until(t, "the peer has no room", func() bool {
+		on(t, l, func() { c.Write(make([]byte, 1000)) })
+		sent += 1000
+		n, _ := unsent()
+		return n > 10_000
+	})
+	if n, queued := unsent(); queued > 0 || n > sent {
+		t.Errorf("%d bytes of %d are unsent, %d of them queued; want them in the kernel", n, sent, queued)
+	}
+	mustRead(t, peer, sent)
+	until(t, "all is sent", func() bool { n, _ := unsent(); return n == 0 })
+}

@@ -60,6 +60,8 @@ type Kernel interface {
 	Peek(fd int) (int, syscall.Errno)
 	// Shutdown sends FIN.
 	Shutdown(fd int)
+	// Unsent is how many bytes that Write took the peer's system has not, as far as this one knows.
+	Unsent(fd int) int
 	// SocketError fetches and clears the socket's error.
 	SocketError(fd int) syscall.Errno
 	LocalAddr(fd int) netip.AddrPort

@@ -55,3 +55,12 @@ func (k *kqueue) Accept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	_ = Tune(n) // not all of it is inherited, and of a connection that is gone already nothing can be set
 	return n, fromSockaddr(peer), 0
 }
+
+// Unsent implements Kernel.
+func (k *kqueue) Unsent(fd int) int {
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NWRITE)
+	if err != nil {
+		return 0
+	}
+	return n
+}

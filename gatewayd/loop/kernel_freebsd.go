@@ -30,3 +30,15 @@ func (k *kqueue) Accept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	}
 	return n, fromSockaddr(peer), 0
 }
+
+// fionwrite asks for the bytes in a socket's send buffer (sys/filio.h), which x/sys does not name: _IOR('f', 119, int).
+const fionwrite = 0x40046677
+
+// Unsent implements Kernel.
+func (k *kqueue) Unsent(fd int) int {
+	n, err := unix.IoctlGetInt(fd, fionwrite)
+	if err != nil {
+		return 0
+	}
+	return n
+}

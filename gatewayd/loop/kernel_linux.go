@@ -107,6 +107,14 @@ func (k *linux) Accept(fd int) (int, netip.AddrPort, syscall.Errno) { return raw
 func (k *linux) Read(fd int, b []byte) (int, syscall.Errno)         { return rawRead(fd, b) }
 func (k *linux) Write(fd int, b []byte) (int, syscall.Errno)        { return rawWrite(fd, b) }
 
+func (k *linux) Unsent(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func (k *linux) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
 	return rawWriteParts(fd, &k.message, parts)
 }

@@ -370,6 +370,9 @@ func (k *script) Peek(fd int) (int, syscall.Errno) {
 	return 0, syscall.EAGAIN
 }
 
+// Unsent: what a script writes has arrived.
+func (k *script) Unsent(int) int { return 0 }
+
 func (k *script) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
 	return k.Write(fd, slices.Concat(parts[:]...))
 }

@@ -25,6 +25,9 @@ type Stream interface {
 	Write(b []byte)
 	// Queued is the number of bytes written or spliced and not yet taken by the kernel.
 	Queued() int
+	// Unsent is Queued and what the kernel took and the peer's system has not, which Reset would destroy. It costs a
+	// system call.
+	Unsent() int
 
 	// Pause stops calls of Data and EOF; bytes stay in the kernel. Resume starts them again, beginning with what the
 	// last Data did not take. Both are idempotent, but Resume outside Data always hands over what is held once more, also

@@ -45,6 +45,7 @@ func (s *stub) remote() netip.AddrPort  { return netip.MustParseAddrPort("[2001:
 func (s *stub) local() netip.AddrPort   { return netip.MustParseAddrPort("[2001:db8::2]:80") }
 func (s *stub) queued() int             { return len(s.pending) }
 func (s *stub) Queued() int             { return len(s.pending) }
+func (s *stub) Unsent() int             { return len(s.pending) }
 
 func (s *stub) interim(r *http1.Response) { s.status = append(s.status, r.Status) }
 func (s *stub) answer(r *http1.Response)  { s.status = append(s.status, r.Status) }

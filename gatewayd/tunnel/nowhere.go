@@ -12,6 +12,7 @@ type nowhere struct{}
 func (nowhere) SetHandler(loop.Handler)    {}
 func (nowhere) Write([]byte)               {}
 func (nowhere) Queued() int                { return 0 }
+func (nowhere) Unsent() int                { return 0 }
 func (nowhere) Pause()                     {}
 func (nowhere) Resume()                    {}
 func (nowhere) CloseWrite()                {}

@@ -140,9 +140,9 @@ func (t *Tunnel) closed(end uint8, err error) {
 		t.set.release(t)
 	case err == nil:
 	case end == clientGone:
-		// A reset tells the backend at once, but must not destroy what it has not taken yet.
+		// A reset tells the backend at once, but must not destroy what it has not taken yet, here or in our system.
 		t.end()
-		if t.backend.Queued() > 0 {
+		if t.backend.Unsent() > 0 {
 			t.backend.Close()
 		} else {
 			t.backend.Reset()
