@@ -261,11 +261,12 @@ var upgrader = websocket.Upgrader{
 }
 
 func (e *Echo) serveSocket(w http.ResponseWriter, r *http.Request) {
+	e.upgrades.Add(1) // before the answer, so that who has it finds it counted
 	c, err := upgrader.Upgrade(w, r, http.Header{BackendHeader: {e.Name}})
 	if err != nil {
+		e.upgrades.Add(-1)
 		return // Upgrade has answered.
 	}
-	e.upgrades.Add(1)
 	defer c.Close()
 	for {
 		kind, message, err := c.ReadMessage()
