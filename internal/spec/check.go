@@ -40,6 +40,9 @@ func (f *Field) checkValue(ps *Problems, path string, v reflect.Value) {
 		}
 		return
 	}
+	if isNil(v) {
+		return
+	}
 	switch f.Type {
 	case Bool:
 	case Int:
@@ -52,15 +55,16 @@ func (f *Field) checkValue(ps *Problems, path string, v reflect.Value) {
 		f.checkString(ps, path, v.String())
 	case List, SetOf:
 		f.checkSize(ps, path, v.Len())
+		if f.Elem == ObjectOf {
+			for i := range v.Len() {
+				checkStruct(ps, at(path, i), f.Fields, v.Index(i))
+			}
+			return
+		}
 		f.checkElements(ps, path, v.Interface().([]string))
 	case Map:
 		f.checkSize(ps, path, v.Len())
-		for _, k := range sortedKeys(v) {
-			if err := checkName(k); err != nil {
-				ps.Add(key(path, k), "has a key that %s", err)
-			}
-			checkStruct(ps, key(path, k), f.Fields, v.MapIndex(reflect.ValueOf(k)))
-		}
+		f.checkEntries(ps, path, v)
 	case ObjectOf:
 		checkStruct(ps, path, f.Fields, v)
 	}
@@ -73,7 +77,26 @@ func (f *Field) checkSize(ps *Problems, path string, n int) {
 }
 
 // caseless are the formats of which requests are matched without regard to ASCII case.
-var caseless = map[string]bool{"hostname": true, "path_pattern": true}
+var caseless = map[string]bool{"hostname": true, "path_pattern": true, "field_name": true}
+
+// checkEntries checks the keys and elements of a map.
+func (f *Field) checkEntries(ps *Problems, path string, v reflect.Value) {
+	seen := map[string]string{} // by what is matched: the first key
+	for _, k := range sortedKeys(v) {
+		where := key(path, k)
+		if err := formats[f.Keys](k); err != nil {
+			ps.Add(where, "has a key that %s", err)
+		}
+		if caseless[f.Keys] {
+			if first, again := seen[lower(k)]; again {
+				ps.Add(where, "has a key that is the same as %s; upper and lower case are not told apart", quoteShort(first))
+			} else {
+				seen[lower(k)] = k
+			}
+		}
+		checkStruct(ps, where, f.Fields, v.MapIndex(reflect.ValueOf(k)))
+	}
+}
 
 func (f *Field) checkElements(ps *Problems, path string, elements []string) {
 	seen := map[string]string{} // by what is matched: as it was written first

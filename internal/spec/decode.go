@@ -114,7 +114,7 @@ func sparse(fields []Field, v reflect.Value) map[string]any {
 		f := &fields[i]
 		value := v.Field(f.index)
 		switch {
-		case f.Nullable && value.IsNil():
+		case (f.Nullable || f.Required) && isNil(value):
 		case f.Type == ObjectOf:
 			if value.Kind() == reflect.Pointer {
 				out[f.Name] = sparse(f.Fields, value.Elem())
@@ -127,11 +127,25 @@ func sparse(fields []Field, v reflect.Value) map[string]any {
 				elements[k] = sparse(f.Fields, value.MapIndex(reflect.ValueOf(k)))
 			}
 			out[f.Name] = elements
+		case f.Elem == ObjectOf:
+			elements := make([]any, value.Len())
+			for i := range elements {
+				elements[i] = sparse(f.Fields, value.Index(i))
+			}
+			out[f.Name] = elements
 		case f.Required || f.Nullable || !equalDefault(f, value):
 			out[f.Name] = value.Interface()
 		}
 	}
 	return out
+}
+
+func isNil(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return v.IsNil()
+	}
+	return false
 }
 
 func equalDefault(f *Field, v reflect.Value) bool {

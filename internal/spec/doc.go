@@ -8,8 +8,11 @@
 //	json, tfsdk  the field's name, equal in both
 //	doc          one or two sentences for a user, Markdown
 //	spec         comma-separated: "required", a range "1..65535" or "1s..24h" (numbers, durations, lengths of strings
-//	             and of collections), "is=FORMAT" (see formats), "one_of=a|b", "ref=KIND", "set" (a slice whose order
-//	             means nothing)
+//	             and of collections), "is=FORMAT" (see formats), "one_of=a|b", "ref=KIND", "set" (a slice of strings
+//	             whose order means nothing), "keys=FORMAT" (of a map's keys, where they are no names)
+//
+// The shapes are scalars, slices of strings, structs, pointers to scalars and structs, and, holding structs, maps by
+// string and slices. They nest. A field that names an object may stand at any depth.
 //
 // A value type is required or has a default; a pointer, slice or map may be null, and null stays distinct from empty.
 //

@@ -11,7 +11,8 @@ import (
 // A Type is the shape of a field's value.
 type Type string
 
-// The shapes. A List's order has meaning, a Set's has none; both hold scalars. Map maps a key to objects.
+// The shapes. A List's order has meaning, a Set's has none. A List holds scalars or objects, a Set scalars, a Map maps a
+// key to objects.
 const (
 	Bool       Type = "bool"
 	Int        Type = "int"
@@ -30,8 +31,10 @@ type Field struct {
 	Type Type
 	// Elem is the shape of a List's or Set's elements.
 	Elem Type
-	// Fields are those of an ObjectOf, or of a Map's elements.
+	// Fields are those of an ObjectOf, of a Map's elements, or of a List's elements where Elem is ObjectOf.
 	Fields []Field
+	// Keys is the name of the grammar of a Map's keys.
+	Keys string
 	// Required fields must be given; Nullable ones may be null. A field that is neither has a Default.
 	Required, Nullable bool
 	// Default is the value where none is given: a bool, int, string, []string, or for an ObjectOf a map by field name.
@@ -86,6 +89,7 @@ func fieldsOf(t reflect.Type) []Field {
 		for _, word := range strings.Split(sf.Tag.Get("spec"), ",") {
 			f.tag(word)
 		}
+		f.Nullable = f.Nullable && !f.Required
 		if f.Required || f.Nullable {
 			f.Default = nil
 		}
@@ -115,7 +119,9 @@ func (f *Field) shape(t reflect.Type, value reflect.Value) {
 			f.Default = value.Interface()
 		}
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
-		f.Type, f.Nullable, f.Fields = Map, true, fieldsOf(t.Elem())
+		f.Type, f.Nullable, f.Fields, f.Keys = Map, true, fieldsOf(t.Elem()), "name"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		f.Type, f.Elem, f.Nullable, f.Fields = List, ObjectOf, true, fieldsOf(t.Elem())
 	case t.Kind() == reflect.Struct:
 		f.Type, f.Fields, f.Default = ObjectOf, fieldsOf(t), byName(value)
 	default:
@@ -149,10 +155,9 @@ func (f *Field) tag(word string) {
 	case word == "set":
 		f.Type = SetOf
 	case name == "is":
-		f.Format = value
-		if formats[value] == nil {
-			panic("spec: no format " + value)
-		}
+		f.Format = format(value)
+	case name == "keys":
+		f.Keys = format(value)
 	case name == "one_of":
 		f.OneOf = strings.Split(value, "|")
 	case name == "ref":
@@ -162,6 +167,14 @@ func (f *Field) tag(word string) {
 	default:
 		panic("spec: no meaning for " + strconv.Quote(word))
 	}
+}
+
+// format is the name of a grammar that there is.
+func format(name string) string {
+	if formats[name] == nil {
+		panic("spec: no format " + name)
+	}
+	return name
 }
 
 func parseRange(word string) *Range {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -20,7 +21,13 @@ var formats = map[string]func(string) error{
 	"request_path":   checkRequestPath,
 	"path_pattern":   checkPathPattern,
 	"statuses":       checkStatuses,
+	"method":         checkMethod,
+	"query_name":     checkQueryName,
+	"error_status":   checkErrorStatus,
 }
+
+// maxKey is the longest key of a map, in bytes.
+const maxKey = 256
 
 // checkName is the grammar of every name and key: 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first.
 func checkName(s string) error {
@@ -111,10 +118,48 @@ var errNoTarget = errors.New("must be an IP address such as 10.0.0.5 or 2001:db8
 
 // checkFieldName is the grammar of a header's name (RFC 9110 section 5.6.2).
 func checkFieldName(s string) error {
+	if len(s) < 1 || len(s) > maxKey {
+		return fmt.Errorf("must be the name of a header, of 1 to %d characters", maxKey)
+	}
 	for i := range len(s) {
 		if c := s[i]; !alphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return errors.New("must be the name of a header, such as X-Session-Id")
 		}
+	}
+	return nil
+}
+
+// checkMethod is the grammar of a request's method, of those that get past the strict parser.
+func checkMethod(s string) error {
+	if len(s) < 1 || len(s) > 32 {
+		return errors.New("must be a method such as GET, of 1 to 32 characters")
+	}
+	if s == "CONNECT" || s == "TRACE" {
+		return errors.New("is a method that the gateway always refuses")
+	}
+	for i := range len(s) {
+		if c := s[i]; !alphanumeric(c) && c != '-' && c != '_' || 'a' <= c && c <= 'z' {
+			return errors.New("must be a method in upper case, such as GET; the gateway refuses others")
+		}
+	}
+	return nil
+}
+
+// checkQueryName is the grammar of a query parameter's name, in decoded form.
+func checkQueryName(s string) error {
+	if len(s) < 1 || len(s) > maxKey || !utf8.ValidString(s) {
+		return fmt.Errorf("must be the name of a query parameter in UTF-8, of 1 to %d bytes", maxKey)
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("must not hold control characters")
+	}
+	return nil
+}
+
+// checkErrorStatus is the grammar of a status that tells of an error.
+func checkErrorStatus(s string) error {
+	if len(s) != 3 || s < "400" || s > "599" || strings.Trim(s, "0123456789") != "" {
+		return errors.New("must be the status of an error, \"400\" to \"599\"")
 	}
 	return nil
 }

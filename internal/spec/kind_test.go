@@ -38,8 +38,10 @@ func fieldsAreSound(t *testing.T, path string, fields []Field, of reflect.Type) 
 		}
 		bounded(t, where, f)
 		switch f.Type {
-		case ObjectOf, Map:
-			fieldsAreSound(t, where, f.Fields, structOf(of.Field(f.index).Type))
+		case ObjectOf, Map, List:
+			if f.Type != List || f.Elem == ObjectOf {
+				fieldsAreSound(t, where, f.Fields, structOf(of.Field(f.index).Type))
+			}
 		}
 	}
 }
@@ -52,7 +54,7 @@ func bounded(t *testing.T, where string, f *Field) {
 			t.Errorf("%s: has no range", where)
 		}
 	case List, SetOf:
-		if f.Range == nil || f.Format == "" || f.Elem != String {
+		if f.Range == nil || f.Elem != ObjectOf && (f.Format == "" || f.Elem != String) {
 			t.Errorf("%s: needs a range of sizes and a format of its strings", where)
 		}
 	case String:
@@ -100,12 +102,17 @@ func TestDefaultsAreLegal(t *testing.T) {
 func TestKindsCanBeCreatedInOrder(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range Kinds() {
-		for _, f := range k.Fields() {
-			if f.Ref != "" && !seen[f.Ref] {
-				t.Errorf("%s.%s names a %s, which comes later", k, f.Name, f.Ref)
-			}
-		}
+		namesWhatIsThere(t, k.Name, k.Fields(), seen)
 		seen[k.Name] = true
+	}
+}
+
+func namesWhatIsThere(t *testing.T, path string, fields []Field, seen map[string]bool) {
+	for _, f := range fields {
+		if f.Ref != "" && !seen[f.Ref] {
+			t.Errorf("%s.%s names a %s, which comes later", path, f.Name, f.Ref)
+		}
+		namesWhatIsThere(t, path+"."+f.Name, f.Fields, seen)
 	}
 }
 

@@ -115,9 +115,9 @@ func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 // key appends a map key to a path.
 func key(path, k string) string { return path + "[" + strconv.Quote(cut(k)) + "]" }
 
-// maxStep is how many bytes of a name that nobody but its writer knows stand in a path. No name that is legal has more
-// than 80.
-const maxStep = 100
+// maxStep is how many bytes of a name that nobody but its writer knows stand in a path. No name or key that is legal has
+// more.
+const maxStep = maxKey
 
 // cut shortens what is too long to be told in full.
 func cut(name string) string {

@@ -12,8 +12,9 @@ type Ref struct {
 // Refs lists the objects that o names, in the order of its fields.
 func Refs(o Object) []Ref {
 	var refs []Ref
-	eachRef("", KindOf(o).fields, reflect.ValueOf(o).Elem(), func(path string, f *Field, v reflect.Value) {
-		refs = append(refs, Ref{Kind: KindByName(f.Ref), Name: v.String(), Path: path})
+	eachRef("", KindOf(o).fields, reflect.ValueOf(o).Elem(), func(path string, f *Field, name string) string {
+		refs = append(refs, Ref{Kind: KindByName(f.Ref), Name: name, Path: path})
+		return name
 	})
 	return refs
 }
@@ -21,17 +22,19 @@ func Refs(o Object) []Ref {
 // renamed is a copy of o in which every naming of the kind's object from names to instead.
 func renamed(o Object, kind *Kind, from, to string) Object {
 	o = Clone(o)
-	eachRef("", KindOf(o).fields, reflect.ValueOf(o).Elem(), func(_ string, f *Field, v reflect.Value) {
-		if f.Ref == kind.Name && v.String() == from {
-			v.SetString(to)
+	eachRef("", KindOf(o).fields, reflect.ValueOf(o).Elem(), func(_ string, f *Field, name string) string {
+		if f.Ref == kind.Name && name == from {
+			return to
 		}
+		return name
 	})
 	return o
 }
 
-// eachRef visits the strings that name objects. Those inside maps are visited as copies, so a kind whose map elements
-// name objects needs more than this to be renamed.
-func eachRef(path string, fields []Field, v reflect.Value, visit func(string, *Field, reflect.Value)) {
+// eachRef visits the names of other objects in a struct, those in its maps by key, and puts in the place of each what
+// visit returns. It says whether that changed anything; where it did not, nothing was written to.
+func eachRef(path string, fields []Field, v reflect.Value, visit func(path string, f *Field, name string) string) bool {
+	changed := false
 	for i := range fields {
 		f := &fields[i]
 		value := v.Field(f.index)
@@ -41,13 +44,49 @@ func eachRef(path string, fields []Field, v reflect.Value, visit func(string, *F
 			}
 			value = value.Elem()
 		}
+		where := join(path, f.Name)
 		switch {
 		case f.Ref != "" && f.Type == String && value.Len() > 0:
-			visit(join(path, f.Name), f, value)
+			if name := visit(where, f, value.String()); name != value.String() {
+				value.SetString(name)
+				changed = true
+			}
 		case f.Type == ObjectOf:
-			eachRef(join(path, f.Name), f.Fields, value, visit)
+			changed = eachRef(where, f.Fields, value, visit) || changed
+		case f.Elem == ObjectOf:
+			for i := range value.Len() {
+				changed = eachRef(at(where, i), f.Fields, value.Index(i), visit) || changed
+			}
+		case f.Type == Map && hasRefs(f.Fields):
+			changed = eachRefOfMap(where, f, value, visit) || changed
 		}
 	}
+	return changed
+}
+
+// eachRefOfMap visits the elements of a map, which can only be changed as a whole.
+func eachRefOfMap(path string, f *Field, v reflect.Value, visit func(string, *Field, string) string) bool {
+	changed := false
+	for _, k := range sortedKeys(v) {
+		element := reflect.New(v.Type().Elem()).Elem()
+		element.Set(v.MapIndex(reflect.ValueOf(k)))
+		if eachRef(key(path, k), f.Fields, element, visit) {
+			v.SetMapIndex(reflect.ValueOf(k), element)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// hasRefs says whether one of the fields, at any depth, names another object. A pool has thousands of targets, and none
+// of them does.
+func hasRefs(fields []Field) bool {
+	for i := range fields {
+		if fields[i].Ref != "" || hasRefs(fields[i].Fields) {
+			return true
+		}
+	}
+	return false
 }
 
 // Clone is a deep copy of an object.

@@ -300,9 +300,23 @@ func (s *Set) CheckRefs(e *Entry, before func(*Entry) *Entry) Problems {
 	return slices.Concat(ps, s.checkHostSource(e), s.checkPlaces(e, before))
 }
 
-// names says whether the entry named the object at the same place; a nil entry names nothing.
+// names says whether the entry named the object at the same place; a nil entry names nothing. Where an element of a list
+// stands among the others is no part of the place: it keeps what it names when another is put before it.
 func (e *Entry) names(r Ref) bool {
-	return e != nil && slices.Contains(e.refs, r)
+	return e != nil && slices.ContainsFunc(e.refs, func(was Ref) bool {
+		return was == r || was.Kind == r.Kind && was.Name == r.Name && samePlace(was.Path, r.Path)
+	})
+}
+
+// samePlace compares two paths without regard to the indexes of lists.
+func samePlace(a, b string) bool {
+	x, errX := Steps(a)
+	y, errY := Steps(b)
+	return errX == nil && errY == nil && slices.EqualFunc(x, y, func(s, t any) bool {
+		_, indexed := s.(int)
+		_, too := t.(int)
+		return s == t || indexed && too
+	})
 }
 
 // checkHostSource refuses a setting that has no host for the probe that it names. The probe itself may turn to settings
@@ -351,6 +365,15 @@ func sortSets(fields []Field, v reflect.Value) {
 			sort.Strings(value.Interface().([]string))
 		case ObjectOf:
 			sortSets(f.Fields, value)
+		case List:
+			for i := 0; f.Elem == ObjectOf && i < value.Len(); i++ {
+				sortSets(f.Fields, value.Index(i))
+			}
+		case Map:
+			// What the map gives out are copies, and the strings of their sets are not.
+			for _, k := range value.MapKeys() {
+				sortSets(f.Fields, value.MapIndex(k))
+			}
 		}
 	}
 }
