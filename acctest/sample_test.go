@@ -29,10 +29,12 @@ func furniture(t *testing.T) map[string]map[string]attributes {
 }
 
 // minimal has the required attributes alone. n makes samples differ.
-func minimal(t *testing.T, k *spec.Kind, n int) attributes {
+func minimal(t *testing.T, k *spec.Kind, n int) attributes { return minimalOf(t, k, k.Fields(), n) }
+
+func minimalOf(t *testing.T, k *spec.Kind, fields []spec.Field, n int) attributes {
 	o := attributes{}
-	for i := range k.Fields() {
-		if f := &k.Fields()[i]; f.Required {
+	for i := range fields {
+		if f := &fields[i]; f.Required {
 			o[f.Name] = sample(t, k, f, n)
 		}
 	}
@@ -135,20 +137,34 @@ func sample(t *testing.T, k *spec.Kind, f *spec.Field, n int) any {
 	case spec.String:
 		return word(t, f, n)
 	case spec.List, spec.SetOf:
+		if f.Elem == spec.ObjectOf {
+			return []any{fullOf(t, k, f.Fields, n), minimalOf(t, k, f.Fields, n+1)}
+		}
 		return []string{word(t, f, n), word(t, f, n+1)}
 	case spec.Map:
-		element := attributes{}
-		for i := range f.Fields {
-			if f.Fields[i].Required {
-				element[f.Fields[i].Name] = sample(t, k, &f.Fields[i], n+1)
-			}
-		}
-		return attributes{"a": fullOf(t, k, f.Fields, n), "b.2_c-d": element}
+		return attributes{mapKey(t, f, n): fullOf(t, k, f.Fields, n), mapKey(t, f, n+1): minimalOf(t, k, f.Fields, n+1)}
 	case spec.ObjectOf:
 		return fullOf(t, k, f.Fields, n)
 	}
 	t.Fatalf("there is no sample of a %s", f.Type)
 	return nil
+}
+
+// mapKey is a key that the map may have.
+func mapKey(t *testing.T, f *spec.Field, n int) string {
+	t.Helper()
+	switch f.Keys {
+	case "name":
+		return fmt.Sprintf("b.%d_c-d", n)
+	case "field_name":
+		return fmt.Sprintf("X.Key-%d", n)
+	case "query_name":
+		return fmt.Sprintf("q[\"%d\"] ü", n)
+	case "error_status":
+		return fmt.Sprint(500 + n)
+	}
+	t.Fatalf("there is no sample of a key %s", f.Keys)
+	return ""
 }
 
 func word(t *testing.T, f *spec.Field, n int) string {
@@ -166,6 +182,8 @@ func word(t *testing.T, f *spec.Field, n int) string {
 		return fmt.Sprintf("*.h%d.example", n)
 	case "field_name":
 		return fmt.Sprintf("X-Session-%d", n)
+	case "method":
+		return fmt.Sprintf("M%d", n)
 	case "authority":
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":
@@ -191,10 +209,13 @@ func wrong(f *spec.Field) (any, bool) {
 	case spec.String:
 		return wrongWord(f)
 	case spec.List, spec.SetOf:
+		if f.Elem == spec.ObjectOf {
+			return []any{wrongOf(f.Fields)}, true
+		}
 		w, ok := wrongWord(f)
 		return []any{w}, ok
 	case spec.Map:
-		return attributes{"-bad key": wrongOf(f.Fields)}, true
+		return attributes{"-bad\u0001key": wrongOf(f.Fields)}, true
 	case spec.ObjectOf:
 		return wrongOf(f.Fields), true
 	}

@@ -44,6 +44,9 @@ func nullValue(f *spec.Field) attr.Value {
 	case spec.String, spec.DurationOf:
 		return types.StringNull()
 	case spec.List:
+		if f.Elem == spec.ObjectOf {
+			return types.ListNull(types.ObjectType{AttrTypes: attributeTypes(f.Fields)})
+		}
 		return types.ListNull(types.StringType)
 	case spec.SetOf:
 		return types.SetNull(types.StringType)

@@ -38,6 +38,8 @@ func (c *comparison) fields(path string, fields []spec.Field, a, b map[string]js
 			c.fields(at, f.Fields, members(x), members(y))
 		case f.Type == spec.Map:
 			c.elements(at, f, members(x), members(y))
+		case f.Elem == spec.ObjectOf:
+			c.list(at, f, x, y)
 		default:
 			c.note(at, x, y)
 		}
@@ -58,6 +60,22 @@ func (c *comparison) elements(path string, f *spec.Field, a, b map[string]json.R
 			c.lines = append(c.lines, fmt.Sprintf("%s: only in the state", at))
 		default:
 			c.fields(at, f.Fields, members(x), members(y))
+		}
+	}
+}
+
+func (c *comparison) list(path string, f *spec.Field, state, gateway json.RawMessage) {
+	var a, b []map[string]json.RawMessage
+	must(json.Unmarshal(state, &a))
+	must(json.Unmarshal(gateway, &b))
+	for i := range max(len(a), len(b)) {
+		switch at := belowIndex(path, i); {
+		case i >= len(a):
+			c.lines = append(c.lines, at+": only on the gateway")
+		case i >= len(b):
+			c.lines = append(c.lines, at+": only in the state")
+		default:
+			c.fields(at, f.Fields, a[i], b[i])
 		}
 	}
 }

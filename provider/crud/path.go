@@ -11,18 +11,20 @@ import (
 // attributePath is the Terraform attribute that a problem's path leads to. An element of a set has no address of its
 // own, so the set stands for it; of a field that this provider does not know, as a newer gateway may name, the part
 // that it knows.
-func attributePath(k *spec.Kind, text string) path.Path {
+func attributePath(k *spec.Kind, text string) path.Path { return pathAmong(k.Fields(), text) }
+
+func pathAmong(fields []spec.Field, text string) path.Path {
 	at := path.Empty()
 	steps, err := spec.Steps(text)
 	if err != nil {
 		return at
 	}
-	fields, collection := k.Fields(), spec.Type("")
+	collection := spec.Type("") // that the path has led to, and not into yet
 	for _, step := range steps {
 		switch s := step.(type) {
 		case string:
 			f := fieldNamed(fields, s)
-			if f == nil {
+			if f == nil || collection == spec.Map || collection == spec.List {
 				return at
 			}
 			at, fields, collection = at.AtName(s), f.Fields, f.Type
@@ -35,7 +37,7 @@ func attributePath(k *spec.Kind, text string) path.Path {
 			if collection != spec.List {
 				return at
 			}
-			at, collection = at.AtListIndex(s), spec.String
+			at, collection = at.AtListIndex(s), spec.ObjectOf // If it is a string, it has no fields.
 		}
 	}
 	return at

@@ -135,12 +135,17 @@ func (g *Gateway) forecast(k *spec.Kind, o spec.Object, e *api.Error, change int
 
 const resolved = "If this plan removes or changes what is in the way, nothing is wrong."
 
+// lastName is the field that a path leads to.
+func lastName(path string) string {
+	return path[strings.LastIndexByte(path, '.')+1:]
+}
+
 // hint says how to order two objects of one plan where the problem is at a field that names one.
 func hint(k *spec.Kind, o spec.Object, p spec.Problem) string {
 	for _, r := range spec.Refs(o) {
 		if r.Path == p.Path {
 			return fmt.Sprintf("If this configuration creates %s %q, refer to it (%s = gatewayd_%s.LABEL.name), so that Terraform creates it before this %s.",
-				r.Kind, r.Name, r.Path, r.Kind, k)
+				r.Kind, r.Name, lastName(r.Path), r.Kind, k)
 		}
 	}
 	return resolved

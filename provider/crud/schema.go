@@ -75,6 +75,10 @@ func resourceAttribute(f *spec.Field) schema.Attribute {
 		}
 		return a
 	case spec.List:
+		if f.Elem == spec.ObjectOf {
+			return schema.ListNestedAttribute{Required: required, Optional: optional, MarkdownDescription: doc,
+				NestedObject: schema.NestedAttributeObject{Attributes: resourceAttributes(f.Fields)}}
+		}
 		a := schema.ListAttribute{ElementType: types.StringType, Required: required, Optional: optional, Computed: computed, MarkdownDescription: doc}
 		if computed {
 			a.Default = listdefault.StaticValue(defaultValue(f).(types.List))
@@ -117,6 +121,10 @@ func dataSourceAttribute(f *spec.Field) datasource.Attribute {
 	case spec.String, spec.DurationOf:
 		return datasource.StringAttribute{Computed: true, MarkdownDescription: f.Doc}
 	case spec.List:
+		if f.Elem == spec.ObjectOf {
+			return datasource.ListNestedAttribute{Computed: true, MarkdownDescription: f.Doc,
+				NestedObject: datasource.NestedAttributeObject{Attributes: dataSourceAttributes(f.Fields)}}
+		}
 		return datasource.ListAttribute{ElementType: types.StringType, Computed: true, MarkdownDescription: f.Doc}
 	case spec.SetOf:
 		return datasource.SetAttribute{ElementType: types.StringType, Computed: true, MarkdownDescription: f.Doc}

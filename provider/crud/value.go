@@ -134,7 +134,8 @@ func (f *flattening) members(v tftypes.Value, keepNull bool, at func(string) str
 	return plain
 }
 
-// list reads a list. An unknown element keeps its place, so that the others keep theirs.
+// list reads a list. An unknown element keeps its place, so that the others keep theirs; of an unknown object nothing is
+// given.
 func (f *flattening) list(path string, v tftypes.Value) []any {
 	var elements []tftypes.Value
 	must(v.As(&elements))
@@ -142,7 +143,9 @@ func (f *flattening) list(path string, v tftypes.Value) []any {
 	for i, e := range elements {
 		if !e.IsKnown() {
 			f.unknown = append(f.unknown, belowIndex(path, i))
-			plain[i] = placeholder(i)
+			if plain[i] = placeholder(i); e.Type().Is(tftypes.Object{}) {
+				plain[i] = map[string]any{}
+			}
 			continue
 		}
 		plain[i] = f.value(belowIndex(path, i), e)

@@ -50,7 +50,7 @@ func checkStruct(t *testing.T, where string, typ reflect.Type, fields []spec.Fie
 			t.Errorf("%s.%s: want the tags json and tfsdk to be %q", where, sf.Name, f.Name)
 		}
 		inner := sf.Type
-		if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Map {
+		if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Map || inner.Kind() == reflect.Slice {
 			inner = inner.Elem()
 		}
 		if len(f.Fields) > 0 {
@@ -96,6 +96,8 @@ func checkAttributes(t *testing.T, where string, fields []spec.Field, attributes
 		case schema.SingleNestedAttribute:
 			checkAttributes(t, at, f.Fields, nested.Attributes)
 		case schema.MapNestedAttribute:
+			checkAttributes(t, at, f.Fields, nested.NestedObject.Attributes)
+		case schema.ListNestedAttribute:
 			checkAttributes(t, at, f.Fields, nested.NestedObject.Attributes)
 		}
 	}

@@ -46,13 +46,31 @@ func sample(f *spec.Field, n int) any {
 	case spec.String:
 		return word(f, n)
 	case spec.List, spec.SetOf:
+		if f.Elem == spec.ObjectOf {
+			return list{full(f.Fields, n), minimal(f.Fields, n+1)}
+		}
 		return list{word(f, n), word(f, n+1)}
 	case spec.Map:
-		return object{"a": full(f.Fields, n), "b.2": minimal(f.Fields, n+1)}
+		return object{mapKey(f, n): full(f.Fields, n), mapKey(f, n+1): minimal(f.Fields, n+1)}
 	case spec.ObjectOf:
 		return full(f.Fields, n)
 	}
 	panic("no sample of a " + string(f.Type))
+}
+
+// mapKey is a key that the map may have.
+func mapKey(f *spec.Field, n int) string {
+	switch f.Keys {
+	case "name":
+		return fmt.Sprintf("b.%d", n)
+	case "field_name":
+		return fmt.Sprintf("X.Key-%d", n)
+	case "query_name":
+		return fmt.Sprintf("q[\"%d\"] ü", n)
+	case "error_status":
+		return fmt.Sprint(500 + n)
+	}
+	panic("no sample of a key " + f.Keys)
 }
 
 func word(f *spec.Field, n int) string {
@@ -69,6 +87,8 @@ func word(f *spec.Field, n int) string {
 		return fmt.Sprintf("*.h%d.example", n)
 	case "field_name":
 		return fmt.Sprintf("X-Session-%d", n)
+	case "method":
+		return fmt.Sprintf("M%d", n)
 	case "authority":
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":

@@ -155,6 +155,17 @@ func places(config object) []place {
 				c[name] = append(list{with}, o[name].(list)[1:]...)
 				return c
 			}})
+			first, ok := inner[0].(object)
+			if !ok {
+				continue
+			}
+			for _, p := range places(first) {
+				all = append(all, place{name + "[0]." + p.name, func(o object, with any) object {
+					c := maps.Clone(o)
+					c[name] = append(list{p.replaced(o[name].(list)[0].(object), with)}, o[name].(list)[1:]...)
+					return c
+				}})
+			}
 		}
 	}
 	return all

@@ -426,6 +426,16 @@ func proposeAttribute(a *tfprotov6.SchemaAttribute, prior, config tftypes.Value)
 		return config
 	case a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeSingle:
 		return propose(a.NestedType.Attributes, prior, config)
+	case a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeList:
+		was, is := elementsOf(prior), elementsOf(config)
+		for i, e := range is {
+			old := tftypes.NewValue(e.Type(), nil)
+			if i < len(was) {
+				old = was[i]
+			}
+			is[i] = propose(a.NestedType.Attributes, old, e)
+		}
+		return tftypes.NewValue(config.Type(), is)
 	}
 	was, is := membersOf(prior), membersOf(config)
 	for key, e := range is {
@@ -436,6 +446,16 @@ func proposeAttribute(a *tfprotov6.SchemaAttribute, prior, config tftypes.Value)
 		is[key] = propose(a.NestedType.Attributes, old, e)
 	}
 	return tftypes.NewValue(config.Type(), is)
+}
+
+func elementsOf(v tftypes.Value) []tftypes.Value {
+	var elements []tftypes.Value
+	if !v.IsNull() && v.IsKnown() {
+		if err := v.As(&elements); err != nil {
+			panic(err)
+		}
+	}
+	return elements
 }
 
 func membersOf(v tftypes.Value) map[string]tftypes.Value {
