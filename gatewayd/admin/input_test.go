@@ -71,12 +71,22 @@ func badFields(t *testing.T, fields []spec.Field, object map[string]any, base st
 			where := p.path + `["k"]`
 			bad = append(bad, badFields(t, f.Fields, inner, where, func(o map[string]any) string { return p.with(map[string]any{"k": o}) })...)
 			bad = append(bad,
-				badBody{"bad key", p.with(map[string]any{"no key": inner}), p.path + `["no key"]`},
+				badBody{"bad key", p.with(map[string]any{badKey: inner}), p.path + "[" + strconv.Quote(badKey) + "]"},
 				badBody{"null element", p.with(map[string]any{"k": nil}), where})
+		case spec.List:
+			if f.Elem == spec.ObjectOf {
+				inner := minimal(t, f.Fields, "bad")
+				where := p.path + "[1]"
+				bad = append(bad, badFields(t, f.Fields, inner, where, func(o map[string]any) string { return p.with([]any{inner, o}) })...)
+				bad = append(bad, badBody{"null element", p.with([]any{inner, nil}), where})
+			}
 		}
 	}
 	return bad
 }
+
+// badKey is in no grammar of keys.
+const badKey = "no\x01key"
 
 func join(base, name string) string {
 	if base == "" {
@@ -109,7 +119,10 @@ func badValues(f *spec.Field, p place) []badBody {
 		if f.Type == spec.SetOf {
 			where = p.path
 		}
-		bad = append(bad, badBody{"wrong element", p.with([]any{1}), p.path + "[0]"}, badBody{"bad element", p.with([]string{ungrammatical}), where})
+		bad = append(bad, badBody{"wrong element", p.with([]any{1}), p.path + "[0]"})
+		if f.Elem == spec.String {
+			bad = append(bad, badBody{"bad element", p.with([]string{ungrammatical}), where})
+		}
 	case f.Type == spec.String && f.Format != "":
 		bad = append(bad, badBody{"bad grammar", p.with(ungrammatical), p.path})
 	case f.Type == spec.String && f.Default != "":
@@ -140,9 +153,12 @@ func outOfRange(f *spec.Field, p place) []badBody {
 	case spec.String:
 		values["too long"] = strings.Repeat("a", int(above))
 	case spec.List, spec.SetOf:
-		elements := make([]string, above)
+		elements := make([]any, above)
 		for i := range elements {
 			elements[i] = strconv.Itoa(i)
+			if f.Elem == spec.ObjectOf {
+				elements[i] = map[string]any{}
+			}
 		}
 		values["too many"] = elements
 		if f.Range.Min > 0 {

@@ -104,6 +104,13 @@ func checkField(t *testing.T, path string, schema object, f *spec.Field) {
 	switch f.Type {
 	case spec.Map:
 		checkObject(t, path+"[]", schema["additionalProperties"], f.Fields)
+		if schema[keyKeys] != f.Keys {
+			t.Errorf("%s: keys %v, want %q", path, schema[keyKeys], f.Keys)
+		}
+	case spec.List:
+		if f.Elem == spec.ObjectOf {
+			checkObject(t, path+"[]", schema["items"], f.Fields)
+		}
 	case spec.ObjectOf:
 		checkObject(t, path, schema, f.Fields)
 	}

@@ -11,6 +11,7 @@ const (
 	keyRange  = "x-gatewayd-range"  // of a duration
 	keyFormat = "x-gatewayd-format" // a grammar's name
 	keyRef    = "x-gatewayd-ref"    // the kind of the object that is named
+	keyKeys   = "x-gatewayd-keys"   // the name of the grammar of a map's keys
 )
 
 func text() *huma.Schema    { return &huma.Schema{Type: huma.TypeString} }
@@ -44,7 +45,10 @@ func fieldSchema(f *spec.Field) *huma.Schema {
 	case spec.String, spec.DurationOf:
 		s = text()
 	case spec.List, spec.SetOf:
-		s.Type, s.Items, s.UniqueItems = huma.TypeArray, text(), true // Neither has an element twice.
+		s.Type, s.Items, s.UniqueItems = huma.TypeArray, text(), true // Neither has a string twice.
+		if f.Elem == spec.ObjectOf {
+			s.Items, s.UniqueItems = objectSchema(f.Fields), false
+		}
 	case spec.Map:
 		s.Type, s.AdditionalProperties = huma.TypeObject, objectSchema(f.Fields)
 	case spec.ObjectOf:
@@ -60,6 +64,9 @@ func fieldSchema(f *spec.Field) *huma.Schema {
 	}
 	if f.Ref != "" {
 		s.Extensions[keyRef] = f.Ref
+	}
+	if f.Keys != "" {
+		s.Extensions[keyKeys] = f.Keys
 	}
 	if f.Range != nil {
 		bound(s, f)
