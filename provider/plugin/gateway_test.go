@@ -52,6 +52,9 @@ func furnished(t *testing.T) *gateway {
 	for _, k := range spec.Kinds() {
 		config := minimal(k.Fields(), 9)
 		config["name"] = "there"
+		if k == spec.Listeners {
+			config["port"] = gatewaytest.FreePort(t)
+		}
 		o, ps := spec.Decode(k, encode(t, config))
 		if ps != nil {
 			t.Fatal(ps)
