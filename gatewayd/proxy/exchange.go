@@ -93,7 +93,8 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		x.refuse(refuse(ReasonBadPath))
 		return
 	}
-	route, listener := addr.Match(req.Host, path)
+	found := addr.Match(req, path)
+	route, listener := found.Route, found.Listener
 	if listener == nil {
 		x.refuse(refuse(ReasonNoListener))
 		return

@@ -36,6 +36,7 @@ type rig struct {
 	pool     *spec.Pool
 	setting  *spec.Setting
 	rules    []*spec.Rule
+	more     []spec.Object
 	panics   uint64 // that the test means to happen
 }
 
@@ -166,6 +167,9 @@ func (r *rig) publish() {
 	put(r.setting)
 	for _, rule := range r.rules {
 		put(rule)
+	}
+	for _, o := range r.more {
+		put(o)
 	}
 	compiled, _ := table.Compile(d.Finish(), r)
 	r.table.Store(compiled)

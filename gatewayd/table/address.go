@@ -1,6 +1,10 @@
 package table
 
-import "time"
+import (
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+)
 
 // An Address is the listeners of one address and port.
 type Address struct {
@@ -19,28 +23,42 @@ type Address struct {
 type site struct {
 	listener *Listener
 	cells    hosts[*cell]
+	branches *hosts[*branch] // of rules with conditions beside host and path; nil where there are none
 }
 
-// Match finds the route of a request. host is that of the request without its port, in any case, perhaps with a
-// trailing dot. path is the normal form that NormalPath gave, not the raw path: decoding it twice would make one path of
-// two. Without a listener for the host both results are nil, without a rule for the path only the route is: 404 each.
-// A host longer than 255 bytes matches no name and no pattern. Match allocates nothing.
-func (a *Address) Match(host, path []byte) (*Route, *Listener) {
+// A Found is what serves a request. Without a listener for the host it is empty, without a rule it has only the listener:
+// 404 each.
+type Found struct {
+	Listener *Listener
+	Route    *Route
+}
+
+// Match finds the route of a request. path is the normal form that NormalPath gave, not the raw path: decoding it twice
+// would make one path of two. A host longer than 255 bytes matches no name and no pattern. Match allocates nothing.
+func (a *Address) Match(req *http1.Request, path []byte) Found {
 	var buf [maxHost]byte
-	name, named := fold(&buf, host)
+	name, named := fold(&buf, req.Host)
 	s := a.sites.rest
 	if named {
 		s = bestSite(&a.sites, name)
 	}
 	if s == nil {
-		return nil, nil
+		return Found{}
 	}
 	var c choice
 	if named {
 		c.named(&s.cells, name, path)
 	}
 	c.consider(s.cells.rest, rankAnyHost, path)
-	return c.entry.route, s.listener
+	if s.branches != nil {
+		t := trial{request: req, path: path, choice: c}
+		if named {
+			t.named(s.branches, name)
+		}
+		t.consider(s.branches.rest, rankAnyHost)
+		c = t.choice
+	}
+	return Found{Listener: s.listener, Route: c.entry.route}
 }
 
 // bestSite is the listener of a host: by exact name, then by the most specific pattern, then the one without names.
@@ -98,7 +116,7 @@ func (c *choice) consider(cell *cell, host uint64, path []byte) {
 
 // take keeps the better of the entry, found under a host condition of a rank, and what was found before.
 func (c *choice) take(e entry, host uint64) {
-	e.rank |= host << pathBits
+	e.rank |= host << hostShift
 	if e.before(c.entry) {
 		c.entry = e
 	}

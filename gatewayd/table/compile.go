@@ -82,12 +82,15 @@ type member struct {
 	priority uint64   // smaller first
 	hosts    []string // lower case; one "" where the rule names none
 	paths    []string // normal form, perhaps with a star; one "" where the rule names none
+	demand   *demand  // nil where the rule asks for nothing else
 }
 
-// The priority stands above the host in a rank, the host above the path. A rule without a priority comes behind all
-// that have one.
+// The priority stands above the host in a rank, the host above the path, the path above the number of conditions. A rule
+// without a priority comes behind all that have one.
 const (
-	priorityShift = hostBits + pathBits
+	pathShift     = demandBits
+	hostShift     = pathShift + pathBits
+	priorityShift = hostShift + hostBits
 	noPriority    = 1 << 32
 )
 
@@ -243,6 +246,7 @@ func (d *draft) add(e *spec.Entry, r Route) *member {
 	if o.Match != nil && len(o.Match.Paths) > 0 {
 		m.paths = lowered(o.Match.Paths)
 	}
+	m.demand = newDemand(o.Match)
 	d.rules = append(d.rules, m)
 	return m
 }
@@ -256,7 +260,8 @@ func (d *draft) finish() {
 		d.shadows()
 		return
 	}
-	d.site.cells, d.tied, d.ties, d.hidden = before.site.cells, before.tied, before.ties, before.hidden
+	d.site.cells, d.site.branches = before.site.cells, before.site.branches
+	d.tied, d.ties, d.hidden = before.tied, before.ties, before.hidden
 	if !d.address.unchanged {
 		d.hidden = nil // It depends on which hosts the other listeners serve.
 		d.shadows()

@@ -6,9 +6,29 @@ import (
 	"strings"
 )
 
-// index makes the cells of a listener: one a host condition, shared by host conditions that the same rules name, so that
-// a rule of a thousand hosts and a thousand paths makes a thousand entries and not a million.
+// index makes the cells of a listener and, where rules have conditions beside host and path, the branches.
 func (d *draft) index() {
+	plain, conditional := d.rules, []*member(nil)
+	if slices.ContainsFunc(d.rules, (*member).conditional) {
+		plain = nil
+		for _, m := range d.rules {
+			if m.conditional() {
+				conditional = append(conditional, m)
+			} else {
+				plain = append(plain, m)
+			}
+		}
+	}
+	d.site.cells = indexHosts(plain, d.newCell)
+	if len(conditional) > 0 {
+		branches := indexHosts(conditional, d.newBranch)
+		d.site.branches = &branches
+	}
+}
+
+// indexHosts makes an index of one C a host condition, shared by host conditions that the same rules name, so that a rule
+// of a thousand hosts and a thousand paths makes a thousand entries and not a million.
+func indexHosts[C any](all []*member, newIndex func(host string, rules []*member) *C) (index hosts[*C]) {
 	// naming is the rules that name a host, chained: the last of them by host, and of each naming the one before it.
 	type naming struct {
 		rule, before int32
@@ -16,9 +36,9 @@ func (d *draft) index() {
 	var (
 		namings []naming
 		order   []string // hosts as they first come, so that warnings always come in one order
-		last    = make(map[string]int32, len(d.rules))
+		last    = make(map[string]int32, len(all))
 	)
-	for i, m := range d.rules {
+	for i, m := range all {
 		for _, h := range m.hosts {
 			before, known := last[h]
 			if !known {
@@ -29,43 +49,40 @@ func (d *draft) index() {
 			namings = append(namings, naming{int32(i), before})
 		}
 	}
-	d.site.cells.grow(order)
-	made := map[string]*cell{}
-	var rules []int32
+	index.grow(order)
+	made := map[string]*C{}
+	var rules []*member
 	var signature []byte
 	for _, h := range order {
-		rules = rules[:0]
+		rules, signature = rules[:0], signature[:0]
 		for n := last[h]; n >= 0; n = namings[n].before {
-			rules = append(rules, namings[n].rule)
+			rules = append(rules, all[namings[n].rule])
+			signature = binary.LittleEndian.AppendUint32(signature, uint32(namings[n].rule))
 		}
 		slices.Reverse(rules)
-		if len(rules) == 1 && len(d.rules[rules[0]].hosts) == 1 {
-			d.site.cells.put(h, d.newCell(h, rules)) // Nothing to share.
+		if len(rules) == 1 && len(rules[0].hosts) == 1 {
+			index.put(h, newIndex(h, rules)) // Nothing to share.
 			continue
-		}
-		signature = signature[:0]
-		for _, i := range rules {
-			signature = binary.LittleEndian.AppendUint32(signature, uint32(i))
 		}
 		shared := made[string(signature)]
 		if shared == nil {
-			shared = d.newCell(h, rules)
+			shared = newIndex(h, rules)
 			made[string(signature)] = shared
 		}
-		d.site.cells.put(h, shared)
+		index.put(h, shared)
 	}
-	d.site.cells.sort()
+	index.sort()
+	return index
 }
 
 // newCell indexes rules by path. Rules come by name, so of two with equal ranks the first to come has the smaller name.
-func (d *draft) newCell(host string, rules []int32) *cell {
-	if first := d.rules[rules[0]]; len(rules) == 1 && len(first.paths) == 1 && first.paths[0] == "" {
+func (d *draft) newCell(host string, rules []*member) *cell {
+	if first := rules[0]; len(rules) == 1 && len(first.paths) == 1 && first.paths[0] == "" {
 		return &cell{rest: first.at("")} // The usual case where hosts are many.
 	}
 	best := make(map[string]entry, len(rules))
 	var ties []tie
-	for _, i := range rules {
-		m := d.rules[i]
+	for _, m := range rules {
 		for _, p := range m.paths {
 			e := m.at(p)
 			holder := best[p]
@@ -90,14 +107,8 @@ func (d *draft) newCell(host string, rules []int32) *cell {
 
 // fill splits entries by path pattern into exact paths and prefixes, and gives each the best of all that cover it.
 func (c *cell) fill(best map[string]entry) {
-	list := make([]prefixEntry, 0, len(best))
-	for p, e := range best {
-		if prefix, ok := isPrefix(p); ok {
-			list = append(list, prefixEntry{prefix, e})
-		}
-	}
-	slices.SortFunc(list, func(a, b prefixEntry) int { return strings.Compare(a.prefix, b.prefix) })
-	c.prefixes = newPrefixes(list, c.rest)
+	list := prefixList(best)
+	c.prefixes = newPrefixes(list, c.rest, better)
 	if len(best) == len(list) {
 		return
 	}
@@ -106,16 +117,25 @@ func (c *cell) fill(best map[string]entry) {
 		if _, ok := isPrefix(p); ok {
 			continue
 		}
-		if covering := c.below([]byte(p)); covering.before(e) {
-			e = covering
-		}
-		c.exact[p] = e
+		c.exact[p] = better(c.below([]byte(p)), e)
 	}
+}
+
+// prefixList is the prefixes among path patterns, in order.
+func prefixList[T any](of map[string]T) []prefixEntry[T] {
+	list := make([]prefixEntry[T], 0, len(of))
+	for p, v := range of {
+		if prefix, ok := isPrefix(p); ok {
+			list = append(list, prefixEntry[T]{prefix, v})
+		}
+	}
+	slices.SortFunc(list, func(a, b prefixEntry[T]) int { return strings.Compare(a.prefix, b.prefix) })
+	return list
 }
 
 // at is the rule at one of its paths.
 func (m *member) at(path string) entry {
-	return entry{rank: m.priority<<priorityShift | pathRank(path), route: m.route}
+	return entry{rank: m.priority<<priorityShift | pathRank(path)<<pathShift | m.demand.rank(), route: m.route}
 }
 
 func pathRank(path string) uint64 {
@@ -128,9 +148,10 @@ func pathRank(path string) uint64 {
 	return rankExactPath
 }
 
-// A tie is two rules of one listener with equal priority, host and path.
+// A tie is two rules of one listener with equal priority, host, path and conditions.
 type tie struct {
 	path          string
+	conditions    string // " and " and what they are, for a person; "" where there are none
 	loser, holder *Route
 }
 
@@ -144,5 +165,5 @@ func (d *draft) warnTie(host string, t tie) {
 	d.tied[t.loser] = append(d.tied[t.loser], t.holder)
 	d.ties = append(d.ties, onRule(t.loser.RuleName, "match",
 		"takes %s with the same priority as rule %q; rule %q serves that, because its name comes first",
-		conditions(host, t.path), t.holder.RuleName, t.holder.RuleName))
+		place(host, t.path)+t.conditions, t.holder.RuleName, t.holder.RuleName))
 }

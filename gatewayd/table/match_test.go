@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 	"pgregory.net/rapid"
 )
@@ -54,21 +55,38 @@ func rule(name, listener string, hostnames, paths []string) *spec.Rule {
 	return &spec.Rule{Name: name, Listener: listener, Pool: "p", Setting: "s", Match: &spec.Match{Hostnames: hostnames, Paths: paths}}
 }
 
-// names of what Match found.
-func names(r *Route, l *Listener) (listener, rule string) {
-	if l != nil {
-		listener = l.Name
+// request is what the proxy would have parsed.
+func (q asked) request() *http1.Request {
+	return &http1.Request{Method: []byte(q.method), Host: []byte(q.host)}
+}
+
+// find names what Match finds.
+func find(a *Address, q asked) (listener, rule string) {
+	found := a.Match(q.request(), []byte(q.path))
+	if found.Listener != nil {
+		listener = found.Listener.Name
 	}
-	if r != nil {
-		rule = r.RuleName
+	if found.Route != nil {
+		rule = found.Route.RuleName
 	}
 	return listener, rule
+}
+
+// disagreement says what is wrong with what Match finds; "" where it is what the rule of choice says.
+func disagreement(set *spec.Set, a *Address, q asked) string {
+	wantListener, wantRule := naive(set, a.Place, q)
+	gotListener, gotRule := find(a, q)
+	if gotListener == wantListener && gotRule == wantRule {
+		return ""
+	}
+	return fmt.Sprintf("Match(%q) = listener %q, rule %q; want listener %q, rule %q", q, gotListener, gotRule, wantListener, wantRule)
 }
 
 // The labels and segments are few, so that patterns meet.
 var (
 	hostLabels  = []string{"a", "b", "ab", "A", "*", "a*", "*b", "?", "?b", "a?", "c", "*a", "aba"}
 	pathPieces  = []string{"/", "/a", "/A", "/ab", "/a/", "/a/b", "/a/b/", "/b", "/.a", "/ä"}
+	methods     = []string{"GET", "HEAD", "POST"}
 	ruleNames   = []string{"r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"}
 	listenNames = []string{"l1", "l2", "l3", "l4"}
 )
@@ -103,6 +121,9 @@ func drawSet(t *rapid.T) *spec.Set {
 		if rapid.IntRange(0, 2).Draw(t, "prioritized") == 0 {
 			priority := rapid.IntRange(1, 3).Draw(t, "priority")
 			r.Priority = &priority
+		}
+		if rapid.Bool().Draw(t, "conditional") {
+			r.Match.Methods = rapid.SliceOfNDistinct(rapid.SampledFrom(methods), 0, 2, rapid.ID).Draw(t, "methods")
 		}
 		objects = append(objects, r)
 	}
@@ -140,13 +161,12 @@ func agree(t *rapid.T) {
 		if !ok {
 			t.Fatalf("NormalPath(%q) refuses", path)
 		}
-		wantListener, wantRule := naive(set, address.Place, host, string(normal))
-		gotListener, gotRule := names(address.Match([]byte(host), normal))
-		if gotListener != wantListener || gotRule != wantRule {
-			t.Fatalf("Match(%q, %q) = listener %q, rule %q; want listener %q, rule %q", host, normal, gotListener, gotRule, wantListener, wantRule)
+		q := asked{host: host, path: string(normal), method: rapid.SampledFrom(methods).Draw(t, "method")}
+		if wrong := disagreement(set, address, q); wrong != "" {
+			t.Fatal(wrong)
 		}
-		if unreachable[gotRule] {
-			t.Fatalf("rule %q serves %q %q, although the warning says that it is never reached", gotRule, host, normal)
+		if _, got := find(address, q); unreachable[got] {
+			t.Fatalf("rule %q serves %q, although the warning says that it is never reached", got, q)
 		}
 	}
 }
@@ -164,10 +184,8 @@ func FuzzMatch(f *testing.F) {
 		if !ok {
 			return
 		}
-		wantListener, wantRule := naive(set, address.Place, host, string(normal))
-		gotListener, gotRule := names(address.Match([]byte(host), normal))
-		if gotListener != wantListener || gotRule != wantRule {
-			t.Errorf("Match(%q, %q) = listener %q, rule %q; want listener %q, rule %q", host, normal, gotListener, gotRule, wantListener, wantRule)
+		if wrong := disagreement(set, address, asked{host: host, path: string(normal), method: "GET"}); wrong != "" {
+			t.Error(wrong)
 		}
 	})
 }
@@ -176,11 +194,11 @@ func TestMatchAllocatesNothing(t *testing.T) {
 	address := compileMany(t, 1000, func(i int) *spec.Rule {
 		return rule(fmt.Sprintf("r%d", i), "l", []string{"*.example.com", "a*.net"}, []string{fmt.Sprintf("/service-%d/*", i)})
 	})
-	host, raw := []byte("WWW.Example.com."), []byte("/a/../service-77/%61")
+	req, raw := asked{host: "WWW.Example.com.", method: "GET"}.request(), []byte("/a/../service-77/%61")
 	buf, sent := make([]byte, 0, 100), make([]byte, 0, 100)
 	if n := testing.AllocsPerRun(100, func() {
 		normal, _ := NormalPath(buf, raw)
-		if r, _ := address.Match(host, normal); r == nil || r.RuleName != "r77" {
+		if r := address.Match(req, normal).Route; r == nil || r.RuleName != "r77" {
 			t.Fatalf("Match found %v", r)
 		}
 		ResolveDots(sent, raw)
@@ -234,6 +252,15 @@ var shapes = []struct {
 		func(i int) (string, string) { return "example.com", fmt.Sprintf("/service-%d/items/7", i) },
 	},
 	{
+		"methods",
+		func(i int) *spec.Rule {
+			r := rule(fmt.Sprintf("r%d", i), "l", nil, []string{fmt.Sprintf("/service-%d/*", i)})
+			r.Match.Methods = []string{"GET"}
+			return r
+		},
+		func(i int) (string, string) { return "example.com", fmt.Sprintf("/service-%d/items/7", i) },
+	},
+	{
 		"paths",
 		func(i int) *spec.Rule {
 			return rule(fmt.Sprintf("r%d", i), "l", []string{"example.com"}, []string{fmt.Sprintf("/service-%d/health", i)})
@@ -248,14 +275,14 @@ func BenchmarkMatch(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", shape.name, n), func(b *testing.B) {
 				address := compileMany(b, n, shape.rule)
 				const requests = 10 // the same number for both, so that the caches of the machine do not decide
-				hosts, paths := make([][]byte, requests), make([][]byte, requests)
+				asks, paths := make([]*http1.Request, requests), make([][]byte, requests)
 				for i := range requests {
 					host, path := shape.request(i * n / requests)
-					hosts[i], paths[i] = []byte(host), []byte(path)
+					asks[i], paths[i] = asked{host: host, method: "GET"}.request(), []byte(path)
 				}
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i = (i + 1) % requests {
-					if r, _ := address.Match(hosts[i], paths[i]); r == nil {
+					if address.Match(asks[i], paths[i]).Route == nil {
 						b.Fatal("no route")
 					}
 				}

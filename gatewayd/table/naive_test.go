@@ -9,10 +9,13 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
+// An asked is a request as the rule of choice sees it. path is in its normal form.
+type asked struct{ host, path, method string }
+
 // naive answers which listener and rule serve a request straight from the rule of choice: it lists everything that
 // matches, sorts it, and takes the first. It shares no code with the table. Empty names mean none.
-func naive(set *spec.Set, place Place, host, path string) (listener, rule string) {
-	host = strings.TrimSuffix(host, ".")
+func naive(set *spec.Set, place Place, q asked) (listener, rule string) {
+	host, path := strings.TrimSuffix(q.host, "."), q.path
 	type option struct {
 		name string
 		keys []int
@@ -55,17 +58,31 @@ func naive(set *spec.Set, place Place, host, path string) (listener, rule string
 		if r.Match != nil {
 			m = *r.Match
 		}
+		conditions, met := naiveDemand(m, q)
+		if !met {
+			continue
+		}
 		for _, hostname := range orNone(m.Hostnames) {
 			for _, pattern := range orNone(m.Paths) {
 				h, hostMatches := naiveHost(hostname, host)
 				p, pathMatches := naivePath(pattern, path)
 				if hostMatches && pathMatches {
-					rules = append(rules, option{r.Name, slices.Concat(priority, h, p)})
+					rules = append(rules, option{r.Name, slices.Concat(priority, h, p, []int{-conditions})})
 				}
 			}
 		}
 	}
 	return listener, first(rules)
+}
+
+// naiveDemand: the number of conditions beside host and path, and whether all hold.
+func naiveDemand(m spec.Match, q asked) (conditions int, met bool) {
+	met = true
+	if len(m.Methods) > 0 {
+		conditions++
+		met = slices.Contains(m.Methods, q.method)
+	}
+	return conditions, met
 }
 
 func orNone(list []string) []string {

@@ -120,6 +120,9 @@ const (
 )
 
 func hostRank(text string) uint64 {
+	if text == "" {
+		return rankAnyHost
+	}
 	wildcards := strings.Count(text, "*") + strings.Count(text, "?")
 	if wildcards == 0 {
 		return rankExactHost

@@ -4,8 +4,16 @@ import "strings"
 
 // An entry is a rule at a place of an index. Smaller ranks come first, and of equal ones the smaller name.
 type entry struct {
-	rank  uint64 // of priority and path; the host is added where it is known
+	rank  uint64 // of priority, path and conditions; the host is added where it is known
 	route *Route // nil means no entry
+}
+
+// better is the entry of the two that is chosen.
+func better(e, other entry) entry {
+	if e.before(other) {
+		return e
+	}
+	return other
 }
 
 // before says whether e is chosen rather than other.
@@ -20,48 +28,47 @@ func (e entry) before(other entry) bool {
 }
 
 // A prefixes is a radix tree of path prefixes. A lookup costs the length of the path, whatever the number of prefixes.
-type prefixes struct {
-	nodes []prefixNode // the first is the root
+type prefixes[T any] struct {
+	nodes []prefixNode[T] // the first is the root
+	over  func(own, above T) T
 }
 
-type prefixNode struct {
+type prefixNode[T any] struct {
 	label string // what the node adds to its parent
 	keys  string // first bytes of the children's labels, in order
 	first int32  // index of the first child; the others follow
 	ends  bool   // a prefix ends here
-	best  entry  // where ends: the best of this prefix and all shorter ones of it
+	value T      // where ends: what holds for this prefix and all shorter ones of it
 }
 
-// A prefixEntry is a prefix, without its star, and its entry.
-type prefixEntry struct {
+// A prefixEntry is a prefix, without its star, and its value.
+type prefixEntry[T any] struct {
 	prefix string
-	entry  entry
+	value  T
 }
 
-// newPrefixes makes the tree of a list in the order of the prefixes, without duplicates. rest is the entry of every path.
-func newPrefixes(list []prefixEntry, rest entry) prefixes {
+// newPrefixes makes the tree of a list in the order of the prefixes, without duplicates. rest is the value of every
+// path; over gives what holds for a prefix by its own value and by what holds above it.
+func newPrefixes[T any](list []prefixEntry[T], rest T, over func(own, above T) T) prefixes[T] {
 	if len(list) == 0 {
-		return prefixes{}
+		return prefixes[T]{}
 	}
-	p := prefixes{nodes: make([]prefixNode, 1, 2*len(list))}
+	p := prefixes[T]{nodes: make([]prefixNode[T], 1, 2*len(list)), over: over}
 	p.build(0, list, 0, rest)
 	return p
 }
 
 // build fills the node at index i with a list that shares its first depth bytes.
-func (p *prefixes) build(i int32, list []prefixEntry, depth int, above entry) {
+func (p *prefixes[T]) build(i int32, list []prefixEntry[T], depth int, above T) {
 	low, high := list[0].prefix, list[len(list)-1].prefix
 	end := depth
 	for end < len(low) && low[end] == high[end] {
 		end++
 	}
-	n := prefixNode{label: low[depth:end]}
+	n := prefixNode[T]{label: low[depth:end]}
 	if len(low) == end {
-		n.ends, n.best = true, above
-		if list[0].entry.before(above) {
-			n.best = list[0].entry
-		}
-		above = n.best
+		n.ends, n.value = true, p.over(list[0].value, above)
+		above = n.value
 		list = list[1:]
 	}
 	var starts []int
@@ -74,7 +81,7 @@ func (p *prefixes) build(i int32, list []prefixEntry, depth int, above entry) {
 	}
 	n.keys, n.first = keys.String(), int32(len(p.nodes))
 	p.nodes[i] = n
-	p.nodes = append(p.nodes, make([]prefixNode, len(starts))...)
+	p.nodes = append(p.nodes, make([]prefixNode[T], len(starts))...)
 	for k, start := range starts {
 		stop := len(list)
 		if k+1 < len(starts) {
@@ -84,9 +91,9 @@ func (p *prefixes) build(i int32, list []prefixEntry, depth int, above entry) {
 	}
 }
 
-// longest is the best entry of all prefixes of a path; without a route where none is a prefix of it.
-func (p *prefixes) longest(path []byte) entry {
-	var best entry
+// longest is what holds for the longest prefix of a path; the zero value where none is a prefix of it.
+func (p *prefixes[T]) longest(path []byte) T {
+	var best T
 	if len(p.nodes) == 0 {
 		return best
 	}
@@ -97,7 +104,7 @@ func (p *prefixes) longest(path []byte) entry {
 		}
 		path = path[len(n.label):]
 		if n.ends {
-			best = n.best
+			best = n.value
 		}
 		if len(path) == 0 {
 			return best
@@ -114,7 +121,7 @@ func (p *prefixes) longest(path []byte) entry {
 // prefixes and rules without paths included, so a lookup needs only one.
 type cell struct {
 	exact    map[string]entry
-	prefixes prefixes
+	prefixes prefixes[entry]
 	rest     entry // of every path
 }
 

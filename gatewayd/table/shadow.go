@@ -39,7 +39,7 @@ func (d *draft) shadow(m *member) shadow {
 			continue
 		}
 		for _, path := range m.paths {
-			first := d.site.covering(host, path)
+			first := d.site.first(m, host, path)
 			if first == m.route {
 				return shadow{reached: true}
 			}
@@ -75,42 +75,81 @@ func (s *shadow) warning(d *draft, m *member) []Warning {
 	return []Warning{onRule(name, "match", "%s, so no request reaches the rule", text)}
 }
 
-// covering is the first of the rules that take everything a pair of host and path conditions takes.
-func (s *site) covering(host, path string) *Route {
-	var c choice
-	exact := host != "" && !wildcard(host)
-	consider := func(cell *cell, rank uint64) {
-		if cell == nil {
-			return
-		}
-		switch prefix, ok := isPrefix(path); {
-		case path == "":
-			c.take(cell.rest, rank)
-		case ok:
-			c.take(cell.below([]byte(prefix)), rank)
-		default:
-			c.take(cell.find([]byte(path)), rank)
-		}
-	}
-	consider(s.cells.rest, rankAnyHost)
-	if host != "" {
-		consider(s.cells.get(host), hostRank(host))
-		// What stands behind the last wildcard is the same in every host that the condition takes.
-		tail := []byte(host[strings.LastIndexAny(host, "*?")+1:])
-		for suffix := s.cells.nextSuffix(tail); suffix != nil; suffix = s.cells.nextSuffix(suffix) {
-			consider(s.cells.suffixes[string(suffix)], suffixRank(len(suffix)))
-		}
-	}
-	for i := range s.cells.patterns {
-		if p := &s.cells.patterns[i]; exact && p.match([]byte(host)) {
-			consider(p.value, p.rank)
-		}
+// first is the first of the rules that take everything that m takes by a pair of its host and path conditions; m itself
+// where it is the first.
+func (s *site) first(m *member, host, path string) *Route {
+	c := choice{entry: m.at(path)}
+	c.entry.rank |= hostRank(host) << hostShift
+	covering(&s.cells, host, func(of *cell, rank uint64) { c.take(of.covering(path), rank) })
+	if m.demand != nil {
+		looked := 0
+		covering(s.branches, host, func(of *branch, rank uint64) { c.hide(m, of.covering(path), rank, &looked) })
 	}
 	return c.entry.route
 }
 
-// conditions writes a pair of host and path for a person.
-func conditions(host, path string) string {
+// maxLooked bounds how many rules with conditions are looked at for whether they hide a pair of another one.
+const maxLooked = 1000
+
+// hide keeps the best of what comes before the entry and asks for nothing that m does not ask for too.
+func (c *choice) hide(m *member, list *chain, host uint64, looked *int) {
+	for ; list != nil; list = list.above {
+		for i := range list.candidates {
+			k := &list.candidates[i]
+			e := k.entry
+			e.rank |= host << hostShift
+			if *looked++; *looked > maxLooked || !e.before(c.entry) {
+				break
+			}
+			if m.demand.implies(k.demand) {
+				c.entry = e
+				break
+			}
+		}
+	}
+}
+
+// covering gives each part of an index whose host condition takes every host that another one takes.
+func covering[C any](h *hosts[*C], host string, give func(of *C, rank uint64)) {
+	some := func(of *C, rank uint64) {
+		if of != nil {
+			give(of, rank)
+		}
+	}
+	some(h.rest, rankAnyHost)
+	if host == "" {
+		return
+	}
+	some(h.get(host), hostRank(host))
+	// What stands behind the last wildcard is the same in every host that the condition takes.
+	tail := []byte(host[strings.LastIndexAny(host, "*?")+1:])
+	for suffix := h.nextSuffix(tail); suffix != nil; suffix = h.nextSuffix(suffix) {
+		some(h.suffixes[string(suffix)], suffixRank(len(suffix)))
+	}
+	if wildcard(host) {
+		return
+	}
+	for i := range h.patterns {
+		if p := &h.patterns[i]; p.match([]byte(host)) {
+			give(p.value, p.rank)
+		}
+	}
+}
+
+// covering is the best entry of those that take every path that a path condition takes.
+func (c *cell) covering(path string) entry {
+	prefix, ok := isPrefix(path)
+	switch {
+	case path == "":
+		return c.rest
+	case ok:
+		return c.below([]byte(prefix))
+	}
+	return c.find([]byte(path))
+}
+
+// place writes a pair of host and path for a person.
+func place(host, path string) string {
 	h, p := "every host", "every path"
 	if host != "" {
 		h = fmt.Sprintf("host %q", host)

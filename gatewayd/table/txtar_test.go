@@ -94,10 +94,15 @@ func answers(t *testing.T, table *Table, requests string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// answer is what serves "http://host:port/path", perhaps with " at ADDRESS" behind it for the listener's address.
+// answer is what serves "http://host:port/path", perhaps with a method before it, and with " at ADDRESS" behind it for the
+// listener's address.
 func answer(t *testing.T, table *Table, request string) string {
 	t.Helper()
 	where, address, _ := strings.Cut(request, " at ")
+	method, where, given := strings.Cut(where, " ")
+	if !given {
+		method, where = "GET", method
+	}
 	authority, path, _ := strings.Cut(strings.TrimPrefix(where, "http://"), "/")
 	host, port := authority, 80
 	if u := (&url.URL{Host: authority}); u.Port() != "" {
@@ -116,7 +121,8 @@ func answer(t *testing.T, table *Table, request string) string {
 	if !ok {
 		return "400"
 	}
-	r, l := a.Match([]byte(host), normal)
+	found := a.Match(asked{host: host, method: method}.request(), normal)
+	r, l := found.Route, found.Listener
 	if l == nil {
 		return "404, no listener"
 	}

@@ -128,6 +128,11 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Rules, `"match":{"paths":["/caf%C3%A9/*"]}`, "match.paths", `"/caf%C3%A9/*" must not be percent-encoded, since paths are decoded before rules match; write "/café/*"`},
 		{Rules, `"match":{"paths":["/Chat/*","/chat/*"]}`, "match.paths", `"/chat/*" is the same as "/Chat/*"`},
 		{Rules, `"match":{"hostnames":["*.EXAMPLE","*.example"]}`, "match.hostnames", `is the same as`},
+		{Rules, `"match":{"methods":["get"]}`, "match.methods", `"get" must be a method in upper case`},
+		{Rules, `"match":{"methods":["GET","TRACE"]}`, "match.methods", `"TRACE" is a method that the gateway always refuses`},
+		{Rules, `"match":{"methods":["CONNECT"]}`, "match.methods", `"CONNECT" is a method that the gateway always refuses`},
+		{Rules, `"match":{"methods":["GET","GET"]}`, "match.methods", `"GET" is given twice`},
+		{Rules, `"match":{"methods":["G T"]}`, "match.methods", "must be a method in upper case"},
 		{Rules, `"match":{"paths":["/a*b"]}`, "match.paths", `"/a*b" must hold "*" only as its last character`},
 	} {
 		o := decode(t, c.kind, c.in)
@@ -173,6 +178,7 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Rules, `"match":{}`},
 		{Rules, `"match":{"hostnames":["????.contoso.com"],"paths":["/","/*","/chat*","/chat/*"]},"priority":1000000`},
 		{Rules, `"match":{"paths":["/ä","/Ä"]}`},
+		{Rules, `"match":{"methods":["GET","M-SEARCH","X_1"]}`},
 	} {
 		if ps := Check(decode(t, c.kind, c.in)); ps != nil {
 			t.Errorf("%s with %.200s: want no problem, got %v", c.kind, c.in, ps)

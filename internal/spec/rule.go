@@ -15,6 +15,7 @@ type Rule struct {
 type Match struct {
 	Hostnames []string `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names, \"*\" and \"?\" as in a listener's."`
 	Paths     []string `json:"paths" tfsdk:"paths" spec:"set,is=path_pattern,0..1000" doc:"Paths in decoded form (\"/café\", not \"/caf%C3%A9\"), ASCII case ignored. A \"*\" at the end makes a prefix: \"/chat/*\" is everything below /chat/, \"/chat*\" is /chat too."`
+	Methods   []string `json:"methods" tfsdk:"methods" spec:"set,is=method,0..32" doc:"Methods in upper case. \"GET\" is not HEAD too. A WebSocket begins with a GET."`
 }
 
 // Key is the rule's name.

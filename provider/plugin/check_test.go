@@ -24,6 +24,8 @@ func TestProblemsAreOnTheirAttribute(t *testing.T) {
 			`error on AttributeName("targets").ElementKeyString("b").AttributeName("port"): Invalid value for targets["b"].port: targets["b"].port must be 1 to 65535, not 70000.`},
 		{"beside an unknown target", spec.Pools, object{"name": unknown{}, "targets": object{"a": unknown{}, "b": target("10.0.0.300", nil)}},
 			`error on AttributeName("targets").ElementKeyString("b").AttributeName("address"): Invalid value for targets["b"].address: targets["b"].address is no IP address, and a DNS name does not end in a number; write an IPv4 address as four numbers such as 10.0.0.5.`},
+		{"a method that the gateway refuses", spec.Rules, object{"name": "r", "listener": unknown{}, "pool": "p", "setting": "s", "match": object{"methods": list{"GET", "TRACE"}}},
+			`error on AttributeName("match").AttributeName("methods"): Invalid value for match.methods: match.methods "TRACE" is a method that the gateway always refuses.`},
 		{"two equal targets", spec.Pools, object{"name": "p", "targets": object{"a": target("10.0.0.1", 1), "b": target("10.0.0.1", 1)}},
 			`error on AttributeName("targets").ElementKeyString("b").AttributeName("address"): Invalid value for targets["b"].address: targets["b"].address is the address and port of target "a" already; a member can be in a pool once.`},
 		{"two targets that may be equal", spec.Pools, object{"name": "p", "targets": object{"a": target("10.0.0.1", unknown{}), "b": target("10.0.0.1", nil)}}, ""},

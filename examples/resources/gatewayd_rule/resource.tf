@@ -19,6 +19,31 @@ resource "gatewayd_rule" "chat" {
   }
 }
 
+# Reading /files is for anybody. Everything else that is done to them goes to machines of their own: with equal hosts and
+# paths, a rule with more conditions comes first.
+resource "gatewayd_rule" "read" {
+  name     = "read"
+  listener = gatewayd_listener.public.name
+  pool     = gatewayd_pool.web.name
+  setting  = gatewayd_setting.web.name
+
+  match = {
+    paths   = ["/files/*"]
+    methods = ["GET", "HEAD"]
+  }
+}
+
+resource "gatewayd_rule" "write" {
+  name     = "write"
+  listener = gatewayd_listener.public.name
+  pool     = gatewayd_pool.chat.name
+  setting  = gatewayd_setting.web.name
+
+  match = {
+    paths = ["/files/*"]
+  }
+}
+
 # A rule with a priority is tried before those without.
 resource "gatewayd_rule" "trial" {
   name     = "trial"
