@@ -5,9 +5,12 @@ import (
 	"math"
 )
 
-// Close codes that a gateway sends (RFC 6455 7.4.1 and the IANA registry).
+// Close codes (RFC 6455 7.4.1 and the IANA registry). CodeNone and CodeLost are never sent: they say that a Close has no
+// code, and that there was no Close.
 const (
 	CodeGoingAway      uint16 = 1001
+	CodeNone           uint16 = 1005
+	CodeLost           uint16 = 1006
 	CodePolicy         uint16 = 1008
 	CodeServiceRestart uint16 = 1012
 )

@@ -51,6 +51,7 @@ type Follower struct {
 	lost    bool
 	open    bool // a message is fragmented and goes on
 	closing bool
+	size    uint8 // payload of the last frame whose header was read, if it was a control frame
 }
 
 // Next consumes b up to the end of the current frame: n octets that may be passed on. Opcode, Fin and Masked describe
@@ -162,7 +163,7 @@ func (f *Follower) header(b []byte) int {
 	if len(b) < size {
 		return 0
 	}
-	f.first, f.masked, f.inside, f.left = b[0], masked, true, length
+	f.first, f.masked, f.inside, f.left, f.size = b[0], masked, true, length, uint8(length)
 	return size
 }
 
@@ -236,6 +237,23 @@ func (f *Follower) Skip(n uint64) Event {
 
 // Closing reports whether a whole Close frame has passed.
 func (f *Follower) Closing() bool { return f.closing }
+
+// CloseCode is the status code of the Close frame that ends b, all of which Next or NextAll have just passed: 1005 where
+// it has none (RFC 6455 7.1.5). known is false where the frame does not stand in b whole.
+func (f *Follower) CloseCode(b []byte) (code uint16, known bool) {
+	start := len(b) - int(f.size)
+	switch {
+	case !f.closing:
+		return 0, false
+	case f.size < 2:
+		return CodeNone, true
+	case f.masked && start >= 6:
+		return binary.BigEndian.Uint16(b[start:]) ^ binary.BigEndian.Uint16(b[start-4:]), true
+	case !f.masked && start >= 2:
+		return binary.BigEndian.Uint16(b[start:]), true
+	}
+	return 0, false
+}
 
 // Lost reports whether the framing was violated.
 func (f *Follower) Lost() bool { return f.lost }

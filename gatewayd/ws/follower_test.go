@@ -327,3 +327,33 @@ func BenchmarkFollower(b *testing.B) {
 		}
 	})
 }
+
+func TestCloseCode(t *testing.T) {
+	for _, c := range []struct {
+		before, last string
+		code         uint16
+		known        bool
+	}{
+		{"", "\x88\x02\x03\xe8", 1000, true},
+		{"", "\x88\x05\x03\xf3bye", 1011, true},
+		{"", "\x88\x82\x01\x02\x03\x04\x02\xea", 1000, true},
+		{"", "\x81\x01a\x88\x00", CodeNone, true},
+		{"", "\x88\x01a", CodeNone, true},
+		{"\x88", "\x02\x03\xe8", 0, false},
+		{"\x88\x02", "\x03\xe8", 0, false},
+		{"\x88\x82\x01\x02\x03\x04", "\x02\xea", 0, false},
+		{"", "\x81\x01a", 0, false},
+	} {
+		var f Follower
+		f.NextAll([]byte(c.before))
+		b := []byte(c.last)
+		if c.before == "\x88" {
+			b = []byte(c.before + c.last) // A header that is not complete is given again.
+			c.code, c.known = 1000, true
+		}
+		f.NextAll(b)
+		if code, known := f.CloseCode(b); code != c.code || known != c.known {
+			t.Errorf("%q behind %q: %d, %v; want %d, %v", c.last, c.before, code, known, c.code, c.known)
+		}
+	}
+}
