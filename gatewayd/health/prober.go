@@ -12,6 +12,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -24,6 +25,7 @@ type Target struct {
 
 	KeepFor       time.Duration // how long the target may be trusted to leave an idle connection open; 0 is not at all
 	Source        []netip.Addr  // own addresses that TCP connections come from, in turn; none of the family is any
+	Probes        *meter.Probes // counts the probes; nil where nobody asks
 	ProxyProtocol bool          // begin every connection with a PROXY protocol header, version 2, LOCAL
 }
 

@@ -161,6 +161,7 @@ func (w *watch) record(o outcome, took loop.Time) {
 		At: time.Now(), OK: o.reason == "", Reason: o.reason, Took: time.Duration(took),
 		UnhealthyThreshold: probe.UnhealthyThreshold, HealthyThreshold: probe.HealthyThreshold,
 	})
+	w.target.Probes.Add(o.reason == "")
 	if before != after {
 		w.p.teller.push(turn{health: h, before: before, after: after, reason: o.reason, follower: follower})
 	}

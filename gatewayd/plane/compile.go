@@ -8,6 +8,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -18,6 +19,7 @@ type pair struct{ pool, setting string }
 type use struct {
 	pool, setting *spec.Entry
 	group         *balance.Group
+	upstream      *meter.Upstream
 	roster        []enrolled
 	members       []member // nil before the publication; the plane's mu guards it, and a slice is never changed
 }
@@ -56,6 +58,7 @@ func (u *uses) Group(pool, setting *spec.Entry) *balance.Group {
 		return serving.group
 	}
 	fresh := &use{pool: pool, setting: setting, roster: u.roster(pool)}
+	fresh.upstream = u.plane.meters.Upstream(meter.UpstreamKey{Pool: pool.ID, Setting: setting.ID})
 	if serving != nil {
 		fresh.group = serving.group
 	} else {
@@ -64,6 +67,9 @@ func (u *uses) Group(pool, setting *spec.Entry) *balance.Group {
 	u.pairs[at] = fresh
 	return fresh.group
 }
+
+// Meters implements table.Living.
+func (u *uses) Meters() *meter.Registry { return u.plane.meters }
 
 func (u *uses) roster(pool *spec.Entry) []enrolled {
 	list, known := u.rosters[pool]
@@ -94,7 +100,7 @@ func (u *use) targets(set *spec.Set) []health.Target {
 	for _, m := range u.groupMembers() {
 		at := m.Health.Backend.Key.Addr
 		t := health.Target{
-			Health: m.Health, Addr: at, Probe: probe, Source: sources,
+			Health: m.Health, Addr: at, Probe: probe, Source: sources, Probes: &u.upstream.Probes,
 			// A port of the probe's own is another server's, which need not know of PROXY.
 			ProxyProtocol: setting.SendProxyProtocol && probe.Port == nil,
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxy"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/resolve"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -42,6 +43,7 @@ type Plane struct {
 	places   sync.Map // *listen.Group to table.Place, for the loops
 	table    atomic.Pointer[table.Table]
 	registry backend.Registry
+	meters   *meter.Registry
 	prober   *health.Prober
 	names    *resolve.Resolver
 
@@ -75,6 +77,7 @@ func Start(cfg Config) (*Plane, error) {
 		n = runtime.NumCPU()
 	}
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loop.GOMAXPROCS(n)))
+	p.meters = meter.NewRegistry(n)
 	p.table.Store(&table.Table{})
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Log: p.log})

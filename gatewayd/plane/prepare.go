@@ -12,6 +12,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -60,6 +61,7 @@ func (p *Plane) Inspect(next *spec.Set) []control.ObjectProblem {
 type inert struct{ group *balance.Group }
 
 func (i inert) Group(_, _ *spec.Entry) *balance.Group { return i.group }
+func (i inert) Meters() *meter.Registry               { return nil }
 
 func conditionsOf(warnings []table.Warning) []control.ObjectProblem {
 	list := make([]control.ObjectProblem, len(warnings))

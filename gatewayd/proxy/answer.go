@@ -16,13 +16,18 @@ func (c *client) interim(r *http1.Response) {
 		c.flags &^= cExpect
 	}
 	out := &c.w.out
-	b := appendHead(out.open(c.stream), r)
-	out.keep(append(b, "\r\n"...))
+	b := out.open(c.stream)
+	start := len(b)
+	b = append(appendHead(b, r), "\r\n"...)
+	c.x.account.sent += int64(len(b) - start)
+	out.keep(b)
 }
 
 func (c *client) answer(r *http1.Response) {
 	out := &c.w.out
-	b := appendHead(out.open(c.stream), r)
+	b := out.open(c.stream)
+	start := len(b)
+	b = appendHead(b, r)
 	if r.Body == http1.BodyChunked || r.Body == http1.BodyUntilClose {
 		if c.flags&cMinor0 != 0 {
 			c.flags = c.flags&^cKeep | cUntilEnd
@@ -31,8 +36,9 @@ func (c *client) answer(r *http1.Response) {
 			b = append(b, "Transfer-Encoding: chunked\r\n"...)
 		}
 	}
-	b = c.appendConnection(b, r.Status == 426)
-	out.keep(append(b, "\r\n"...))
+	b = append(c.appendConnection(b, r.Status == 426), "\r\n"...)
+	c.x.account.sent += int64(len(b) - start)
+	out.keep(b)
 }
 
 // appendConnection decides whether the connection goes on, and says so. offer is for 426, which must carry Upgrade
@@ -112,7 +118,9 @@ func (c *client) refuse(r refusal) {
 	w := c.w
 	w.stats.Refused[r.reason]++
 	text, sentence := http1.StatusText(r.status), r.reason.sentence()
-	b := http1.AppendStatusLine(w.out.open(c.stream), r.status)
+	b := w.out.open(c.stream)
+	start := len(b)
+	b = http1.AppendStatusLine(b, r.status)
 	b = http1.AppendField(b, "Date", w.date.At(time.Now()))
 	b = http1.AppendField(b, "Gatewayd-Reason", r.reason.String())
 	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "...)
@@ -137,15 +145,20 @@ func (c *client) refuse(r refusal) {
 		b = append(b, '\n')
 	}
 	w.out.keep(b)
+	w.answeredOwn(r, len(b)-start)
 	c.answered()
 }
 
 // switched passes the 101 and lets go of the stream, whose next handler is the tunnel.
 func (c *client) switched(r *http1.Response) (loop.Stream, bool) {
+	x, out := c.x, &c.w.out
 	c.x = nil
-	out := &c.w.out
-	b := appendHead(out.open(c.stream), r)
-	out.keep(append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...))
+	b := out.open(c.stream)
+	start := len(b)
+	b = append(appendHead(b, r), "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
+	x.account.sent += int64(len(b) - start)
+	c.w.conclude()
+	out.keep(b)
 	out.flush()
 	s, ended := c.stream, c.flags&cEOF != 0
 	c.w.freeClient(c)

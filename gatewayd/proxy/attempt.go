@@ -46,6 +46,7 @@ func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []
 // take makes a backend that was picked, and counted there, that of the attempt.
 func (x *exchange) take(h *backend.Health) {
 	x.health, x.since = h, x.w.l.Now()
+	x.account.health = h
 	x.tried = append(x.tried, h)
 }
 
@@ -167,10 +168,12 @@ func (x *exchange) failed(why refusal) {
 	}
 	if blame {
 		x.served(false)
+		x.attempts().Failed[failureOf(why.reason)].Add(1)
 	}
 	next := a.next()
 	if next == again {
 		w.stats.Renewed++
+		x.attempts().Renewed.Add(1)
 		x.unplug()
 		x.dial()
 		return
@@ -198,6 +201,7 @@ func (x *exchange) unasked() bool {
 // retry makes an attempt on another backend.
 func (x *exchange) retry(h *backend.Health) {
 	x.w.stats.Retries++
+	x.attempts().Retries.Add(1)
 	x.retries++
 	x.take(h)
 	if u := x.fromIdle(); u != nil {

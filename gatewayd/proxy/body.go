@@ -28,6 +28,7 @@ func (x *exchange) room() int {
 // content forwards a piece of the request's body.
 func (x *exchange) content(p []byte) {
 	x.flags &^= xExpect // it did not wait for the 100 any longer
+	x.forwarded(len(p), 0)
 	if x.flags&xChunked == 0 {
 		x.forward(p)
 		return

@@ -121,9 +121,11 @@ func (c *client) readHead(b []byte) int {
 	end, next, err := http1.HeadEnd(b, int(c.scanned))
 	switch {
 	case err != nil:
+		w.stranger(len(b))
 		c.malformed(err)
 		return len(b)
 	case end == 0 && len(b) >= limit:
+		w.stranger(len(b))
 		c.malformed(http1.Refusal(http1.ReasonHeadTooLarge))
 		return len(b)
 	case end == 0:
@@ -143,6 +145,7 @@ func (c *client) readHead(b []byte) int {
 		if string(req.Method) == "HEAD" {
 			c.flags |= cHead
 		}
+		w.stranger(end)
 		c.malformed(err)
 		return len(b)
 	}

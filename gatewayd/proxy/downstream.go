@@ -31,7 +31,7 @@ type downstream interface {
 	content(p []byte)
 	complete(t *http1.Trailer) // t is nil without trailers
 
-	// refuse gives a whole answer of the gateway's own. No answer was begun before.
+	// refuse gives a whole answer of the gateway's own, and accounts it (Worker.answeredOwn). No answer was begun before.
 	refuse(r refusal)
 	// abort ends an answer that was begun and cannot be completed, so that the client notices.
 	abort()

@@ -38,6 +38,8 @@ type exchange struct {
 	waiting int
 	stirred bool // in the worker's list
 
+	account account
+
 	accept   [28]byte // what a backend must answer to the handshake
 	kind     http1.RequestKind
 	flags    uint16
@@ -71,6 +73,7 @@ func (w *Worker) newExchange(down downstream) *exchange {
 		x.fire = x.expired
 	}
 	x.down, x.flags, x.cut = down, xOpen|xLinked, w.shutdown
+	x.account.opened(w)
 	x.next = w.first
 	if w.first != nil {
 		w.first.prev = x
@@ -83,6 +86,7 @@ func (w *Worker) newExchange(down downstream) *exchange {
 // begin finds the request's route and makes the first attempt. size is that of the head as it was sent.
 func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	w := x.w
+	x.account.received = int64(size)
 	addr := d.address()
 	if addr == nil {
 		x.refuse(refuse(ReasonNoListener))
@@ -95,6 +99,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 	found := addr.Match(req, path)
 	route, listener := found.Route, found.Listener
+	x.account.matched(route, listener)
 	if listener == nil {
 		x.refuse(refuse(ReasonNoListener))
 		return
@@ -159,8 +164,9 @@ var slash = []byte("/")
 
 // cancel ends an exchange whose client is gone.
 func (x *exchange) cancel() {
-	x.down = nil
+	x.down, x.account.left = nil, true
 	x.end()
+	x.w.conclude()
 }
 
 // refuse ends the exchange with an answer of our own, or cuts the one that was begun.
@@ -168,12 +174,15 @@ func (x *exchange) refuse(r refusal) {
 	down := x.down
 	begun := x.flags&xHead != 0
 	x.down = nil
+	x.account.cut, x.account.why = begun, r.reason
 	x.end()
 	if down == nil {
+		x.w.conclude()
 		return
 	}
 	if begun {
 		x.w.stats.Aborted++
+		x.w.conclude()
 		down.abort()
 		return
 	}
@@ -186,6 +195,7 @@ func (x *exchange) end() {
 		return
 	}
 	x.abandon()
+	x.closeAccount()
 	w := x.w
 	x.hold.drop()
 	if x.flags&xLinked != 0 {
@@ -223,6 +233,7 @@ func (w *Worker) unlink(x *exchange) {
 // answer takes the final head of the backend's answer.
 func (x *exchange) answer(r *http1.Response) {
 	x.flags |= xHead
+	x.account.status, x.account.first = r.Status, x.w.l.Now()-x.since
 	x.served(true)
 	x.hold.drop()
 	x.progress()
@@ -232,6 +243,7 @@ func (x *exchange) answer(r *http1.Response) {
 // answerContent takes a piece of the answer's body.
 func (x *exchange) answerContent(p []byte) {
 	x.progress()
+	x.forwarded(0, len(p))
 	x.down.content(p)
 }
 
@@ -251,6 +263,7 @@ func (x *exchange) finish(t *http1.Trailer, clean bool) {
 	}
 	x.down = nil
 	x.end()
+	x.w.conclude()
 	down.complete(t)
 }
 
@@ -261,11 +274,15 @@ func (x *exchange) tunnel(r *http1.Response) {
 	terms := tunnel.Terms{
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
+		Figures: w.tunnelFigures(&x.account),
 	}
 	home := u.home
 	var front loop.Stream
+	x.account.status = r.Status
+	x.closeAccount()
 	// Until here a panic ends the exchange like any other, with all that it holds.
 	front, terms.ClientEnded = x.down.switched(r)
+	w.conclude() // Unless the downstream did.
 	w.tunnels.Start(front, u.stream, terms)
 	x.down, x.up, x.health, u.x = nil, nil, nil, nil // the streams and the place are the tunnel's from here on
 	x.end()

@@ -13,6 +13,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -31,6 +32,7 @@ type rig struct {
 	addr     string
 	table    atomic.Pointer[table.Table]
 	registry backend.Registry
+	meters   *meter.Registry
 	groups   map[string]*balance.Group
 	listener *spec.Listener
 	pool     *spec.Pool
@@ -49,7 +51,7 @@ func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 // newLoops is newRig with a number of loops.
 func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort) *rig {
 	t.Helper()
-	r := &rig{t: t, groups: map[string]*balance.Group{}}
+	r := &rig{t: t, meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}}
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i})
 		if err != nil {
@@ -155,6 +157,9 @@ func (r *rig) Group(pool, setting *spec.Entry) *balance.Group {
 	g.SetMembers(members, balance.Policy{Algorithm: o.Algorithm, FailOpen: o.FailOpen})
 	return g
 }
+
+// Meters implements table.Living.
+func (r *rig) Meters() *meter.Registry { return r.meters }
 
 // publish compiles the rig's objects; their ids are their kinds and names.
 func (r *rig) publish() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -65,6 +66,9 @@ func (u *upstream) Connected() {
 		return
 	}
 	u.w.enter()
+	took := u.w.l.Now() - u.taken
+	u.x.account.connect = took
+	u.x.attempts().Connect.Add(time.Duration(took))
 	u.state, u.taken = uHead, 0
 	u.x.connected()
 	u.w.leave()

@@ -13,6 +13,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
@@ -24,6 +25,8 @@ type Config struct {
 	Table *atomic.Pointer[table.Table]
 	// Log gets what nobody can be answered with; nil discards.
 	Log *slog.Logger
+	// Strangers counts requests that no listener serves; nil counts them nowhere.
+	Strangers *meter.Traffic
 }
 
 // keepFree bounds how many objects of each kind wait for their next use.
@@ -47,6 +50,9 @@ type Worker struct {
 	cursor     *exchange // the next to be planned anew
 	planning   bool
 	stirred    []*exchange // went on in this handler
+
+	over    *account // of the exchange that has just ended, until it is concluded
+	unknown account  // of a request that had no exchange
 
 	closing  bool // Shutdown was called
 	shutdown loop.Time
@@ -72,6 +78,9 @@ type Worker struct {
 func NewWorker(l *loop.Loop, cfg Config) *Worker {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Strangers == nil {
+		cfg.Strangers = meter.NewTraffic(l.Index() + 1)
 	}
 	var seed [32]byte
 	crand.Read(seed[:])

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -120,6 +121,7 @@ func (c *compiler) listeners() {
 			l = d.before.site.listener
 		} else {
 			l = newListener(e.ID, o)
+			l.Traffic = c.living.Meters().Traffic(meter.TrafficKey{Listener: e.ID})
 		}
 		d.site.listener = l
 		c.table.drafts[o.Name] = d
@@ -218,7 +220,9 @@ func (c *compiler) rules() {
 			c.warn(onRule(o.Name, "listener", "names listener %q, which does not exist; the rule takes no requests until it does", o.Listener))
 			continue
 		}
-		m := d.add(e, c.route(e, o, d.site.listener))
+		r := c.route(e, o, d.site.listener)
+		c.count(&r, d.same(e))
+		m := d.add(e, r)
 		c.table.routes = append(c.table.routes, m.route)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -12,6 +13,8 @@ import (
 type Living interface {
 	// Group is the group of a pool under a setting, made if there is none; never nil. Compile asks once for each pair.
 	Group(pool, setting *spec.Entry) *balance.Group
+	// Meters find what counts the requests of a route. It is nil for a table that never serves.
+	Meters() *meter.Registry
 }
 
 // A Warning says that an object does not serve, or not all that it says, and what serves instead.
@@ -60,18 +63,21 @@ type Route struct {
 	Listener         *Listener
 	RuleID, RuleName string
 	PoolID, PoolName string
-	Setting          *Setting       // never nil
-	Group            *balance.Group // nil where the pool or setting was dropped although it was in use: 502
-	HashSource       bool           // the pool goes by a hash of the client's address
-	HashHeader       string         // or of this header's value, in lower case; else ""
+	Setting          *Setting        // never nil
+	Group            *balance.Group  // nil where the pool or setting was dropped although it was in use: 502
+	HashSource       bool            // the pool goes by a hash of the client's address
+	HashHeader       string          // or of this header's value, in lower case; else ""
+	Traffic          *meter.Traffic  // counts the rule's requests
+	Upstream         *meter.Upstream // counts what is sent to the pool under the setting
 }
 
 // A Listener is a listener's part in a request: its limits and its identity.
 type Listener struct {
 	ID, Name                                      string
 	HeaderTimeout, KeepAliveTimeout, DrainTimeout time.Duration
-	CloseSpread                                   time.Duration // the last part of a drain, at most DrainTimeout
-	MaxHeaderBytes                                int           // request line included
+	CloseSpread                                   time.Duration  // the last part of a drain, at most DrainTimeout
+	MaxHeaderBytes                                int            // request line included
+	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
 }
 
 // A Setting says how to talk to a backend.

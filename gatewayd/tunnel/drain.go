@@ -22,6 +22,7 @@ func (s *Set) Keep(of Subject) {
 
 // Shutdown drains every tunnel, open and to come, because the process ends: their Closes say 1012, service restart.
 func (s *Set) Shutdown(d Drain) {
+	d.restart = true
 	s.closing, s.shutdown, s.since = true, d, s.l.Now()
 	for subject, l := range s.lists {
 		if subject.Listener == "" {
@@ -107,6 +108,7 @@ func (t *Tunnel) plan(place float64) {
 			continue
 		}
 		end = max(deadline, 1)
+		t.cause = l.cause()
 		at = max(d.moment(l.start, place), 1)
 	}
 	if t.flags&(closeWanted|ended) == 0 {

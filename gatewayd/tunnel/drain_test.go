@@ -163,7 +163,7 @@ func TestSpread(t *testing.T) {
 	moments := func(d Drain) []time.Duration {
 		var got []time.Duration
 		for i := range 4 {
-			got = append(got, time.Duration(d.by(&Tunnel{grant: 8 * time.Second, spread: 4 * time.Second}).moment(0, float64(i)/4)).Round(time.Millisecond))
+			got = append(got, time.Duration(d.by(&Tunnel{account: &account{grant: 8 * time.Second, spread: 4 * time.Second}}).moment(0, float64(i)/4)).Round(time.Millisecond))
 		}
 		return got
 	}

@@ -43,7 +43,10 @@ func (t *Tunnel) placeClose() {
 	if s.closing {
 		code = ws.CodeServiceRestart
 	}
-	t.client.Write(ws.AppendClose(s.l.Scratch(), code, "", nil))
+	t.endedBy(t.cause, code)
+	b := ws.AppendClose(s.l.Scratch(), code, "", nil)
+	t.passed(&t.fromBackend, len(b))
+	t.client.Write(b)
 	t.flags |= closeSent
 	t.fromBackend.drop, t.fromBackend.n = true, 0
 	t.backend.Resume()
@@ -61,6 +64,7 @@ func (t *Tunnel) placeClose() {
 func (t *Tunnel) passToBoundary(b []byte) {
 	d := &t.fromBackend
 	n, _ := d.follower.Next(b)
+	t.passed(d, n)
 	t.client.Write(b[:n])
 	if d.follower.AtBoundary() {
 		t.placeClose()
@@ -109,7 +113,7 @@ func (t *Tunnel) endClient() {
 // destroy the Close on its way.
 func (t *Tunnel) curt() {
 	t.askBackend()
-	t.flags |= ended
+	t.flags |= ended | wasCut
 	t.set.stats.Cut++
 	for _, s := range [...]loop.Stream{t.client, t.backend} {
 		if s.Queued() > 0 {
@@ -123,9 +127,10 @@ func (t *Tunnel) curt() {
 // cut ends a tunnel at its deadline: one that could not be ended politely, or whose peers have not ended yet.
 func (t *Tunnel) cut() {
 	if t.flags&ended == 0 {
-		t.flags |= ended
+		t.flags |= ended | wasCut
 		t.set.stats.Cut++
 	}
+	t.endedBy(t.cause, ws.CodeLost)
 	t.client.Reset()
 	t.backend.Reset()
 }

@@ -23,12 +23,16 @@ func (t *Tunnel) pass(d *direction, src, dst loop.Stream, b []byte) {
 	for n < len(b) {
 		k, _, ev := d.follower.NextAll(b[n:])
 		n += k
+		if d.follower.Closing() {
+			t.closedBy(d, b[:n])
+		}
 		if ev == ws.NeedHeader {
 			d.n = uint8(copy(d.part[:], b[n:]))
 			break
 		}
 	}
 	if n > 0 {
+		t.passed(d, n)
 		dst.Write(b[:n])
 	}
 	t.pace(d, src, dst, full)
@@ -55,6 +59,7 @@ func (t *Tunnel) pace(d *direction, src, dst loop.Stream, full bool) {
 func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
 	if moved > 0 {
 		d.follower.Skip(uint64(moved))
+		t.passed(d, int(moved))
 	}
 	if moved < loop.MaxBuffer {
 		d.full = 0
@@ -67,7 +72,9 @@ func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
 // eof passes a FIN on, behind what was held back, and ends the tunnel behind the second one.
 func (t *Tunnel) eof(d *direction, dst loop.Stream) {
 	d.eof = true
+	t.endedBy(t.sender(d), ws.CodeLost)
 	if d.n > 0 && !d.drop {
+		t.passed(d, int(d.n))
 		dst.Write(d.part[:d.n])
 		d.n = 0
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 )
 
 // patience is how long a test waits for what must happen. It is an end for a broken test, never a measure.
@@ -32,11 +33,13 @@ type rig struct {
 	spread  time.Duration
 	before  time.Duration // how long before its start a tunnel's backend was picked
 	opened  uint64
+	traffic *meter.Traffic
+	told    []Ended // of the tunnels that are over, written on the loop
 }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, backend: &backend.Backend{Key: backend.Key{Pool: "pool"}}, grant: time.Hour, spread: 10 * time.Second}
+	r := &rig{t: t, backend: &backend.Backend{Key: backend.Key{Pool: "pool"}}, grant: time.Hour, spread: 10 * time.Second, traffic: meter.NewTraffic(1)}
 	r.health = &backend.Health{Backend: r.backend, Setting: "setting"}
 	var err error
 	if r.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -46,6 +49,7 @@ func newRig(t testing.TB) *rig {
 		t.Fatal(err)
 	}
 	r.set = NewSet(r.l)
+	r.set.Told = func(e Ended) { r.told = append(r.told, e) }
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -99,7 +103,7 @@ func (w *waiting) Connected() {
 	r.backend.Take(0)
 	r.set.Start(w.client, w.backend, Terms{
 		Listener: "listener", Rule: "rule", Health: r.health, Picked: r.l.Now() - loop.Time(r.before),
-		DrainTimeout: r.grant, CloseSpread: r.spread,
+		DrainTimeout: r.grant, CloseSpread: r.spread, Figures: r.traffic.Tunnels(0),
 	})
 }
 func (w *waiting) Data([]byte) int { return 0 }

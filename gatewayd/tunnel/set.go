@@ -27,6 +27,9 @@ type Set struct {
 	rand  *rand.ChaCha8 // masks: unpredictable for whoever wrote the payload (RFC 6455 5.3)
 	stats Stats
 
+	// Told, where it is set, is called for each tunnel that is over.
+	Told func(Ended)
+
 	closing  bool // the process ends
 	shutdown Drain
 	since    loop.Time
@@ -55,7 +58,10 @@ func (s *Set) Count(of Subject) int {
 func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 	t := s.take()
 	t.client, t.backend = client, backend
-	t.grant, t.spread = terms.DrainTimeout, terms.CloseSpread
+	*t.account = account{
+		grant: terms.DrainTimeout, spread: terms.CloseSpread, figures: terms.Figures, began: s.l.Now(), note: terms.Note,
+	}
+	terms.Figures.Opened.Add(1)
 	s.list(Subject{Listener: terms.Listener}, ofListener).push(t)
 	s.list(Subject{Rule: terms.Rule}, ofRule).push(t)
 	s.list(Subject{Backend: terms.Health.Backend}, ofBackend).push(t)
@@ -81,11 +87,11 @@ func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 func (s *Set) take() *Tunnel {
 	t := s.free
 	if t == nil {
-		return &Tunnel{set: s}
+		return &Tunnel{set: s, account: new(account)}
 	}
 	s.free = t.links[0].next
 	s.freed--
-	*t = Tunnel{set: s}
+	*t = Tunnel{set: s, account: t.account}
 	return t
 }
 
@@ -101,7 +107,9 @@ func (s *Set) release(t *Tunnel) {
 	if t.last != nil {
 		s.l.StopTimer(t.last)
 	}
-	*t = Tunnel{}
+	s.tell(t)
+	*t.account = account{}
+	*t = Tunnel{account: t.account}
 	if s.freed < keepFree {
 		t.links[0].next = s.free
 		s.free = t

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 )
 
 // A Subject is something that requests and tunnels belong to: exactly one field is set. Ids are the hidden ones.
@@ -30,6 +31,10 @@ type Terms struct {
 	// DrainTimeout is how long the tunnel may go on once its rule or backend is gone, and CloseSpread the last part
 	// of it, over which Closes are spread.
 	DrainTimeout, CloseSpread time.Duration
+	// Figures count the tunnel.
+	Figures *meter.Tunnels
+	// Note is handed back in Ended.
+	Note string
 	// ClientEnded says that the client's FIN was seen before the tunnel began.
 	ClientEnded bool
 }
@@ -41,12 +46,14 @@ type Drain struct {
 	// Spread is the last part of the timeout, over which Closes are spread evenly; more than the timeout means all of it.
 	// 0 means that every Close is sent at the deadline, and no answer to it is waited for.
 	Spread time.Duration
+
+	restart bool // because the process ends
 }
 
 // by is the drain as it is for a tunnel.
 func (d Drain) by(t *Tunnel) Drain {
 	if d.Timeout < 0 {
-		return Drain{Timeout: t.grant, Spread: t.spread}
+		return Drain{Timeout: t.account.grant, Spread: t.account.spread}
 	}
 	return d
 }

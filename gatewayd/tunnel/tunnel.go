@@ -1,9 +1,8 @@
 package tunnel
 
 import (
-	"time"
-
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
 )
 
@@ -14,6 +13,8 @@ const (
 	closeSent                     // and it was sent
 	ended                         // both streams were told to end
 	spared                        // its backend was picked behind the beginning of its health's drain
+	known                         // who ended it is known
+	wasCut                        // it was ended at the deadline of a drain
 )
 
 // A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer before its time for a Close has
@@ -24,10 +25,13 @@ type Tunnel struct {
 	links           [linkCount]link
 	fromClient      direction
 	fromBackend     direction
-	deadline        loop.Time     // of the drain; 0 without one
-	last            *loop.Timer   // cuts the tunnel at the deadline; nil until the time for a Close has come
-	grant, spread   time.Duration // Terms.DrainTimeout and Terms.CloseSpread
+	deadline        loop.Time   // of the drain; 0 without one
+	last            *loop.Timer // cuts the tunnel at the deadline; nil until the time for a Close has come
+	account         *account
 	flags           uint8
+	cause           meter.End // of the drain that ends first
+	by              meter.End // with known
+	code            uint16    // of the Close that ended it
 }
 
 // A direction is one way through a tunnel.
@@ -134,6 +138,9 @@ func (t *Tunnel) closed(end uint8, err error) {
 		t.client = nowhere{}
 	} else {
 		t.backend = nowhere{}
+	}
+	if err != nil {
+		t.lost(end, err)
 	}
 	switch {
 	case t.flags&(clientGone|backendGone) == clientGone|backendGone:

@@ -1,0 +1,24 @@
+package meter
+
+// An End says who or what ended a tunnel.
+type End uint8
+
+// The ends. The client and the backend end a tunnel by a Close, by ending their connection or by losing it.
+const (
+	ByClient End = iota
+	ByBackend
+	ByChange    // its listener or rule was removed
+	ByDrain     // its target was removed
+	ByUnhealthy // its target turned unhealthy, and the setting says that this ends tunnels
+	ByRestart   // the gateway stops
+	ByFailure   // the gateway failed
+	endEnd
+)
+
+// Ends is the length of an array indexed by [End].
+const Ends = int(endEnd)
+
+var ends = [Ends]string{"client", "backend", "change", "drain", "unhealthy", "restart", "failure"}
+
+// String is the word that metrics and logs use.
+func (e End) String() string { return ends[e] }

@@ -1,0 +1,131 @@
+package meter
+
+import "sync/atomic"
+
+// A Class is how a request ended.
+type Class uint8
+
+// The classes: by the first digit of the answer's status, or that the client was gone before there was one.
+const (
+	Unanswered Class = iota
+	Informational
+	Successful
+	Redirected
+	ClientError
+	ServerError
+	classEnd
+)
+
+// Classes is the length of an array indexed by [Class].
+const Classes = int(classEnd)
+
+var classes = [Classes]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// ClassOf is the class of a status; 0 is no answer.
+func ClassOf(status int) Class {
+	if c := Class(status / 100); c < classEnd {
+		return c
+	}
+	return ServerError
+}
+
+// String is the word that metrics use.
+func (c Class) String() string { return classes[c] }
+
+// A TrafficKey says whose traffic is counted, by hidden ids: of a rule under a pool and a setting, which may be empty; or
+// of a listener alone, for requests that none of its rules took.
+type TrafficKey struct{ Listener, Rule, Pool, Setting string }
+
+// A Traffic is what clients ask for at one place. It is made by a Registry, or by NewTraffic for those whom no object
+// serves.
+type Traffic struct {
+	loops []trafficCells
+}
+
+type trafficCells struct {
+	requests atomic.Pointer[Requests]
+	tunnels  atomic.Pointer[Tunnels]
+}
+
+// NewTraffic makes a meter for a number of loops.
+func NewTraffic(loops int) *Traffic { return &Traffic{loops: make([]trafficCells, max(loops, 1))} }
+
+// Requests are a loop's counters of HTTP exchanges. Only the loop itself may ask for them, and write them.
+func (t *Traffic) Requests(loop int) *Requests {
+	cell := &t.loops[loop].requests
+	r := cell.Load()
+	if r == nil {
+		r = new(Requests)
+		cell.Store(r)
+	}
+	return r
+}
+
+// Tunnels are a loop's counters of tunnels. Only the loop itself may ask for them, and write them.
+func (t *Traffic) Tunnels(loop int) *Tunnels {
+	cell := &t.loops[loop].tunnels
+	r := cell.Load()
+	if r == nil {
+		r = new(Tunnels)
+		cell.Store(r)
+	}
+	return r
+}
+
+// Requests are the HTTP exchanges of one loop. A handshake is one of them, what goes through its tunnel is not.
+type Requests struct {
+	Ended          [Classes]atomic.Uint64
+	Received, Sent atomic.Uint64 // bytes of heads and bodies: from clients, and to them
+}
+
+// Tunnels are the tunnels of one loop.
+type Tunnels struct {
+	Opened         atomic.Uint64
+	Ended          [Ends]atomic.Uint64
+	Received, Sent atomic.Uint64 // bytes behind the handshake: from clients, and to them
+}
+
+// TrafficFigures are the sums of a Traffic's counters over all loops. Used says that something was counted at all, and
+// UsedTunnels the same of tunnels.
+type TrafficFigures struct {
+	Used, UsedTunnels            bool
+	Ended                        [Classes]uint64
+	Received, Sent               uint64
+	TunnelsOpened                uint64
+	TunnelsEnded                 [Ends]uint64
+	TunnelsReceived, TunnelsSent uint64
+}
+
+// Figures reads the counters. Anybody may call it; they are not of one instant.
+func (t *Traffic) Figures() (f TrafficFigures) {
+	for i := range t.loops {
+		if r := t.loops[i].requests.Load(); r != nil {
+			f.Used = true
+			for c := range f.Ended {
+				f.Ended[c] += r.Ended[c].Load()
+			}
+			f.Received += r.Received.Load()
+			f.Sent += r.Sent.Load()
+		}
+		if r := t.loops[i].tunnels.Load(); r != nil {
+			f.UsedTunnels = true
+			// What ended is read first: it was opened before.
+			for e := range f.TunnelsEnded {
+				f.TunnelsEnded[e] += r.Ended[e].Load()
+			}
+			f.TunnelsOpened += r.Opened.Load()
+			f.TunnelsReceived += r.Received.Load()
+			f.TunnelsSent += r.Sent.Load()
+		}
+	}
+	return f
+}
+
+// TunnelsOpen is how many tunnels are open.
+func (f *TrafficFigures) TunnelsOpen() uint64 {
+	open := f.TunnelsOpened
+	for _, n := range f.TunnelsEnded {
+		open -= n
+	}
+	return open
+}

@@ -1,0 +1,109 @@
+package tunnel
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
+)
+
+// An account is what is told of a tunnel when it is over, and what it was granted. It stands beside the tunnel, which
+// keeps it for its next life.
+type account struct {
+	grant, spread  time.Duration  // Terms.DrainTimeout and Terms.CloseSpread
+	figures        *meter.Tunnels // never nil
+	received, sent uint64         // bytes from the client, and to it
+	began          loop.Time
+	note           string
+}
+
+// An Ended is what came of a tunnel.
+type Ended struct {
+	By meter.End
+	// Code is that of the Close which ended the tunnel: who ended it sent it. It is 1005 where that Close had none, 1006
+	// where the connection ended without one, and 0 where it is not known.
+	Code uint16
+	// Cut says that the tunnel ended at the deadline of a drain, because no frame boundary came or a peer did not close.
+	Cut            bool
+	Received, Sent uint64
+	Took           time.Duration
+	Note           string // of the Terms
+}
+
+// endedBy notes who or what ended the tunnel, once: the first counts.
+func (t *Tunnel) endedBy(who meter.End, code uint16) {
+	if t.flags&known == 0 {
+		t.flags |= known
+		t.by, t.code = who, code
+	}
+}
+
+// passed counts n bytes of a direction.
+func (t *Tunnel) passed(d *direction, n int) {
+	a := t.account
+	if d == &t.fromClient {
+		a.received += uint64(n)
+		a.figures.Received.Add(uint64(n))
+		return
+	}
+	a.sent += uint64(n)
+	a.figures.Sent.Add(uint64(n))
+}
+
+// closedBy notes a Close that has passed at the end of b.
+func (t *Tunnel) closedBy(d *direction, b []byte) {
+	if t.flags&known != 0 {
+		return
+	}
+	code, _ := d.follower.CloseCode(b)
+	t.endedBy(t.sender(d), code)
+}
+
+// sender is whose bytes a direction carries.
+func (t *Tunnel) sender(d *direction) meter.End {
+	if d == &t.fromClient {
+		return meter.ByClient
+	}
+	return meter.ByBackend
+}
+
+// lost notes that the connection of an end broke.
+func (t *Tunnel) lost(end uint8, err error) {
+	who := meter.ByBackend
+	switch {
+	case errors.Is(err, loop.ErrStopped):
+		who = meter.ByRestart
+	case errors.Is(err, loop.ErrPanic):
+		who = meter.ByFailure
+	case end == clientGone:
+		who = meter.ByClient
+	}
+	t.endedBy(who, ws.CodeLost)
+}
+
+// tell accounts the tunnel when it is over.
+func (s *Set) tell(t *Tunnel) {
+	a := t.account
+	a.figures.Ended[t.by].Add(1)
+	if s.Told != nil {
+		s.Told(Ended{
+			By: t.by, Code: t.code, Cut: t.flags&wasCut != 0,
+			Received: a.received, Sent: a.sent, Took: time.Duration(s.l.Now() - a.began), Note: a.note,
+		})
+	}
+}
+
+// cause is what ends the tunnels of a list that drains.
+func (l *list) cause() meter.End {
+	switch {
+	case l.drain.restart:
+		return meter.ByRestart
+	case l.slot == ofBackend:
+		return meter.ByDrain
+	case l.slot == ofHealth:
+		return meter.ByUnhealthy
+	}
+	return meter.ByChange
+}
