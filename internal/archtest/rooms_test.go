@@ -80,8 +80,9 @@ var rooms = map[string]room{
 
 	"gatewayd/table": {never: map[string]string{"gatewayd/store/...": tableIsPure, "gatewayd/control": noControl, "gatewayd/loop": tableIsPure, "gatewayd/listen": tableIsPure,
 		"net": tableIsPure, "net/http": noNetHTTP, "os": tableIsPure}, clockless: true},
-	"gatewayd/backend": {never: map[string]string{"gatewayd/table": noTable, "gatewayd/control": noControl, "gatewayd/store/...": noControl, "net/http": noNetHTTP}},
-	"gatewayd/balance": {never: map[string]string{"gatewayd/table": noTable, "gatewayd/proxy": "an algorithm sees members, not requests", "gatewayd/control": noControl, "net/http": noNetHTTP}},
+	"gatewayd/affinity": {never: map[string]string{"gatewayd/...": noSockets, "internal/...": noSockets, "net": noSockets, "net/http": noNetHTTP, "os": noSockets}, clockless: true},
+	"gatewayd/backend":  {never: map[string]string{"gatewayd/table": noTable, "gatewayd/control": noControl, "gatewayd/store/...": noControl, "net/http": noNetHTTP}},
+	"gatewayd/balance":  {never: map[string]string{"gatewayd/table": noTable, "gatewayd/proxy": "an algorithm sees members, not requests", "gatewayd/control": noControl, "net/http": noNetHTTP}},
 	"gatewayd/health": {never: map[string]string{"gatewayd/table": noTable, "gatewayd/proxy": "probes are clients of their own", "gatewayd/control": noControl, "net/http": noNetHTTP},
 		users: []string{"gatewayd/plane"}},
 	"gatewayd/meter": {never: map[string]string{"gatewayd/...": countersOnly, "internal/...": countersOnly, "net": countersOnly, "net/http": noNetHTTP, "os": countersOnly}, clockless: true},
