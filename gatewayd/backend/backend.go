@@ -3,6 +3,8 @@ package backend
 import (
 	"strconv"
 	"sync/atomic"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 )
 
 // A Key is the identity of a backend. Key, weight and owning object of the target may change under it.
@@ -20,7 +22,8 @@ type Backend struct {
 
 	_ [56]byte // Every loop writes Open, so it has a cache line for itself.
 
-	Key Key // set once by the Registry
+	Key Key         // set once by the Registry
+	ID  affinity.ID // names the backend in cookies; set once by the Registry, and none where that has no key
 
 	name atomic.Pointer[string] // see Name
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 )
 
 // KeepFor is how long a verdict stands after the health was last named. A rule or listener that is replaced takes its
@@ -18,6 +20,9 @@ const KeepFor = 5 * time.Minute
 // what the published one names. What was asked for since the last Retain is never dropped before the next one, so an
 // entry cannot vanish between the two.
 type Registry struct {
+	// Affinity is what the IDs of backends are made under; nil means that they have none. It is set before the first call.
+	Affinity *affinity.Key
+
 	mu       sync.Mutex // guards what follows
 	backends map[Key]*place
 }
@@ -73,6 +78,9 @@ func (r *Registry) place(k Key) *place {
 			r.backends = map[Key]*place{}
 		}
 		p = &place{backend: &Backend{Key: k}, healths: map[string]*record{}}
+		if r.Affinity != nil {
+			p.backend.ID = r.Affinity.Backend(k.Pool, k.Addr.String())
+		}
 		r.backends[k] = p
 	}
 	p.named = true

@@ -13,7 +13,7 @@ import (
 // A Member is one backend of a group.
 type Member struct {
 	Health *backend.Health
-	Weight int // share relative to the other members; 0 gets nothing
+	Weight int // share relative to the other members; 0 gets nothing but the clients that come back to it
 }
 
 // A Policy is how a group picks.
@@ -21,6 +21,7 @@ type Policy struct {
 	Algorithm string        // spec's word for it; "" is round robin
 	SlowStart time.Duration // how long a backend that turned healthy grows to its share; 0 is at once
 	FailOpen  bool          // all members are available when every one is unhealthy
+	Affinity  bool          // clients come back to backends: see Return
 }
 
 // A Want is what a request wants of a pick.
@@ -38,7 +39,7 @@ type Want struct {
 // a verdict yet, the unknown ones are in their place. When every verdict is bad there is none, or with FailOpen there are
 // all. Those that the group began with stay available beside the first verdicts on others for up to youth, until their
 // own first probe has ended; whoever comes later waits for its first success. Members of weight 0 count for nothing of
-// this.
+// this, and none of them is picked; see Return.
 type Group struct {
 	schedule atomic.Pointer[schedule] // never nil; replaced whole, never changed
 	cursors  []cursor                 // one a loop; set once in NewGroup, each then owned by its loop
@@ -125,14 +126,18 @@ func (g *Group) Refresh() {
 func (g *Group) rebuild(asked uint64) {
 	g.built = asked
 	now := time.Now()
-	list, unprobed := available(g.members, g.policy.FailOpen, now.Sub(g.began) < youth)
-	growing := g.policy.weigh(list, now)
-	g.schedule.Store(newSchedule(g.policy.Algorithm, list))
+	c := g.policy.choose(g.members, now.Sub(g.began) < youth)
+	growing := g.policy.weigh(c.list, now)
+	s := newSchedule(g.policy.Algorithm, c.list)
+	if g.policy.Affinity {
+		s.homes = c.homes()
+	}
+	g.schedule.Store(s)
 	var next time.Duration
 	if growing {
 		next = g.policy.step()
 	}
-	if left := g.began.Add(youth).Sub(now); unprobed && (!growing || left < next) {
+	if left := g.began.Add(youth).Sub(now); c.unprobed && (!growing || left < next) {
 		next = left
 	}
 	g.rebuildAfter(next)
@@ -155,50 +160,6 @@ func (g *Group) rebuildAfter(next time.Duration) {
 // which is more than it may carry. It is a time, and not the end of the first probe alone, because a member that does not
 // answer keeps its probe waiting for as long as the probe's timeout, and its share of the requests with it.
 const youth = 2 * time.Second
-
-// A standing is a member at one moment.
-type standing struct {
-	*member
-	backend.Standing
-	unprobed bool // it is available because nobody knows better
-	weight   int  // at present, in parts of settled of its Weight
-}
-
-// available says which members get something, and whether some do although they were not probed, which only a young
-// group has.
-func available(members []member, failOpen, young bool) (list []standing, unprobed bool) {
-	all := make([]standing, 0, len(members))
-	var found, in [3]int // by status: how many, and how many of them are not ejected
-	for i := range members {
-		m := &members[i]
-		if m.Weight <= 0 {
-			continue
-		}
-		s := standing{member: m, Standing: m.Health.Standing()}
-		all = append(all, s)
-		found[s.Status]++
-		if !s.Ejected {
-			in[s.Status]++
-		}
-	}
-	status := backend.Healthy
-	switch {
-	case found[backend.Healthy] > 0:
-	case found[backend.Unhealthy] == 0:
-		status = backend.Unknown
-	case failOpen:
-		return all, false
-	}
-	list = all[:0]
-	for _, s := range all {
-		s.unprobed = young && status != backend.Unknown && s.first && s.Status == backend.Unknown && !s.Probed && !s.Ejected
-		unprobed = unprobed || s.unprobed
-		if s.unprobed || s.Status == status && !(s.Ejected && in[status] > 0) {
-			list = append(list, s)
-		}
-	}
-	return list, unprobed
-}
 
 // Pick chooses a backend for a request of a loop and counts it there (see backend.Backend.Take); whoever gets it
 // releases it. It is nil when there is none, full where only the limit stands in the way. It takes no lock and allocates

@@ -10,13 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"pgregory.net/rapid"
 )
 
 // members makes unknown members of the given weights.
 func members(weights ...int) []Member {
-	var r backend.Registry
+	r := backend.Registry{Affinity: affinity.NewKey()}
 	list := make([]Member, len(weights))
 	for i, w := range weights {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
@@ -70,11 +71,28 @@ func count(g *Group, loop, n int, list []Member) []int {
 	return counts
 }
 
+// stand gives each member its state: ? never probed, f failed once, + healthy, - unhealthy; behind it ! for ejected.
+func stand(list []Member, states string) {
+	last := -1
+	for _, state := range states {
+		switch state {
+		case '!':
+			list[last].Health.Served(false, 1, time.Minute)
+			continue
+		case '+', '-':
+			judge(list[last+1], state == '+')
+		case 'f':
+			list[last+1].Health.Report(backend.Result{At: time.Now(), UnhealthyThreshold: 3})
+		}
+		last++
+	}
+}
+
 func TestAvailable(t *testing.T) {
 	tests := []struct {
 		name     string
 		weights  []int
-		states   string // of each member: ? never probed, f failed once, + healthy, - unhealthy; behind it ! for ejected
+		states   string // see stand
 		failOpen bool
 		want     string // of each member: x gets something; ? gets something while the group is young
 	}{
@@ -115,19 +133,7 @@ func TestAvailable(t *testing.T) {
 				list := members(tt.weights...)
 				g := NewGroup(1)
 				g.SetMembers(list, Policy{FailOpen: tt.failOpen})
-				last := -1
-				for _, state := range tt.states {
-					switch state {
-					case '!':
-						list[last].Health.Served(false, 1, time.Minute)
-						continue
-					case '+', '-':
-						judge(list[last+1], state == '+')
-					case 'f':
-						list[last+1].Health.Report(backend.Result{At: time.Now(), UnhealthyThreshold: 3})
-					}
-					last++
-				}
+				stand(list, tt.states)
 				g.Refresh() // One failure is no change that a group hears of.
 				expect := func(when, want string) {
 					synctest.Wait()

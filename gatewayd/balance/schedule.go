@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -17,6 +18,8 @@ type schedule struct {
 	seats     []seat      // each available member once
 	turns     []uint32    // of weighted round robin: indices of seats, each as often as its weight says
 	hashes    *rendezvous // of the hashes, else nil
+
+	homes map[affinity.ID]*backend.Health // that clients come back to; nil without affinity
 }
 
 // An algorithm is a word of spec as a number.
