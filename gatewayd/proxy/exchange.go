@@ -98,25 +98,15 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		return
 	}
 	found := addr.Match(req, path)
-	route, listener := found.Route, found.Listener
-	x.account.matched(route, listener)
-	if listener == nil {
-		x.refuse(refuse(ReasonNoListener))
+	x.account.matched(found.Route, found.Listener)
+	if found.Listener != nil {
+		x.down.matched(found.Listener)
+	}
+	if why, unserved := unserved(found, size); unserved {
+		x.refuse(refuse(why))
 		return
 	}
-	x.down.matched(listener)
-	switch {
-	case size > listener.MaxHeaderBytes:
-		x.refuse(refuse(Reason(http1.ReasonHeadTooLarge)))
-		return
-	case route == nil:
-		x.refuse(refuse(ReasonNoRule))
-		return
-	case route.Group == nil:
-		x.refuse(refuse(ReasonNoPool))
-		return
-	}
-	x.route = route
+	x.route = found.Route
 	x.kind = req.Kind()
 	if req.Idempotent() {
 		x.flags |= xIdempotent
@@ -143,6 +133,23 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	default:
 		x.first(h, d, req, resolved)
 	}
+}
+
+// unserved says why nothing serves a request with a head of a size.
+func unserved(found table.Found, size int) (why Reason, unserved bool) {
+	switch {
+	case found.Listener == nil:
+		return ReasonNoListener, true
+	case size > found.Listener.MaxHeaderBytes:
+		return Reason(http1.ReasonHeadTooLarge), true
+	case found.Costly:
+		return ReasonCostlyMatch, true
+	case found.Route == nil:
+		return ReasonNoRule, true
+	case found.Route.Group == nil:
+		return ReasonNoPool, true
+	}
+	return 0, false
 }
 
 // paths are the normal form of a request's path, for the rules, and the path to send.

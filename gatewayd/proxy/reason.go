@@ -11,6 +11,7 @@ const (
 	ReasonNoListener Reason = Reason(http1.Reasons) + iota
 	ReasonNoRule
 	ReasonBadPath
+	ReasonCostlyMatch
 	ReasonSlowRequest
 	ReasonSlowBody
 	ReasonNoPool
@@ -41,6 +42,7 @@ var reasons = [...]struct {
 	{404, "no_listener", "no listener serves this host here"},
 	{404, "no_rule", "no rule serves this path"},
 	{400, "bad_path", "the path can be read in more than one way"},
+	{431, "costly_match", "the rules' conditions would take too long on so large a request"},
 	{408, "slow_request", "the request head did not arrive in time"},
 	{408, "slow_body", "the request body stood still for too long"},
 	{502, "no_pool", "the rule's pool or setting is gone"},

@@ -31,6 +31,9 @@ type site struct {
 type Found struct {
 	Listener *Listener
 	Route    *Route
+	// Costly says that the rules' conditions would take too long on a request so large, and that nothing is known of its
+	// route.
+	Costly bool
 }
 
 // Match finds the route of a request. path is the normal form that NormalPath gave, not the raw path: decoding it twice
@@ -56,6 +59,9 @@ func (a *Address) Match(req *http1.Request, path []byte) Found {
 			t.named(s.branches, name)
 		}
 		t.consider(s.branches.rest, rankAnyHost)
+		if t.spent() {
+			return Found{Listener: s.listener, Costly: true}
+		}
 		c = t.choice
 	}
 	return Found{Listener: s.listener, Route: c.entry.route}

@@ -3,8 +3,6 @@ package table
 import (
 	"cmp"
 	"slices"
-
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 )
 
 // A branch is the rules of one host condition that ask for more than host and path, by path. Which of them serves is not
@@ -78,7 +76,7 @@ func (d *draft) newBranch(host string, rules []*member) *branch {
 	}
 	for _, t := range ties {
 		if best[asked{t.path, t.conditions}].route == t.holder {
-			t.conditions = " and " + t.conditions
+			t.conditions = " and " + short(t.conditions)
 			d.warnTie(host, t)
 		}
 	}
@@ -108,13 +106,6 @@ func (b *branch) fill(chains map[string]*chain) {
 	}
 }
 
-// A trial tries the rules with conditions that may come before the best of the others.
-type trial struct {
-	request *http1.Request
-	path    []byte // normal form
-	choice
-}
-
 // named considers the branches of every host condition that takes the name, but not the branch without one.
 func (t *trial) named(h *hosts[*branch], name []byte) {
 	t.consider(h.exact[string(name)], rankExactHost)
@@ -130,7 +121,7 @@ func (t *trial) named(h *hosts[*branch], name []byte) {
 
 // consider keeps the best rule of a branch whose demand is met, if it comes before what was found.
 func (t *trial) consider(b *branch, host uint64) {
-	if b == nil {
+	if b == nil || t.spent() {
 		return
 	}
 	for c := b.find(t.path); c != nil; c = c.above {
@@ -141,7 +132,11 @@ func (t *trial) consider(b *branch, host uint64) {
 			if !e.before(t.entry) {
 				break // Nor do those behind it.
 			}
-			if t.met(k.demand) {
+			met := t.met(k.demand)
+			if t.spent() {
+				return
+			}
+			if met {
 				t.entry = e
 				break
 			}

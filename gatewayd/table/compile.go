@@ -33,6 +33,7 @@ func (t *Table) Next(set *spec.Set, living Living) (*Table, []Warning) {
 			addresses: map[Place]*Address{},
 			drafts:    map[string]*draft{},
 			settings:  map[*spec.Entry]*Setting{},
+			demands:   map[*spec.Entry]*demand{},
 		},
 		groups: map[groupKey]*balance.Group{},
 	}
@@ -222,14 +223,14 @@ func (c *compiler) rules() {
 		}
 		r := c.route(e, o, d.site.listener)
 		c.count(&r, d.same(e))
-		m := d.add(e, r)
+		m := d.add(e, r, c.demand(e))
 		c.table.routes = append(c.table.routes, m.route)
 	}
 }
 
 // add makes the next rule of the listener, or takes it over from the table before while that had the same one in the
 // same place.
-func (d *draft) add(e *spec.Entry, r Route) *member {
+func (d *draft) add(e *spec.Entry, r Route, asks *demand) *member {
 	if d.before != nil {
 		if i := len(d.rules); i < len(d.before.rules) && d.before.rules[i].entry == e && *d.before.rules[i].route == r {
 			m := d.before.rules[i]
@@ -240,7 +241,7 @@ func (d *draft) add(e *spec.Entry, r Route) *member {
 	}
 	o := e.Object.(*spec.Rule)
 	route := r // Taking the address of r would allocate above, too.
-	m := &member{entry: e, route: &route, priority: noPriority, hosts: everything, paths: everything}
+	m := &member{entry: e, route: &route, priority: noPriority, hosts: everything, paths: everything, demand: asks}
 	if o.Priority != nil {
 		m.priority = uint64(min(max(*o.Priority, 0), noPriority-1))
 	}
@@ -250,7 +251,6 @@ func (d *draft) add(e *spec.Entry, r Route) *member {
 	if o.Match != nil && len(o.Match.Paths) > 0 {
 		m.paths = lowered(o.Match.Paths)
 	}
-	m.demand = newDemand(o.Match)
 	d.rules = append(d.rules, m)
 	return m
 }

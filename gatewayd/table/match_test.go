@@ -60,7 +60,16 @@ func rule(name, listener string, hostnames, paths []string) *spec.Rule {
 
 // request is what the proxy would have parsed.
 func (q asked) request() *http1.Request {
-	return &http1.Request{Method: []byte(q.method), Host: []byte(q.host)}
+	head := fmt.Sprintf("%s /?%s HTTP/1.1\r\nHost: a\r\n", q.method, q.query)
+	for _, h := range q.headers {
+		head += h + "\r\n"
+	}
+	r := &http1.Request{}
+	if err := r.Parse([]byte(head+"\r\n"), http1.Limits{HeadBytes: 1 << 20, TargetBytes: 1 << 20}); err != nil {
+		panic(err)
+	}
+	r.Host = []byte(q.host)
+	return r
 }
 
 // find names what Match finds.
@@ -90,6 +99,10 @@ var (
 	hostLabels  = []string{"a", "b", "ab", "A", "*", "a*", "*b", "?", "?b", "a?", "c", "*a", "aba"}
 	pathPieces  = []string{"/", "/a", "/A", "/ab", "/a/", "/a/b", "/a/b/", "/b", "/.a", "/ä"}
 	methods     = []string{"GET", "HEAD", "POST"}
+	fieldNames  = []string{"X-A", "x-b", "Cookie"}
+	parameters  = []string{"q", "Q", "a b", "%zz"}
+	values      = []string{"", "a", "ab", "b", "A", "a b", "%zz"}
+	queries     = []string{"q=a", "q=%61", "q", "Q=ab", "a+b=a", "a%20b=%zz", "%71=ab", "q=a+b", "", "q=a%2", "=a", "%zz=%25zz", "q=a=b", "q%3Da", "q=%41%62"}
 	ruleNames   = []string{"r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"}
 	listenNames = []string{"l1", "l2", "l3", "l4"}
 )
@@ -112,6 +125,35 @@ func drawPattern(t *rapid.T) string {
 	return p
 }
 
+func drawValue(t *rapid.T) (v spec.ValueMatch) {
+	text := rapid.SampledFrom(values[1:]).Draw(t, "value")
+	switch rapid.IntRange(0, 4).Draw(t, "condition") {
+	case 0:
+		v.Absent = true
+	case 1:
+		v.Prefix = &text
+	case 2:
+		text = rapid.SampledFrom([]string{"a", "^a$", "(?i)^ab?$", ".b", "^$"}).Draw(t, "pattern")
+		v.Pattern = &text
+	case 3:
+		v.Equals = rapid.SliceOfN(rapid.SampledFrom(values), 0, 3).Draw(t, "equals")
+	}
+	return v
+}
+
+func drawAsked(t *rapid.T, path string) asked {
+	q := asked{host: drawHostname(false).Draw(t, "host"), path: path, method: rapid.SampledFrom(methods).Draw(t, "method")}
+	if rapid.IntRange(0, 5).Draw(t, "dot") == 0 {
+		q.host += "."
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "fields") {
+		name := strings.ToUpper(rapid.SampledFrom(fieldNames).Draw(t, "field"))
+		q.headers = append(q.headers, name+": "+rapid.SampledFrom(values).Draw(t, "value"))
+	}
+	q.query = strings.Join(rapid.SliceOfN(rapid.SampledFrom(queries), 0, 4).Draw(t, "query"), "&")
+	return q
+}
+
 func drawSet(t *rapid.T) *spec.Set {
 	objects := []spec.Object{pool("p"), setting("s")}
 	hostnames := rapid.SliceOfN(drawHostname(true), 0, 3)
@@ -127,6 +169,8 @@ func drawSet(t *rapid.T) *spec.Set {
 		}
 		if rapid.Bool().Draw(t, "conditional") {
 			r.Match.Methods = rapid.SliceOfNDistinct(rapid.SampledFrom(methods), 0, 2, rapid.ID).Draw(t, "methods")
+			r.Match.Headers = rapid.MapOfN(rapid.SampledFrom(fieldNames), rapid.Custom(drawValue), 0, 2).Draw(t, "headers")
+			r.Match.Query = rapid.MapOfN(rapid.SampledFrom(parameters), rapid.Custom(drawValue), 0, 2).Draw(t, "query")
 		}
 		objects = append(objects, r)
 	}
@@ -155,16 +199,12 @@ func agree(t *rapid.T) {
 		}
 	}
 	for range 20 {
-		host := drawHostname(false).Draw(t, "host")
-		if rapid.IntRange(0, 5).Draw(t, "dot") == 0 {
-			host += "."
-		}
 		path := rapid.SampledFrom(pathPieces).Draw(t, "path") + rapid.SampledFrom([]string{"", "a", "/", "b/c", "é"}).Draw(t, "more")
 		normal, ok := NormalPath(nil, []byte(path))
 		if !ok {
 			t.Fatalf("NormalPath(%q) refuses", path)
 		}
-		q := asked{host: host, path: string(normal), method: rapid.SampledFrom(methods).Draw(t, "method")}
+		q := drawAsked(t, string(normal))
 		if wrong := disagreement(set, address, q); wrong != "" {
 			t.Fatal(wrong)
 		}

@@ -4,13 +4,17 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // An asked is a request as the rule of choice sees it. path is in its normal form.
-type asked struct{ host, path, method string }
+type asked struct {
+	host, path, method, query string
+	headers                   []string // "Name: value"
+}
 
 // naive answers which listener and rule serve a request straight from the rule of choice: it lists everything that
 // matches, sorts it, and takes the first. It shares no code with the table. Empty names mean none.
@@ -82,7 +86,45 @@ func naiveDemand(m spec.Match, q asked) (conditions int, met bool) {
 		conditions++
 		met = slices.Contains(m.Methods, q.method)
 	}
+	headers, query := map[string][]string{}, map[string][]string{}
+	for _, h := range q.headers {
+		name, value, _ := strings.Cut(h, ": ")
+		headers[strings.ToLower(name)] = append(headers[strings.ToLower(name)], value)
+	}
+	for _, pair := range strings.Split(q.query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if pair != "" {
+			query[naiveDecode(name)] = append(query[naiveDecode(name)], naiveDecode(value))
+		}
+	}
+	for name, v := range m.Headers {
+		conditions++
+		met = met && naiveValue(v, headers[strings.ToLower(name)])
+	}
+	for name, v := range m.Query {
+		conditions++
+		met = met && naiveValue(v, query[name])
+	}
 	return conditions, met
+}
+
+func naiveValue(v spec.ValueMatch, given []string) bool {
+	if v.Absent {
+		return len(given) == 0
+	}
+	return slices.ContainsFunc(given, func(s string) bool {
+		return (len(v.Equals) == 0 || slices.Contains(v.Equals, s)) && (v.Prefix == nil || strings.HasPrefix(s, *v.Prefix)) &&
+			(v.Pattern == nil || regexp.MustCompile(*v.Pattern).MatchString(s))
+	})
+}
+
+var escape = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+
+func naiveDecode(s string) string {
+	return escape.ReplaceAllStringFunc(strings.ReplaceAll(s, "+", " "), func(e string) string {
+		n, _ := strconv.ParseUint(e[1:], 16, 8)
+		return string([]byte{byte(n)})
+	})
 }
 
 func orNone(list []string) []string {

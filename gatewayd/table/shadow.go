@@ -89,7 +89,7 @@ func (s *site) first(m *member, host, path string) *Route {
 }
 
 // maxLooked bounds how many rules with conditions are looked at for whether they hide a pair of another one.
-const maxLooked = 1000
+const maxLooked = 200
 
 // hide keeps the best of what comes before the entry and asks for nothing that m does not ask for too.
 func (c *choice) hide(m *member, list *chain, host uint64, looked *int) {

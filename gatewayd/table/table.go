@@ -33,6 +33,7 @@ type Table struct {
 
 	drafts   map[string]*draft // by the listener's name; for Next
 	settings map[*spec.Entry]*Setting
+	demands  map[*spec.Entry]*demand // of rules that have conditions beside host and path
 }
 
 // A Place is where a socket listens. Address "" means every address of the machine, as "::" does; another is in the canonical form

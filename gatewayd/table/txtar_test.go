@@ -1,17 +1,19 @@
 package table
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
@@ -46,7 +48,7 @@ func runExample(t *testing.T, file string) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s differ (-file +table):\n%s", f.Name, cmp.Diff(string(f.Data), text))
+			t.Errorf("%s differ (-file +table):\n%s", f.Name, gocmp.Diff(string(f.Data), text))
 		}
 		archive.Files[i].Data = []byte(text)
 	}
@@ -94,16 +96,22 @@ func answers(t *testing.T, table *Table, requests string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// answer is what serves "http://host:port/path", perhaps with a method before it, and with " at ADDRESS" behind it for the
-// listener's address.
+// written is how a request stands in a file.
+var written = regexp.MustCompile(`^(?:([A-Z]+) )?http://([^/]*)(/[^ ?]*)\??(\S*?)(?: ([^ ]+: .*?))?(?: at (\S+))?$`)
+
+// answer is what serves "http://host:port/path", perhaps with a method before it, with headers behind it, parted by ", ",
+// and with " at ADDRESS" at the end for the listener's address.
 func answer(t *testing.T, table *Table, request string) string {
 	t.Helper()
-	where, address, _ := strings.Cut(request, " at ")
-	method, where, given := strings.Cut(where, " ")
-	if !given {
-		method, where = "GET", method
+	parts := written.FindStringSubmatch(request)
+	if parts == nil {
+		t.Fatalf("%s is no request", request)
 	}
-	authority, path, _ := strings.Cut(strings.TrimPrefix(where, "http://"), "/")
+	q := asked{method: cmp.Or(parts[1], "GET"), query: parts[4]}
+	if parts[5] != "" {
+		q.headers = strings.Split(parts[5], ", ")
+	}
+	authority, address, raw := parts[2], parts[6], []byte(parts[3])
 	host, port := authority, 80
 	if u := (&url.URL{Host: authority}); u.Port() != "" {
 		host = u.Hostname()
@@ -116,12 +124,12 @@ func answer(t *testing.T, table *Table, request string) string {
 	if a == nil {
 		return "nobody listens"
 	}
-	raw := []byte("/" + path)
 	normal, ok := NormalPath(nil, raw)
 	if !ok {
 		return "400"
 	}
-	found := a.Match(asked{host: host, method: method}.request(), normal)
+	q.host = host
+	found := a.Match(q.request(), normal)
 	r, l := found.Route, found.Listener
 	if l == nil {
 		return "404, no listener"

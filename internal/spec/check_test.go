@@ -133,6 +133,24 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Rules, `"match":{"methods":["CONNECT"]}`, "match.methods", `"CONNECT" is a method that the gateway always refuses`},
 		{Rules, `"match":{"methods":["GET","GET"]}`, "match.methods", `"GET" is given twice`},
 		{Rules, `"match":{"methods":["G T"]}`, "match.methods", "must be a method in upper case"},
+		{Rules, `"match":{"headers":{"X Team":{}}}`, `match.headers["X Team"]`, "has a key that must be the name of a header"},
+		{Rules, `"match":{"headers":{"X-Team":{},"x-team":{}}}`, `match.headers["x-team"]`, `the same as "X-Team"`},
+		{Rules, `"match":{"headers":{"Host":{}}}`, `match.headers["Host"]`, "names a header that rules cannot go by: match.hostnames is about the host"},
+		{Rules, `"match":{"headers":{"X-Forwarded-Proto":{}}}`, `match.headers["X-Forwarded-Proto"]`, "the gateway writes it"},
+		{Rules, `"match":{"headers":{"connection":{}}}`, `match.headers["connection"]`, "ends at the gateway"},
+		{Rules, `"match":{"headers":{"X-Team":{"equals":["a","a"]}}}`, `match.headers["X-Team"].equals`, `"a" is given twice`},
+		{Rules, `"match":{"headers":{"X-Team":{"equals":[" a"]}}}`, `match.headers["X-Team"].equals`, `" a" has spaces at its ends`},
+		{Rules, `"match":{"headers":{"X-Team":{"prefix":"\ta"}}}`, `match.headers["X-Team"].prefix`, "has spaces at its ends"},
+		{Rules, `"match":{"headers":{"X-Team":{"prefix":""}}}`, `match.headers["X-Team"].prefix`, "must not be empty"},
+		{Rules, `"match":{"headers":{"X-Team":{"equals":["a\u0000"]}}}`, `match.headers["X-Team"].equals`, "control characters"},
+		{Rules, `"match":{"headers":{"X-Team":{"equals":["` + strings.Repeat("a", 1025) + `"]}}}`, `match.headers["X-Team"].equals`, "at most 1024 bytes"},
+		{Rules, `"match":{"headers":{"X-Team":{"pattern":"("}}}`, `match.headers["X-Team"].pattern`, "must be a regular expression in the syntax of RE2: error parsing regexp: missing closing )"},
+		{Rules, `"match":{"headers":{"X-Team":{"pattern":"(?=a)"}}}`, `match.headers["X-Team"].pattern`, "in the syntax of RE2"},
+		{Rules, `"match":{"headers":{"X-Team":{"pattern":"a{1,1000}"}}}`, `match.headers["X-Team"].pattern`, "too large a regular expression"},
+		{Rules, `"match":{"headers":{"X-Team":{"pattern":"` + strings.Repeat("a", 257) + `"}}}`, `match.headers["X-Team"].pattern`, "at most 256 bytes"},
+		{Rules, `"match":{"headers":{"X-Team":{"prefix":"a","absent":true}}}`, `match.headers["X-Team"].absent`, "cannot be given together with prefix"},
+		{Rules, `"match":{"query":{"":{}}}`, `match.query[""]`, "name of a query parameter"},
+		{Rules, `"match":{"query":{"q":{"equals":["a"],"pattern":"a"}}}`, `match.query["q"].pattern`, "cannot be given together with equals"},
 		{Rules, `"match":{"paths":["/a*b"]}`, "match.paths", `"/a*b" must hold "*" only as its last character`},
 	} {
 		o := decode(t, c.kind, c.in)
@@ -179,6 +197,8 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Rules, `"match":{"hostnames":["????.contoso.com"],"paths":["/","/*","/chat*","/chat/*"]},"priority":1000000`},
 		{Rules, `"match":{"paths":["/ä","/Ä"]}`},
 		{Rules, `"match":{"methods":["GET","M-SEARCH","X_1"]}`},
+		{Rules, `"match":{"headers":{"X-Team":{"equals":["","a b","ä"]},"upgrade":{"pattern":"(?i)^websocket$"},"x-forward":{},"Cookie":{"prefix":"a "}}}`},
+		{Rules, `"match":{"query":{"q":{"equals":[" a "]},"Q":{"absent":true},"a b":{"prefix":" "}},"headers":{"X-A":{"equals":[],"absent":false}}}`},
 	} {
 		if ps := Check(decode(t, c.kind, c.in)); ps != nil {
 			t.Errorf("%s with %.200s: want no problem, got %v", c.kind, c.in, ps)

@@ -36,7 +36,7 @@ func TestDecodeSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `{"port":` + strings.Repeat("1", 1000) + `}`, "port", strings.Repeat("1", 256) + "..."},
 		{Probes, `{"name":"a","match":{"statuses":["200",1]}}`, "match.statuses[1]", "must be a string"},
 		{Probes, `{"name":"a","match":{"statuses":null}}`, "match.statuses", "not null"},
-		{Rules, `{"name":"a","match":{"host":1}}`, "match.host", "there are hostnames, methods, paths"},
+		{Rules, `{"name":"a","match":{"host":1}}`, "match.host", "there are headers, hostnames, methods, paths, query"},
 	} {
 		o, ps := Decode(c.kind, []byte(c.in))
 		if o != nil || len(ps) != 1 || ps[0].Path != c.path || !strings.Contains(ps[0].Message, c.words) {

@@ -24,6 +24,8 @@ var formats = map[string]func(string) error{
 	"method":         checkMethod,
 	"query_name":     checkQueryName,
 	"error_status":   checkErrorStatus,
+	"value":          checkValue,
+	"pattern":        checkPattern,
 }
 
 // maxKey is the longest key of a map, in bytes.

@@ -1,5 +1,10 @@
 package spec
 
+import (
+	"maps"
+	"slices"
+)
+
 // A Rule sends requests of a listener to a pool. Among the rules of a listener, those with a priority come first, in
 // ascending order; then the more specific match wins. The order never depends on when a rule was made.
 type Rule struct {
@@ -16,9 +21,21 @@ type Match struct {
 	Hostnames []string `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names, \"*\" and \"?\" as in a listener's."`
 	Paths     []string `json:"paths" tfsdk:"paths" spec:"set,is=path_pattern,0..1000" doc:"Paths in decoded form (\"/café\", not \"/caf%C3%A9\"), ASCII case ignored. A \"*\" at the end makes a prefix: \"/chat/*\" is everything below /chat/, \"/chat*\" is /chat too."`
 	Methods   []string `json:"methods" tfsdk:"methods" spec:"set,is=method,0..32" doc:"Methods in upper case. \"GET\" is not HEAD too. A WebSocket begins with a GET."`
+
+	Headers map[string]ValueMatch `json:"headers" tfsdk:"headers" spec:"0..32,keys=field_name" doc:"What headers must be, by their names. All of them must hold; of a header that is sent several times, any line may. Lists with commas are one value."`
+	Query   map[string]ValueMatch `json:"query" tfsdk:"query" spec:"0..32,keys=query_name" doc:"What parameters of the query must be, by their names in decoded form, upper and lower case told apart. All of them must hold; of a parameter that is sent several times, any may. Parameters are parted by \"&\", names and values decoded once, \"+\" is a space; what is no valid escape stands for itself."`
 }
 
 // Key is the rule's name.
 func (r *Rule) Key() string { return r.Name }
 
-func (r *Rule) check(*Problems) {}
+func (r *Rule) check(ps *Problems) {
+	if r.Match == nil {
+		return
+	}
+	checkHeaders(ps, "match.headers", r.Match.Headers)
+	for _, name := range slices.Sorted(maps.Keys(r.Match.Query)) {
+		v := r.Match.Query[name]
+		v.check(ps, key("match.query", name))
+	}
+}

@@ -28,7 +28,7 @@ func TestDifferencesAreToldByField(t *testing.T) {
 		{spec.Probes, `{"name":"p","match":{"statuses":["200","300"]}}`, `{"name":"p","match":{"statuses":["300","200"]}}`, []string{
 			`match.statuses: ["200","300"] in the state, ["300","200"] on the gateway`}},
 		{spec.Rules, `{"name":"r","match":{"paths":["/"]}}`, `{"name":"r"}`, []string{
-			`match: {"hostnames":null,"paths":["/"]} in the state, null on the gateway`}},
+			`match: {"hostnames":null,"paths":["/"],"methods":null,"headers":null,"query":null} in the state, null on the gateway`}},
 	} {
 		state, ps := spec.Decode(c.kind, []byte(c.state))
 		gateway, more := spec.Decode(c.kind, []byte(c.gateway))

@@ -44,6 +44,36 @@ resource "gatewayd_rule" "write" {
   }
 }
 
+# Who asks for the next version gets it, by a header or by a parameter of the query: one rule each, since the conditions of
+# one rule must all hold.
+resource "gatewayd_rule" "next_by_header" {
+  name     = "next-by-header"
+  listener = gatewayd_listener.public.name
+  pool     = gatewayd_pool.chat.name
+  setting  = gatewayd_setting.web.name
+
+  match = {
+    headers = {
+      X-Version  = { equals = ["next", "beta"] }
+      User-Agent = { pattern = "(?i)firefox|chrome" }
+      X-Opt-Out  = { absent = true }
+    }
+  }
+}
+
+resource "gatewayd_rule" "next_by_query" {
+  name     = "next-by-query"
+  listener = gatewayd_listener.public.name
+  pool     = gatewayd_pool.chat.name
+  setting  = gatewayd_setting.web.name
+
+  match = {
+    query = {
+      version = { prefix = "next" }
+    }
+  }
+}
+
 # A rule with a priority is tried before those without.
 resource "gatewayd_rule" "trial" {
   name     = "trial"
