@@ -49,6 +49,8 @@ func (c *collected) collect(fields []Field, from side) Reason {
 			reason = c.connection(f.Value)
 		case FieldUpgrade:
 			reason = c.protocols(f.Value)
+		case FieldTrailer:
+			f.drop = f.drop || !announces(f.Value)
 		case FieldTE:
 			c.teTrailers = c.teTrailers || EqualFold(f.Value, "trailers")
 		case FieldExpect:
@@ -195,6 +197,19 @@ func (c *collected) protocols(v []byte) Reason {
 		}
 	}
 	return 0
+}
+
+// announces reports whether a Trailer field names only what [Trailer.Drop] lets pass. Where it names more it is dropped
+// whole, for it is no more than a hint (RFC 9110 6.6.2) and some refuse a message over it.
+func announces(v []byte) bool {
+	for rest := v; len(rest) > 0; {
+		var name []byte
+		name, rest = element(rest)
+		if len(name) > 0 && (!token(name) || Lookup(name) != FieldOther || imitates(name)) {
+			return false
+		}
+	}
+	return true
 }
 
 func protocolName(p []byte) bool {

@@ -271,6 +271,8 @@ func TestRequestAccepted(t *testing.T) {
 			with(at("/"), func(s *said) { s.Dropped = "Mine Connection TE MINE" })},
 		{"hop by hop", "GET / HTTP/1.1\r\n" + host + "Proxy-Connection: a\r\nKeep-Alive: b\r\nProxy-Authorization: c\r\nTrailer: d\r\n",
 			with(at("/"), func(s *said) { s.Dropped = "Proxy-Connection Keep-Alive Proxy-Authorization" })},
+		{"9110 6.6.2 trailers that are dropped are not announced", "GET / HTTP/1.1\r\n" + host + "Trailer: a, Content-Length\r\nTrailer: b c\r\nTrailer: , d\r\n",
+			with(at("/"), func(s *said) { s.Dropped = "Trailer Trailer" })},
 		{"class 15 h2c is no upgrade", "GET / HTTP/1.1\r\n" + host + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
 			with(at("/"), func(s *said) { s.Dropped = "Connection Upgrade HTTP2-Settings" })},
 		{"9110 7.8 versions of protocols", "GET / HTTP/1.1\r\n" + host + "Connection: Upgrade\r\nUpgrade: HTTP/2.0, IRC/6.9\r\n",
