@@ -30,7 +30,7 @@ type Authorizer interface {
 	Authorize(token string) bool
 }
 
-// A Config is what the API works with. All fields but Hosts, Node and Log must be given.
+// A Config is what the API works with. All fields but Hosts, Node, Metrics and Log must be given.
 type Config struct {
 	Control *control.Controller
 	Views   Views
@@ -39,6 +39,8 @@ type Config struct {
 	// when it began to run.
 	Version, Node string
 	Started       time.Time
+	// Metrics answers /metrics to whoever has a token; nil for none.
+	Metrics http.Handler
 	// Log gets a line a write, without bodies and tokens.
 	Log *slog.Logger
 	// Hosts are Host headers that are served beside localhost and the loopback addresses with any port: exact, with
@@ -110,6 +112,7 @@ func (a *admin) routes() []route {
 		{pattern: api.PathHealth, actions: map[string]action{http.MethodGet: get(a.health, api.ParamPool)}},
 		{pattern: api.PathDrains + "/{revision}", actions: map[string]action{http.MethodGet: get(a.drains)}},
 		{pattern: api.PathStatus, actions: map[string]action{http.MethodGet: get(a.status)}},
+		{pattern: api.PathMetrics, actions: map[string]action{http.MethodGet: get(a.metrics)}},
 		{pattern: api.PathOpenAPI, actions: map[string]action{http.MethodGet: get(a.document)}},
 		{pattern: api.PathLive, actions: map[string]action{http.MethodGet: get(a.live)}, open: true},
 		{pattern: api.PathReady, actions: map[string]action{http.MethodGet: get(a.ready)}, open: true},

@@ -145,6 +145,7 @@ func (d *description) views(paths map[string]*huma.PathItem) {
 		api.PathDrains + "/{revision}": d.operation("get-drains", "Follow what a change ended", responses(http.StatusOK, "What is gone since that revision, and how much of it is still open.", schemaOf[api.Drains](d)),
 			&huma.Param{Name: "revision", In: "path", Required: true, Schema: between(0, math.MaxInt64), Description: "Revision of the configuration, as the answer to the change has it in " + api.HeaderRevision + "."}),
 		api.PathStatus:  d.operation("get-status", "Read the state of the gateway", responses(http.StatusOK, "Version, revision, conditions, retired objects.", schemaOf[api.Status](d))),
+		api.PathMetrics: d.operation("get-metrics", "Read the metrics, in the text form of Prometheus", map[string]*huma.Response{"200": plain}),
 		api.PathOpenAPI: d.operation("get-openapi", "Read this document", responses(http.StatusOK, "OpenAPI 3.1.", &huma.Schema{Type: huma.TypeObject})),
 		api.PathLive:    d.operation("get-live", "Ask whether the process serves", map[string]*huma.Response{"200": plain}),
 		api.PathReady:   d.operation("get-ready", "Ask whether the gateway should get connections", map[string]*huma.Response{"200": plain}),

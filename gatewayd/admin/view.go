@@ -66,6 +66,15 @@ func (a *admin) status(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, status)
 }
 
+// metrics are in the form of Prometheus.
+func (a *admin) metrics(w http.ResponseWriter, r *http.Request) error {
+	if a.Metrics == nil {
+		return api.NewError(api.NotFound, "This gateway has no metrics.")
+	}
+	a.Metrics.ServeHTTP(w, r)
+	return nil
+}
+
 // live answers as long as the process serves.
 func (a *admin) live(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/admin"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/metrics"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/plane"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/bolt"
@@ -100,6 +101,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	}
 	handler := admin.New(admin.Config{
 		Control: d.control, Views: d, Auth: token, Version: cfg.Version, Node: node, Started: started, Log: d.log,
+		Metrics: metrics.New(metrics.Config{Plane: d.plane, Control: d.control, Version: cfg.Version, Log: d.log}),
 	})
 	d.server = admin.Serve(handler, d.listeners, d.log)
 	d.log.Info("The gateway runs.", "version", cfg.Version, "revision", d.control.Set().Revision(), "admin", d.AdminAddr())

@@ -44,8 +44,12 @@ type Plane struct {
 	table    atomic.Pointer[table.Table]
 	registry backend.Registry
 	meters   *meter.Registry
-	prober   *health.Prober
-	names    *resolve.Resolver
+	// strangers counts the requests that no listener serves.
+	strangers *meter.Traffic
+	counted   sync.Mutex    // guards lastStats
+	lastStats []proxy.Stats // of each worker, as it answered last
+	prober    *health.Prober
+	names     *resolve.Resolver
 
 	turning sync.Mutex // guards unhealthy, and the order in which loops are told by it; taken behind mu, and held for posts only
 	// unhealthy is what to do when a target turns unhealthy, by the setting's hidden id; those that keep are left out.
@@ -77,7 +81,7 @@ func Start(cfg Config) (*Plane, error) {
 		n = runtime.NumCPU()
 	}
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loop.GOMAXPROCS(n)))
-	p.meters = meter.NewRegistry(n)
+	p.meters, p.strangers, p.lastStats = meter.NewRegistry(n), meter.NewTraffic(n), make([]proxy.Stats, n)
 	p.table.Store(&table.Table{})
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Log: p.log})
@@ -86,7 +90,7 @@ func Start(cfg Config) (*Plane, error) {
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log}))
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log, Strangers: p.strangers}))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()

@@ -17,6 +17,7 @@ const (
 	PathLive    = "/livez"
 	PathReady   = "/readyz"
 	PathOpenAPI = "/openapi.json"
+	PathMetrics = "/metrics"
 )
 
 // Query parameters.
