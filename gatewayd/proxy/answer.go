@@ -24,6 +24,7 @@ func (c *client) interim(r *http1.Response) {
 }
 
 func (c *client) answer(r *http1.Response) {
+	c.taking = c.x.route.Setting.WriteTimeout
 	out := &c.w.out
 	b := out.open(c.stream)
 	start := len(b)
@@ -98,16 +99,17 @@ func (c *client) complete(t *http1.Trailer) {
 		c.w.out.keep(http1.AppendLastChunk(c.w.out.open(c.stream), t))
 	}
 	c.x = nil
+	c.w.out.flush() // shows whether the client takes it
 	c.answered()
 }
 
-func (c *client) abort() {
+func (c *client) abort(deaf bool) {
 	c.x = nil
-	if c.flags&cUntilEnd == 0 {
+	if c.flags&cUntilEnd == 0 && !deaf {
 		c.end() // the missing end shows
 		return
 	}
-	// Only a reset tells this answer from a whole one.
+	// Without a length, only a reset tells this answer from a whole one.
 	c.flags |= cEnding
 	c.w.out.flush()
 	c.stream.Reset()

@@ -20,6 +20,7 @@ type client struct {
 	x          *exchange
 	body       http1.Body
 	keepAlive  time.Duration // of the listener that served last
+	taking     time.Duration // how long it may take nothing of its answer, by the setting that served last
 	discarded  int32         // bytes of the present body that nobody wants
 	untaken    int32         // bytes of the last answers that the client had not taken when its time was up
 	scanned    int32         // of the head, so that it is not looked through again

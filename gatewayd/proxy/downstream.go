@@ -33,8 +33,9 @@ type downstream interface {
 
 	// refuse gives a whole answer of the gateway's own, and accounts it (Worker.answeredOwn). No answer was begun before.
 	refuse(r refusal)
-	// abort ends an answer that was begun and cannot be completed, so that the client notices.
-	abort()
+	// abort ends an answer that was begun and cannot be completed, so that the client notices. deaf says that
+	// the client takes nothing any more, so that nobody has to wait for what is queued.
+	abort(deaf bool)
 	// switched passes a verified 101 and gives up the stream behind it; ended says that the client's FIN was seen.
 	switched(head *http1.Response) (s loop.Stream, ended bool)
 

@@ -38,7 +38,7 @@ func TestWhatEjects(t *testing.T) {
 	gone := func(p *peer) { p.message() }
 	hang := func(p *peer) { p.gone() }
 	late := func(r *rig, _ *peer, at netip.AddrPort) { r.t.Cleanup(r.overdue(at)) }
-	slow := func(r *rig, _ *peer, _ netip.AddrPort) { r.age(bodyTimeout) }
+	slow := func(r *rig, _ *peer, _ netip.AddrPort) { r.age(r.listener.BodyTimeout.Value()) }
 	const expect = "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
 	for _, c := range []struct {
 		name     string
@@ -147,7 +147,7 @@ func TestInterimsThatNobodyReads(t *testing.T) {
 	if r.stats().Open != 1 {
 		t.Fatal("the request ended with the patience for its target")
 	}
-	r.ageStalled(writeTimeout)
+	r.ageStalled(r.setting.WriteTimeout.Value())
 	r.blamed(s.addr, 0)
 }
 

@@ -190,7 +190,7 @@ func (x *exchange) refuse(r refusal) {
 	if begun {
 		x.w.stats.Aborted++
 		x.w.conclude()
-		down.abort()
+		down.abort(r.reason == ReasonSlowBody && down.queued() > 0)
 		return
 	}
 	down.refuse(r)

@@ -6,12 +6,8 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
-const (
-	// bodyTimeout is how long a client may send no byte of a request's body that is waited for.
-	bodyTimeout = 60 * time.Second
-	// writeTimeout is how long a client may take nothing of an answer.
-	writeTimeout = 5 * time.Minute
-)
+// ownWriteTimeout is how long a client may take nothing of an answer that no setting stands behind.
+const ownWriteTimeout = 5 * time.Minute
 
 // A wait is what an exchange waits for. Each has a limit of its own, which counts from when the wait began or from the
 // last byte that moved on behind it.
@@ -53,11 +49,11 @@ func (x *exchange) due() (at loop.Time, why Reason) {
 	case waitBackend:
 		limit, why = s.RequestTimeout, ReasonRequestTimeout
 	case waitReader:
-		limit = writeTimeout
+		limit = s.WriteTimeout
 	default:
 		// A setting may let an answer rest for ever, but no request.
-		if x.flags&(xComplete|xExpect) == 0 && (limit <= 0 || limit > bodyTimeout) {
-			limit = bodyTimeout
+		if body := x.route.Listener.BodyTimeout; x.flags&(xComplete|xExpect) == 0 && (limit <= 0 || limit > body) {
+			limit = body
 		}
 	}
 	if limit > 0 {
@@ -164,6 +160,6 @@ func (x *exchange) broken(down downstream) {
 	w.enter()
 	w.stats.Refused[ReasonInternal]++
 	x.cancel()
-	down.abort()
+	down.abort(false)
 	w.leave()
 }

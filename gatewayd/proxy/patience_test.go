@@ -95,18 +95,20 @@ func TestPausesOfTheReader(t *testing.T) {
 
 // Whoever takes nothing of an answer loses it in the end; whoever takes a little does not.
 func TestReaderThatTakesNothing(t *testing.T) {
-	r := newRig(t, func(r *rig) { r.setting.StreamIdleTimeout = "0s" }, massive(t).addr)
+	r := newRig(t, func(r *rig) { r.setting.StreamIdleTimeout, r.setting.WriteTimeout = "0s", "1h" }, massive(t).addr)
 	p := r.dial()
 	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	p.head()
 	r.stalled()
+	r.ageStalled(59 * time.Minute)
+	r.pass(20 * time.Millisecond)
 	r.on(func() { r.w.first.waiting++ }) // as if it had taken a byte
-	r.ageStalled(writeTimeout)
+	r.ageStalled(r.setting.WriteTimeout.Value())
 	r.pass(20 * time.Millisecond)
 	if r.stats().Open != 1 {
 		t.Fatalf("a slow reader was cut")
 	}
-	r.ageStalled(writeTimeout)
+	r.ageStalled(r.setting.WriteTimeout.Value())
 	until(t, "the exchange is over", func() bool { return r.stats().Open == 0 })
 	if n := r.stats().Aborted; n != 1 {
 		t.Errorf("%d answers were cut", n)
@@ -135,11 +137,18 @@ func TestRequestBodyThatDoesNotCome(t *testing.T) {
 		}
 		p.gone()
 	})
-	r := newRig(t, func(r *rig) { r.setting.StreamIdleTimeout, r.setting.RequestTimeout = "0s", "24h" }, s.addr)
+	r := newRig(t, func(r *rig) {
+		r.setting.StreamIdleTimeout, r.setting.RequestTimeout, r.listener.BodyTimeout = "0s", "24h", "10m"
+	}, s.addr)
 	p := r.dial()
 	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
 	until(t, "the request is at the backend", r.reached)
-	r.age(bodyTimeout)
+	r.age(9 * time.Minute)
+	r.pass(20 * time.Millisecond)
+	if r.stats().Open != 1 {
+		t.Error("a request body was given up before its time")
+	}
+	r.age(r.listener.BodyTimeout.Value())
 	if h := p.expect(408, "*"); h.Get("Gatewayd-Reason") != "slow_body" {
 		t.Errorf("got %v", h)
 	}
@@ -147,7 +156,7 @@ func TestRequestBodyThatDoesNotCome(t *testing.T) {
 	p.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
 	p.head()
 	p.bytes(2)
-	r.age(bodyTimeout)
+	r.age(r.listener.BodyTimeout.Value())
 	if got := p.rest(); got != "" {
 		t.Errorf("behind the beginning of an answer came %q", got)
 	}
@@ -179,4 +188,19 @@ func TestConnectTimeoutWithABody(t *testing.T) {
 	if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "connect_timeout" {
 		t.Errorf("got %v", h)
 	}
+}
+
+// A reader that is given up holds nothing any more: nobody waits until it takes what is queued.
+func TestReaderIsCut(t *testing.T) {
+	s := newServer(t, func(p *peer) {
+		p.message()
+		p.send("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n")
+		io.Copy(p.Conn, io.LimitReader(zeros{}, 8<<20))
+		p.gone()
+	})
+	r := newRig(t, func(r *rig) { r.setting.WriteTimeout = "1s" }, s.addr)
+	p := r.dial()
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.head()
+	until(t, "the connection is gone", func() bool { return r.stats().Clients == 0 })
 }

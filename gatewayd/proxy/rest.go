@@ -40,7 +40,7 @@ func (c *client) Timeout() {
 			break
 		}
 		c.untaken = n
-		c.stream.SetDeadline(c.w.l.Now() + loop.Time(writeTimeout))
+		c.stream.SetDeadline(c.w.l.Now() + loop.Time(c.taking))
 	case c.flags&cPartial != 0:
 		c.flags &^= cKeep
 		c.refuse(refuse(ReasonSlowRequest))
@@ -78,10 +78,13 @@ func (c *client) answered() {
 	c.stream.Resume()
 }
 
-// rest gives the client its time: for the next request, or for the rest of one that was answered already.
+// rest gives the client its time: to take its answer, for the next request, or for the rest of one that was answered
+// already.
 func (c *client) rest() {
 	patience := c.keepAlive
-	if c.flags&cBody != 0 {
+	if n := c.stream.Queued(); n > 0 {
+		patience, c.untaken = c.taking, int32(min(n, math.MaxInt32))
+	} else if c.flags&cBody != 0 {
 		patience = discardTime
 	}
 	c.stream.SetDeadline(c.w.l.Now() + loop.Time(patience))

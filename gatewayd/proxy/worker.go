@@ -112,7 +112,7 @@ func (w *Worker) serve(s loop.Stream, at table.Place) {
 	} else {
 		c = new(client)
 	}
-	*c = client{w: w, stream: s, keepAlive: 75 * time.Second}
+	*c = client{w: w, stream: s, keepAlive: 75 * time.Second, taking: ownWriteTimeout}
 	if a := d.address(); a != nil {
 		c.keepAlive = a.KeepAliveTimeout
 	}

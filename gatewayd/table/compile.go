@@ -191,6 +191,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 	return &Listener{
 		ID: id, Name: o.Name,
 		HeaderTimeout:    o.HeaderTimeout.Value(),
+		BodyTimeout:      o.BodyTimeout.Value(),
 		KeepAliveTimeout: o.KeepAliveTimeout.Value(),
 		DrainTimeout:     o.DrainTimeout.Value(),
 		CloseSpread:      spec.Spread(o.CloseSpread, o.DrainTimeout),
@@ -347,6 +348,7 @@ func newSetting(e *spec.Entry) *Setting {
 		ConnectTimeout:    o.ConnectTimeout.Value(),
 		RequestTimeout:    o.RequestTimeout.Value(),
 		StreamIdleTimeout: o.StreamIdleTimeout.Value(),
+		WriteTimeout:      o.WriteTimeout.Value(),
 		DrainTimeout:      o.DrainTimeout.Value(),
 		Retries:           o.Retries,
 		HostFromTarget:    o.HostFromTarget,

@@ -79,12 +79,14 @@ type Listener struct {
 	CloseSpread                                   time.Duration  // the last part of a drain, at most DrainTimeout
 	MaxHeaderBytes                                int            // request line included
 	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
+	BodyTimeout                                   time.Duration  // without a byte
 }
 
 // A Setting says how to talk to a backend.
 type Setting struct {
 	ID, Name                                                        string
 	ConnectTimeout, RequestTimeout, StreamIdleTimeout, DrainTimeout time.Duration // StreamIdleTimeout 0: no limit
+	WriteTimeout                                                    time.Duration // without a byte that the client takes
 	CloseSpread                                                     time.Duration // the last part of a drain, at most DrainTimeout
 	Retries                                                         int
 	Host                                                            string        // Host header to send; "" means the client's

@@ -8,6 +8,7 @@ type Listener struct {
 	Port             int       `json:"port" tfsdk:"port" spec:"required,1..65535" doc:"TCP port to listen on."`
 	Hostnames        []string  `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names that this listener serves. \"*\" stands for any characters, \"?\" for exactly one, as in \"*.example.com\". None means every host that no other listener of the address and port serves."`
 	HeaderTimeout    Duration  `json:"header_timeout" tfsdk:"header_timeout" spec:"100ms..1h" doc:"How long a client may take to send the head of a request, once it sent the first byte."`
+	BodyTimeout      Duration  `json:"body_timeout" tfsdk:"body_timeout" spec:"100ms..1h" doc:"How long a client may send no byte of a request's body that is waited for. A shorter stream_idle_timeout of the setting counts, too."`
 	KeepAliveTimeout Duration  `json:"keep_alive_timeout" tfsdk:"keep_alive_timeout" spec:"1s..24h" doc:"How long a client connection is kept open without a request."`
 	MaxHeaderBytes   int       `json:"max_header_bytes" tfsdk:"max_header_bytes" spec:"1024..65536" doc:"Largest head of a request, request line included, in bytes."`
 	DrainTimeout     Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
@@ -19,6 +20,7 @@ func (l *Listener) Key() string { return l.Name }
 
 func (l *Listener) defaults() {
 	l.HeaderTimeout = "10s"
+	l.BodyTimeout = "60s"
 	l.KeepAliveTimeout = "75s"
 	l.MaxHeaderBytes = 32768
 	l.DrainTimeout = "30s"

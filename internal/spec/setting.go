@@ -13,13 +13,14 @@ type Setting struct {
 	ConnectTimeout    Duration  `json:"connect_timeout" tfsdk:"connect_timeout" spec:"10ms..10m" doc:"How long connecting to a target may take."`
 	RequestTimeout    Duration  `json:"request_timeout" tfsdk:"request_timeout" spec:"1s..24h" doc:"How long a target may take from the last byte of a request to the head of its answer; uploading restarts it. Reached: 504, or another target once where the request is safe to repeat. It does not act on an open WebSocket."`
 	StreamIdleTimeout Duration  `json:"stream_idle_timeout" tfsdk:"stream_idle_timeout" spec:"0s..24h" doc:"How long a body may stand still between two bytes. 0s means without limit. It does not act on an open WebSocket."`
+	WriteTimeout      Duration  `json:"write_timeout" tfsdk:"write_timeout" spec:"1s..24h" doc:"How long a client may take nothing of an answer that waits for it. Reached: its connection is cut. It does not act on an open WebSocket."`
 	DrainTimeout      Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets may go on after their target, pool or rule was removed."`
 	CloseSpread       *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
 	Retries           int       `json:"retries" tfsdk:"retries" spec:"0..10" doc:"How many other targets are tried when one fails, for requests that are safe to repeat (GET, HEAD, PUT, DELETE, OPTIONS) or that never reached a target."`
 	Host              *string   `json:"host" tfsdk:"host" spec:"is=authority" doc:"Host header of requests to targets. Null means the client's, or what host_from_target says."`
 	HostFromTarget    bool      `json:"host_from_target" tfsdk:"host_from_target" doc:"Send the target's address as the Host header."`
 	KeepAlive         KeepAlive `json:"keep_alive" tfsdk:"keep_alive" doc:"Connections to targets that are kept open between requests."`
-	MaxConnections    int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many requests and WebSockets may be in flight to one target. Reached: the next target, and 503 where all have reached it. A slow client holds its place until stream_idle_timeout ends a body that it does not send (60s at most), or 5m one that it does not take. 0 means without limit."`
+	MaxConnections    int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many requests and WebSockets may be in flight to one target. Reached: the next target, and 503 where all have reached it. A slow client holds its place until body_timeout of the listener or stream_idle_timeout ends a body that it does not send, or write_timeout one that it does not take. 0 means without limit."`
 	Eject             *Eject    `json:"eject" tfsdk:"eject" doc:"Takes a target out for a while when requests to it fail one after the other, before its probes notice. Null means off."`
 	OnUnhealthy       string    `json:"on_unhealthy" tfsdk:"on_unhealthy" spec:"one_of=keep|drain|close" doc:"What becomes of open requests and WebSockets when their target turns unhealthy: nothing; drain, as if it was removed; or close, spread over close_spread. A target that recovers meanwhile keeps what is left."`
 
@@ -63,6 +64,7 @@ func (s *Setting) defaults() {
 	s.ConnectTimeout = "5s"
 	s.RequestTimeout = "20s"
 	s.StreamIdleTimeout = "5m"
+	s.WriteTimeout = "5m"
 	s.DrainTimeout = "30s"
 	s.Retries = 1
 	s.OnUnhealthy = Keep

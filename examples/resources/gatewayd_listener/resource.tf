@@ -11,6 +11,7 @@ resource "gatewayd_listener" "shop" {
   hostnames = ["shop.example.com", "*.shop.example.com"]
 
   keep_alive_timeout = "5m"
+  body_timeout       = "30s"
 
   # Once it is deleted, its WebSockets are asked to close over the last 30 seconds of two minutes.
   drain_timeout = "2m"

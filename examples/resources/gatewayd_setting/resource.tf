@@ -5,6 +5,7 @@ resource "gatewayd_setting" "web" {
 
   connect_timeout = "2s"
   request_timeout = "1m"
+  write_timeout   = "1m"
   drain_timeout   = "5m"
 
   host_from_target = true
