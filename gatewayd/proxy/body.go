@@ -33,6 +33,11 @@ func (x *exchange) content(p []byte) {
 		x.forward(p)
 		return
 	}
+	x.body += int64(len(p))
+	if most := x.route.Listener.MaxBodyBytes; most > 0 && x.body > most {
+		x.refuse(refuse(ReasonBodyTooLarge)) // The backend's connection breaks off with it, before the last chunk.
+		return
+	}
 	x.forward(http1.AppendChunkHead(x.w.small[:0], len(p)))
 	x.forward(p)
 	x.forward(chunkEnd)

@@ -142,7 +142,7 @@ func (c *client) readHead(b []byte) int {
 	c.stream.SetDeadline(0)
 	w.stats.Requests++
 	req := &w.request
-	if err := req.Parse(b[:end], http1.Limits{HeadBytes: limit}); err != nil {
+	if err := req.Parse(b[:end], http1.Limits{HeadBytes: limit, TargetBytes: addr.MaxURLBytes}); err != nil {
 		if string(req.Method) == "HEAD" {
 			c.flags |= cHead
 		}

@@ -40,6 +40,7 @@ type exchange struct {
 
 	account account
 
+	body     int64    // bytes of a body in chunks that came
 	accept   [28]byte // what a backend must answer to the handshake
 	kind     http1.RequestKind
 	flags    uint16
@@ -102,7 +103,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	if found.Listener != nil {
 		x.down.matched(found.Listener)
 	}
-	if why, unserved := unserved(found, size); unserved {
+	if why, unserved := unserved(found, req, size); unserved {
 		x.refuse(refuse(why))
 		return
 	}
@@ -116,6 +117,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		x.flags |= xComplete
 	case http1.BodyChunked:
 		x.flags |= xChunked
+		x.body = 0
 	}
 	if req.Expect100 {
 		x.flags |= xExpect
@@ -136,12 +138,16 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 }
 
 // unserved says why nothing serves a request with a head of a size.
-func unserved(found table.Found, size int) (why Reason, unserved bool) {
+func unserved(found table.Found, req *http1.Request, size int) (why Reason, unserved bool) {
 	switch {
 	case found.Listener == nil:
 		return ReasonNoListener, true
 	case size > found.Listener.MaxHeaderBytes:
 		return Reason(http1.ReasonHeadTooLarge), true
+	case len(req.Target) > found.Listener.MaxURLBytes:
+		return Reason(http1.ReasonTargetTooLong), true
+	case found.Listener.MaxBodyBytes > 0 && req.Length > found.Listener.MaxBodyBytes:
+		return ReasonBodyTooLarge, true
 	case found.Costly:
 		return ReasonCostlyMatch, true
 	case found.Route == nil:

@@ -12,6 +12,7 @@ const (
 	ReasonNoRule
 	ReasonBadPath
 	ReasonCostlyMatch
+	ReasonBodyTooLarge
 	ReasonSlowRequest
 	ReasonSlowBody
 	ReasonNoPool
@@ -43,6 +44,7 @@ var reasons = [...]struct {
 	{404, "no_rule", "no rule serves this path"},
 	{400, "bad_path", "the path can be read in more than one way"},
 	{431, "costly_match", "the rules' conditions would take too long on so large a request"},
+	{413, "body_too_large", "the request body is larger than the listener takes"},
 	{408, "slow_request", "the request head did not arrive in time"},
 	{408, "slow_body", "the request body stood still for too long"},
 	{502, "no_pool", "the rule's pool or setting is gone"},

@@ -11,7 +11,7 @@ type Address struct {
 	Place Place
 	// The limits hold until Host is known: those of the listener without host names, else the largest of all.
 	HeaderTimeout, KeepAliveTimeout time.Duration
-	MaxHeaderBytes                  int
+	MaxHeaderBytes, MaxURLBytes     int
 	// Listeners are all of the address, by name. The caller must not change it.
 	Listeners []*Listener
 

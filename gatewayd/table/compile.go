@@ -196,6 +196,8 @@ func newListener(id string, o *spec.Listener) *Listener {
 		DrainTimeout:     o.DrainTimeout.Value(),
 		CloseSpread:      spec.Spread(o.CloseSpread, o.DrainTimeout),
 		MaxHeaderBytes:   o.MaxHeaderBytes,
+		MaxURLBytes:      o.MaxURLBytes,
+		MaxBodyBytes:     int64(o.MaxBodyBytes),
 	}
 }
 
@@ -208,6 +210,7 @@ func (a *Address) setLimits() {
 		a.HeaderTimeout = max(a.HeaderTimeout, l.HeaderTimeout)
 		a.KeepAliveTimeout = max(a.KeepAliveTimeout, l.KeepAliveTimeout)
 		a.MaxHeaderBytes = max(a.MaxHeaderBytes, l.MaxHeaderBytes)
+		a.MaxURLBytes = max(a.MaxURLBytes, l.MaxURLBytes)
 	}
 }
 

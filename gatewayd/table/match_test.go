@@ -349,6 +349,7 @@ func BenchmarkCompile(b *testing.B) {
 func TestAddresses(t *testing.T) {
 	second, literal, long := listener("second", "x.net"), listener("literal"), listener("long", "y.net")
 	second.HeaderTimeout, long.MaxHeaderBytes = "1m", 65536
+	long.MaxURLBytes = 40000
 	literal.Address = "2001:DB8:0:0::5"
 	long.Port, long.Hostnames = 81, []string{"y.net"}
 	other := listener("other", "z.net")
@@ -367,7 +368,7 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("a shared address has the header timeout %s, want that of its listener without names", basic.HeaderTimeout)
 	}
 	largest := table.Address("", 81)
-	if largest.MaxHeaderBytes != 65536 || largest.KeepAliveTimeout.String() != "2m0s" {
+	if largest.MaxHeaderBytes != 65536 || largest.MaxURLBytes != 40000 || largest.KeepAliveTimeout.String() != "2m0s" {
 		t.Errorf("an address without a listener without names has %d bytes and %s, want the largest", largest.MaxHeaderBytes, largest.KeepAliveTimeout)
 	}
 	if a := table.Address("", 82); a != nil {

@@ -78,6 +78,8 @@ type Listener struct {
 	HeaderTimeout, KeepAliveTimeout, DrainTimeout time.Duration
 	CloseSpread                                   time.Duration  // the last part of a drain, at most DrainTimeout
 	MaxHeaderBytes                                int            // request line included
+	MaxURLBytes                                   int            // of the target in the request line
+	MaxBodyBytes                                  int64          // 0: no limit
 	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
 	BodyTimeout                                   time.Duration  // without a byte
 }

@@ -40,6 +40,8 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `"keep_alive_timeout":"1.` + strings.Repeat("0", 30) + `s"`, "keep_alive_timeout", "must be at most 32 bytes long, not 33"},
 		{Listeners, `"max_header_bytes":1023`, "max_header_bytes", "must be 1024 to 65536, not 1023"},
 		{Listeners, `"max_header_bytes":65537`, "max_header_bytes", "must be 1024 to 65536, not 65537"},
+		{Listeners, `"max_url_bytes":127`, "max_url_bytes", "must be 128 to 65536, not 127"},
+		{Listeners, `"max_body_bytes":-1`, "max_body_bytes", "must be 0 to 1125899906842624, not -1"},
 		{Listeners, `"drain_timeout":"-1s"`, "drain_timeout", "must be 0s to 1h, not -1s"},
 
 		{Pools, `"targets":{"a b":{"address":"10.0.0.1"}}`, `targets["a b"]`, "has a key that must start with"},
@@ -180,7 +182,7 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Listeners, `"port":65535`},
 		{Listeners, `"hostnames":[]`},
 		{Listeners, `"hostnames":null`},
-		{Listeners, `"header_timeout":"100ms","keep_alive_timeout":"24h","drain_timeout":"0s","max_header_bytes":65536`},
+		{Listeners, `"header_timeout":"100ms","keep_alive_timeout":"24h","drain_timeout":"0s","max_header_bytes":65536,"max_url_bytes":65536,"max_body_bytes":1125899906842624,"body_timeout":"1h"`},
 		{Listeners, `"drain_timeout":"3600s","keep_alive_timeout":"1.` + strings.Repeat("0", 29) + `s"`},
 		{Pools, `"targets":{}`},
 		{Pools, `"targets":null`},

@@ -11,6 +11,8 @@ type Listener struct {
 	BodyTimeout      Duration  `json:"body_timeout" tfsdk:"body_timeout" spec:"100ms..1h" doc:"How long a client may send no byte of a request's body that is waited for. A shorter stream_idle_timeout of the setting counts, too."`
 	KeepAliveTimeout Duration  `json:"keep_alive_timeout" tfsdk:"keep_alive_timeout" spec:"1s..24h" doc:"How long a client connection is kept open without a request."`
 	MaxHeaderBytes   int       `json:"max_header_bytes" tfsdk:"max_header_bytes" spec:"1024..65536" doc:"Largest head of a request, request line included, in bytes."`
+	MaxURLBytes      int       `json:"max_url_bytes" tfsdk:"max_url_bytes" spec:"128..65536" doc:"Longest target in a request line, query included, in bytes. A longer one is answered 414. It cannot be longer than max_header_bytes lets it."`
+	MaxBodyBytes     int       `json:"max_body_bytes" tfsdk:"max_body_bytes" spec:"0..1125899906842624" doc:"Largest body of a request, in bytes. A larger one is answered 413: before anything of it is forwarded where the request tells its length, else as soon as too much has come, and the target sees a request that breaks off. 0 means without limit."`
 	DrainTimeout     Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
 	CloseSpread      *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
 }
@@ -23,6 +25,7 @@ func (l *Listener) defaults() {
 	l.BodyTimeout = "60s"
 	l.KeepAliveTimeout = "75s"
 	l.MaxHeaderBytes = 32768
+	l.MaxURLBytes = 32768
 	l.DrainTimeout = "30s"
 }
 

@@ -13,6 +13,10 @@ resource "gatewayd_listener" "shop" {
   keep_alive_timeout = "5m"
   body_timeout       = "30s"
 
+  # A longer URL is answered 414, a larger body 413.
+  max_url_bytes  = 8192
+  max_body_bytes = 10485760
+
   # Once it is deleted, its WebSockets are asked to close over the last 30 seconds of two minutes.
   drain_timeout = "2m"
   close_spread  = "30s"
