@@ -118,7 +118,7 @@ func (c *client) abort(deaf bool) {
 func (c *client) refuse(r refusal) {
 	c.x = nil
 	w := c.w
-	w.stats.Refused[r.reason]++
+	w.refused(r.reason)
 	text, sentence := http1.StatusText(r.status), r.reason.sentence()
 	b := w.out.open(c.stream)
 	start := len(b)

@@ -182,6 +182,9 @@ func (x *exchange) failed(why refusal) {
 	if next == other {
 		h, full := x.pick()
 		if h != nil {
+			if why.reason.unclean() {
+				w.refused(why.reason)
+			}
 			x.retry(h)
 			return
 		}

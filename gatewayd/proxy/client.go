@@ -284,6 +284,8 @@ func (c *client) EOF() {
 	switch {
 	case c.flags&cBody != 0 && c.x != nil:
 		c.brokenBody(http1.Refusal(http1.ReasonTruncatedBody))
+	case c.x == nil && c.flags&cPartial != 0:
+		c.malformed(http1.Refusal(http1.ReasonIncompleteHead))
 	case c.x == nil:
 		c.end()
 	}
@@ -298,7 +300,7 @@ func (c *client) Closed(err error) {
 	if x := c.x; x != nil {
 		c.x = nil
 		if errors.Is(err, loop.ErrPanic) {
-			w.stats.Refused[ReasonInternal]++
+			w.refused(ReasonInternal)
 		}
 		x.cancel()
 	}

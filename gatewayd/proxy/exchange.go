@@ -195,6 +195,7 @@ func (x *exchange) refuse(r refusal) {
 	}
 	if begun {
 		x.w.stats.Aborted++
+		x.w.refused(r.reason)
 		x.w.conclude()
 		down.abort(r.reason == ReasonSlowBody && down.queued() > 0)
 		return

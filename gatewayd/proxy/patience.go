@@ -158,7 +158,7 @@ func (x *exchange) expired() {
 func (x *exchange) broken(down downstream) {
 	w := x.w
 	w.enter()
-	w.stats.Refused[ReasonInternal]++
+	w.refused(ReasonInternal)
 	x.cancel()
 	down.abort(false)
 	w.leave()

@@ -2,7 +2,7 @@ package proxy
 
 import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 
-// A Reason says why the gateway answered itself. The first values are those of http1.Reason; the words that String
+// A Reason says why the gateway answered itself, or ended what it could not answer. The first values are those of http1.Reason; the words that String
 // returns are stable and appear in the answer's field Gatewayd-Reason, in metrics and logs.
 type Reason uint8
 
@@ -26,6 +26,8 @@ const (
 	ReasonBackendClosed
 	ReasonBadAccept
 	ReasonTooManyInterims
+	ReasonBytesBehindAnswer
+	ReasonUnaskedBytes
 	ReasonRequestTimeout
 	ReasonDrained
 	ReasonInternal
@@ -58,6 +60,8 @@ var reasons = [...]struct {
 	{502, "backend_closed", "the target closed the connection without a whole answer"},
 	{502, "bad_accept", "the target's WebSocket handshake does not belong to the request"},
 	{502, "too_many_interims", "the target sent too many interim answers"},
+	{502, "bytes_behind_answer", "the target sent more than its answer"},
+	{502, "unasked_bytes", "the target sent what nobody had asked for"},
 	{504, "request_timeout", "the target did not answer in time"},
 	{504, "drained", "what serves this request was removed"},
 	{500, "internal", "the gateway failed"},
@@ -85,6 +89,11 @@ func (r Reason) sentence() string {
 		return http1.Refusal(http1.Reason(r)).Error()
 	}
 	return reasons[int(r)-http1.Reasons].sentence
+}
+
+// unclean says that a backend's answer was none.
+func (r Reason) unclean() bool {
+	return int(r) < http1.Reasons || r == ReasonBadAccept || r == ReasonTooManyInterims
 }
 
 // own says that an attempt ended by the gateway, which tells nothing of its target.

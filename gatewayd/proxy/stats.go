@@ -12,11 +12,15 @@ type Stats struct {
 	Retries  uint64          // attempts on another backend
 	Renewed  uint64          // attempts on the same backend because a kept connection had died
 	Failures uint64          // attempts that failed by their backend, which ejecting goes by
-	Refused  [Reasons]uint64 // answers of our own, by reason
+	Refused  [Reasons]uint64 // what was refused, by reason: see Worker.refused
 	Aborted  uint64          // answers that were begun and could not be completed
 
 	Tunnels tunnel.Stats
 }
+
+// refused counts what was refused: answered by the gateway itself, cut short where an answer was begun, thrown away where
+// nobody can be answered, or made up for by another target where its answer was none.
+func (w *Worker) refused(r Reason) { w.stats.Refused[r]++ }
 
 // Stats is a copy of the worker's figures, taken on the loop.
 func (w *Worker) Stats() Stats {

@@ -40,6 +40,7 @@ const (
 	uReused   uint8 = 1 << iota // it served another exchange before
 	uAnswered                   // bytes of an answer came
 	uKeep                       // the answer lets the connection live on
+	uFoul                       // an interim answer does not
 )
 
 func (w *Worker) newUpstream() *upstream {
@@ -89,6 +90,9 @@ func (u *upstream) Data(b []byte) int {
 func (u *upstream) read(b []byte) int {
 	if u.x == nil {
 		// Nobody asked for it: an answer that comes on its own must never become a request's.
+		if u.state == uIdle {
+			u.w.refused(ReasonUnaskedBytes)
+		}
 		u.discard()
 		return len(b)
 	}
@@ -166,6 +170,9 @@ func (u *upstream) readHead(b []byte) int {
 			x.flags &^= xExpect
 			x.progress()
 		}
+		if !r.KeepAlive {
+			u.flags |= uFoul
+		}
 		x.down.interim(r)
 		return end
 	case r.Status == 408 && !r.KeepAlive && u.flags&uReused != 0:
@@ -176,7 +183,7 @@ func (u *upstream) readHead(b []byte) int {
 			return len(b)
 		}
 	}
-	if r.KeepAlive {
+	if r.KeepAlive && u.flags&uFoul == 0 {
 		u.flags |= uKeep
 	}
 	u.state = uBody
@@ -259,6 +266,9 @@ func (u *upstream) readTrailer(b []byte) int {
 // finish ends the exchange behind its answer. Bytes behind the answer belong to nobody: they are thrown away with the
 // connection.
 func (u *upstream) finish(t *http1.Trailer, atEnd bool) {
+	if !atEnd {
+		u.w.refused(ReasonBytesBehindAnswer)
+	}
 	u.x.finish(t, atEnd && u.flags&uKeep != 0)
 }
 
@@ -270,7 +280,7 @@ func (u *upstream) EOF() {
 	case x == nil:
 		u.close()
 	case u.state == uBody && u.body.Close() == nil:
-		u.finish(nil, false)
+		x.finish(nil, false)
 	case u.state == uBody:
 		x.refuse(refuse(ReasonBackendClosed))
 	default:
