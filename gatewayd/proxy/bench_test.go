@@ -82,9 +82,32 @@ func BenchmarkExchange(b *testing.B) {
 	}
 }
 
+// BenchmarkRules is one request among one rule and among ten thousand.
+func BenchmarkRules(b *testing.B) {
+	for _, n := range []int{1, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			answer := body(1 << 10)
+			r := newRig(b, func(r *rig) {
+				r.rules[0].Match = &spec.Match{Paths: []string{"/index.html"}}
+				for i := range n - 1 {
+					m := &spec.Match{Hostnames: []string{fmt.Sprintf("*.team-%d.test", i%100)}, Paths: []string{fmt.Sprintf("/service-%d/*", i)}}
+					r.rules = append(r.rules, &spec.Rule{Name: fmt.Sprint("r", i), Listener: "web", Pool: "apps", Setting: "plain", Match: m})
+				}
+			}, fixed(b, answer))
+			once := exchanger(b, r, len(answer))
+			once()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				once()
+			}
+		})
+	}
+}
+
 // In steady state an exchange allocates nothing, in the gateway or in the test around it.
 func TestExchangeAllocatesNothing(t *testing.T) {
-	header := "User-Agent"
+	header, prefix, one := "User-Agent", "/v2/", "1"
 	for _, c := range []struct {
 		size   int
 		change func(*rig)
@@ -95,6 +118,9 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			r.setting.MaxConnections = 10
 			r.setting.Eject = &spec.Eject{Failures: 3, For: "30s"}
 			r.pool.Algorithm, r.pool.HashHeader = spec.HeaderHash, &header
+			r.setting.PathPrefix = &prefix
+			r.rules[0].Match = &spec.Match{Methods: []string{"GET"}, Headers: map[string]spec.ValueMatch{"Accept": {Equals: []string{"*/*"}}},
+				Query: map[string]spec.ValueMatch{"q": {Prefix: &one}}}
 		}},
 	} {
 		size, answer := c.size, body(c.size)

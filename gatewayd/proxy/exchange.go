@@ -108,6 +108,25 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		return
 	}
 	x.route = found.Route
+	if resolved, ok = w.rebased(x.route.Setting, resolved, found.Took); !ok {
+		x.refuse(refuse(ReasonBadPath))
+		return
+	}
+	x.learn(req)
+	x.rehash(req)
+	h, full := x.pick()
+	switch {
+	case full:
+		x.refuse(refuse(ReasonMaxConnections))
+	case h == nil:
+		x.refuse(refuse(ReasonNoBackend))
+	default:
+		x.first(h, d, req, resolved)
+	}
+}
+
+// learn keeps what is needed of the request's head behind it.
+func (x *exchange) learn(req *http1.Request) {
 	x.kind = req.Kind()
 	if req.Idempotent() {
 		x.flags |= xIdempotent
@@ -124,16 +143,6 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 	if req.Upgrade {
 		x.accept = http1.AcceptKey(req.Key)
-	}
-	x.rehash(req)
-	h, full := x.pick()
-	switch {
-	case full:
-		x.refuse(refuse(ReasonMaxConnections))
-	case h == nil:
-		x.refuse(refuse(ReasonNoBackend))
-	default:
-		x.first(h, d, req, resolved)
 	}
 }
 
@@ -174,6 +183,16 @@ func (w *Worker) paths(raw []byte) (normal, send []byte, ok bool) {
 }
 
 var slash = []byte("/")
+
+// rebased is the path to send under a setting, of which the rule took a part.
+func (w *Worker) rebased(s *table.Setting, path []byte, took int) (send []byte, ok bool) {
+	if s.PathPrefix == "" || path[0] == '*' {
+		return path, true
+	}
+	send, ok = table.Rebase(w.prefixed[:0], s.PathPrefix, path, took)
+	w.prefixed = send
+	return send, ok
+}
 
 // cancel ends an exchange whose client is gone.
 func (x *exchange) cancel() {

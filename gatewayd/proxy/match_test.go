@@ -37,18 +37,19 @@ func (r *rig) named(rules map[string]*spec.Match) {
 	}
 }
 
-// asks sends requests, each without its empty line, over one connection, and compares what a mirror saw of each, or what
+// asks sends requests, each without its empty line and over a connection of its own, and compares what a mirror saw of each, or what
 // the gateway refused it for.
 func (r *rig) asks(want map[string]string) {
 	r.t.Helper()
-	p := r.dial()
 	for request, seen := range want {
+		p := r.dial()
 		p.send(request + "\r\n\r\n")
 		method, _, _ := strings.Cut(request, " ")
 		_, header, _ := p.answer(method)
 		if got := header.Get("Seen") + header.Get("Gatewayd-Reason"); got != seen {
 			r.t.Errorf("%q: got %q, want %q", request, got, seen)
 		}
+		p.Close()
 	}
 }
 

@@ -65,6 +65,7 @@ type Worker struct {
 	want     balance.Want
 	path     []byte    // normal form
 	resolved []byte    // path without dot-segments
+	prefixed []byte    // and under the setting's prefix
 	small    [512]byte // framing
 	date     http1.Date
 	random   *rand.ChaCha8 // request ids, and the own address to begin with

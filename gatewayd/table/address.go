@@ -31,6 +31,8 @@ type site struct {
 type Found struct {
 	Listener *Listener
 	Route    *Route
+	// Took is how much of the path the rule's path took, without its star; 0 where it has none.
+	Took int
 	// Costly says that the rules' conditions would take too long on a request so large, and that nothing is known of its
 	// route.
 	Costly bool
@@ -64,7 +66,7 @@ func (a *Address) Match(req *http1.Request, path []byte) Found {
 		}
 		c = t.choice
 	}
-	return Found{Listener: s.listener, Route: c.entry.route}
+	return Found{Listener: s.listener, Route: c.entry.route, Took: c.entry.took(path)}
 }
 
 // bestSite is the listener of a host: by exact name, then by the most specific pattern, then the one without names.

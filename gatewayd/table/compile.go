@@ -368,5 +368,8 @@ func newSetting(e *spec.Entry) *Setting {
 	if o.Host != nil {
 		s.Host = *o.Host
 	}
+	if o.PathPrefix != nil {
+		s.PathPrefix = *o.PathPrefix
+	}
 	return s
 }

@@ -152,6 +152,18 @@ func prefixRank(prefix string) uint64 {
 	return uint64(rankAnyPath - 1 - min(len(prefix), rankAnyPath-2))
 }
 
+// took is how much of a path the entry's path condition took: the rank tells which of the rule's it was.
+func (e entry) took(path []byte) int {
+	switch rank := e.rank >> pathShift & (1<<pathBits - 1); {
+	case e.route == nil || rank == rankAnyPath:
+		return 0
+	case rank == rankExactPath:
+		return len(path)
+	default:
+		return min(rankAnyPath-1-int(rank), len(path))
+	}
+}
+
 // isPrefix takes the star off a path pattern.
 func isPrefix(path string) (prefix string, ok bool) { return strings.CutSuffix(path, "*") }
 

@@ -92,6 +92,7 @@ type Setting struct {
 	CloseSpread                                                     time.Duration // the last part of a drain, at most DrainTimeout
 	Retries                                                         int
 	Host                                                            string        // Host header to send; "" means the client's
+	PathPrefix                                                      string        // what stands before the path; "" means the client's path
 	HostFromTarget                                                  bool          // send the backend's address instead
 	KeepAliveIdle                                                   time.Duration // 0: no connection is kept
 	MaxIdle                                                         int           // idle connections to one backend, over all loops

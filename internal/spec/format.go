@@ -20,6 +20,7 @@ var formats = map[string]func(string) error{
 	"authority":      checkAuthority,
 	"request_path":   checkRequestPath,
 	"path_pattern":   checkPathPattern,
+	"path_prefix":    checkPathPrefix,
 	"statuses":       checkStatuses,
 	"method":         checkMethod,
 	"query_name":     checkQueryName,

@@ -29,6 +29,8 @@ func TestProblemsAreOnTheirAttribute(t *testing.T) {
 		{"a condition of two kinds", spec.Rules, object{"name": "r", "listener": "l", "pool": "p", "setting": "s", "match": object{"headers": object{"X-A": object{"prefix": "a", "absent": true}}}},
 			`error on AttributeName("match").AttributeName("headers").ElementKeyString("X-A").AttributeName("absent"): Invalid value for match.headers["X-A"].absent: match.headers["X-A"].absent cannot be given together with prefix; keep one of the two.`},
 		{"a condition of what may be two kinds", spec.Rules, object{"name": "r", "listener": "l", "pool": "p", "setting": "s", "match": object{"headers": object{"X-A": object{"prefix": unknown{}, "absent": true}}}}, ""},
+		{"a prefix that some read as another", spec.Settings, object{"name": "s", "path_prefix": "/a/%2e%2e/"},
+			`error on AttributeName("path_prefix"): Invalid value for path_prefix: path_prefix must not hold "." or ".." segments.`},
 		{"a broken pattern", spec.Rules, object{"name": "r", "listener": "l", "pool": "p", "setting": "s", "match": object{"query": object{"a b": object{"pattern": "("}}}},
 			`error on AttributeName("match").AttributeName("query").ElementKeyString("a b").AttributeName("pattern"): Invalid value for match.query["a b"].pattern: match.query["a b"].pattern must be a regular expression in the syntax of RE2: error parsing regexp: missing closing ): ` + "`(`."},
 		{"a header that rules cannot go by", spec.Rules, object{"name": "r", "listener": "l", "pool": "p", "setting": "s", "match": object{"headers": object{"Host": object{}}}},

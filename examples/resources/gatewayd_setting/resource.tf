@@ -44,6 +44,12 @@ resource "gatewayd_setting" "audited" {
   send_proxy_protocol = true
 }
 
+# For targets that know their paths by another beginning: a rule of "/api/*" sends "/api/users" to them as "/v2/users".
+resource "gatewayd_setting" "api" {
+  name        = "api"
+  path_prefix = "/v2/"
+}
+
 resource "gatewayd_probe" "web" {
   name              = "web"
   path              = "/health"
