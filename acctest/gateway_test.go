@@ -20,7 +20,7 @@ func TestEndpointFromAnotherResource(t *testing.T) {
 	s.port("port")
 	s.run(s.step("late", planned(actions(map[string]string{"gatewayd_listener.web": "create", "gatewayd_pool.web": "create",
 		"gatewayd_setting.web": "create", "gatewayd_rule.web": "create"})), after(func() {
-		if o, _ := s.get(spec.Rules, "web"); o != nil && o.(*spec.Rule).Pool != "web" {
+		if o, _ := s.get(spec.Rules, "web"); o != nil && *o.(*spec.Rule).Pool != "web" {
 			t.Errorf("the rule is %+v", o)
 		}
 	})))

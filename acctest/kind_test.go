@@ -86,7 +86,7 @@ func (m *matrix) withDefaults(o attributes) attributes {
 func (m *matrix) withoutDefaults(o attributes) attributes {
 	c := attributes{}
 	for i := range m.kind.Fields() {
-		if f := &m.kind.Fields()[i]; f.Required {
+		if f := &m.kind.Fields()[i]; f.Required || m.kind == spec.Rules && isAction(f) && o[f.Name] != nil {
 			c[f.Name] = o[f.Name]
 		}
 	}

@@ -142,7 +142,7 @@ func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
 	case *spec.Setting:
 		o.Name, o.Retries = name, n
 	case *spec.Rule:
-		o.Name, o.Listener, o.Pool, o.Setting, o.Priority = name, "chat", "other-0", "chat", &n
+		o.Name, o.Listener, o.Pool, o.Setting, o.Priority = name, "chat", new("other-0"), new("chat"), &n
 		o.Match = &spec.Match{Paths: []string{fmt.Sprintf("/by/%d", n)}}
 	}
 	return o

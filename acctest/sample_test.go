@@ -3,6 +3,7 @@ package acctest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,32 @@ func furniture(t *testing.T) map[string]map[string]attributes {
 }
 
 // minimal has the required attributes alone. n makes samples differ.
-func minimal(t *testing.T, k *spec.Kind, n int) attributes { return minimalOf(t, k, k.Fields(), n) }
+func minimal(t *testing.T, k *spec.Kind, n int) attributes {
+	o := minimalOf(t, k, k.Fields(), n)
+	if k == spec.Rules {
+		act(t, o, "pool", n)
+	}
+	return o
+}
+
+// act gives a rule's sample one action and no other.
+func act(t *testing.T, o attributes, action string, n int) {
+	for i := range spec.Rules.Fields() {
+		switch f := &spec.Rules.Fields()[i]; {
+		case f.Name == action, f.Name == "setting" && action == "pool":
+			o[f.Name] = sample(t, spec.Rules, f, n)
+		case isAction(f):
+			delete(o, f.Name)
+		}
+	}
+}
+
+// isAction says whether a field of a rule is an action or a part of one.
+func isAction(f *spec.Field) bool {
+	return slices.Contains(append([]string{"setting"}, ruleActions...), f.Name)
+}
+
+var ruleActions = []string{"pool", "respond"}
 
 func minimalOf(t *testing.T, k *spec.Kind, fields []spec.Field, n int) attributes {
 	o := attributes{}
@@ -67,6 +93,9 @@ func addDefaults(o attributes, fields []spec.Field) {
 func hollow(t *testing.T, k *spec.Kind, n int) attributes {
 	o := minimal(t, k, n)
 	addEmpty(o, k.Fields())
+	if k == spec.Rules {
+		act(t, o, "pool", n)
+	}
 	return o
 }
 
@@ -91,7 +120,7 @@ func addEmpty(o attributes, fields []spec.Field) {
 func null(t *testing.T, k *spec.Kind, n int) attributes {
 	o := minimal(t, k, n)
 	for i := range k.Fields() {
-		if f := &k.Fields()[i]; f.Nullable {
+		if f := &k.Fields()[i]; f.Nullable && !(k == spec.Rules && (f.Name == "pool" || f.Name == "setting")) {
 			o[f.Name] = nil
 		}
 	}
@@ -102,6 +131,9 @@ func null(t *testing.T, k *spec.Kind, n int) attributes {
 func full(t *testing.T, k *spec.Kind, n int) attributes {
 	t.Helper()
 	o := fullOf(t, k, k.Fields(), n)
+	if k == spec.Rules {
+		act(t, o, ruleActions[n/2%len(ruleActions)], n)
+	}
 	for range 10 {
 		ps := spec.Check(decode(t, k, o))
 		if len(ps) == 0 {
@@ -130,6 +162,9 @@ func sample(t *testing.T, k *spec.Kind, f *spec.Field, n int) any {
 	case spec.Int:
 		if k == spec.Listeners && f.Name == "port" {
 			return gatewaytest.FreePort(t)
+		}
+		if f.Name == "status" {
+			return int(f.Range.Min) + n%3
 		}
 		return int(f.Range.Min) + n
 	case spec.DurationOf:
@@ -184,6 +219,12 @@ func word(t *testing.T, f *spec.Field, n int) string {
 		return fmt.Sprintf("X-Session-%d", n)
 	case "method":
 		return fmt.Sprintf("M%d", n)
+	case "value":
+		return fmt.Sprintf("value %d", n)
+	case "pattern":
+		return fmt.Sprintf("^v+%d$", n)
+	case "content_type":
+		return fmt.Sprintf("text/x-%d; charset=utf-8", n)
 	case "authority":
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":

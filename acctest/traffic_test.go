@@ -56,7 +56,7 @@ func TestChangesUnderTraffic(t *testing.T) {
 		}), func(step *resource.TestStep) { step.Taint = []string{"gatewayd_pool.green"} }, served("green"),
 			planned(actions(map[string]string{"gatewayd_pool.green": "replace"}))),
 		s.step("traffic/3-renamed", before(func() {
-			meta, err := s.gateway.Client().Create(t.Context(), spec.Rules, &spec.Rule{Name: "by-hand", Listener: "web", Pool: "green", Setting: "web",
+			meta, err := s.gateway.Client().Create(t.Context(), spec.Rules, &spec.Rule{Name: "by-hand", Listener: "web", Pool: new("green"), Setting: new("web"),
 				Match: &spec.Match{Paths: []string{"/by/hand"}}}, "")
 			if err != nil {
 				t.Fatal(err)
@@ -70,7 +70,7 @@ func TestChangesUnderTraffic(t *testing.T) {
 			"gatewayd_setting.web": "update", "gatewayd_rule.web": "update"})), after(func() {
 			// A rule that is not Terraform's followed, and its revision is that of its own last write.
 			o, revision := s.get(spec.Rules, "by-hand")
-			if r := o.(*spec.Rule); r.Listener != "front" || r.Pool != "emerald" || r.Setting != "patient" || revision != byHand {
+			if r := o.(*spec.Rule); r.Listener != "front" || *r.Pool != "emerald" || *r.Setting != "patient" || revision != byHand {
 				t.Errorf("the rule is %+v at revision %d, and was written at %d", r, revision, byHand)
 			}
 			if _, err := s.gateway.Client().Delete(t.Context(), spec.Rules, "by-hand", revision, ""); err != nil {

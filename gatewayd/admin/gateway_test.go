@@ -231,11 +231,21 @@ func minimal(t testing.TB, fields []spec.Field, name string) map[string]any {
 	return object
 }
 
+// least is the least that makes an object of a kind.
+func least(t testing.TB, kind *spec.Kind, name string) map[string]any {
+	t.Helper()
+	object := minimal(t, kind.Fields(), name)
+	if kind == spec.Rules { // It has one of several actions.
+		object["pool"], object["setting"] = "base", "base"
+	}
+	return object
+}
+
 // base creates an object "base" of every kind.
 func (g *gateway) base(t testing.TB) {
 	t.Helper()
 	for _, kind := range spec.Kinds() {
-		g.create(t, kind.Collection, encode(minimal(t, kind.Fields(), "base")))
+		g.create(t, kind.Collection, encode(least(t, kind, "base")))
 	}
 }
 

@@ -32,7 +32,7 @@ type place struct {
 // covered by itself.
 func badBodies(t *testing.T, kind *spec.Kind) []badBody {
 	t.Helper()
-	object := minimal(t, kind.Fields(), "bad")
+	object := least(t, kind, "bad")
 	return badFields(t, kind.Fields(), object, "", encodeAny)
 }
 

@@ -20,7 +20,7 @@ func TestObjectOfEveryKindLives(t *testing.T) {
 	for _, kind := range spec.Kinds() {
 		t.Run(kind.Name, func(t *testing.T) {
 			path := api.ObjectPath(kind, "one")
-			body := encode(minimal(t, kind.Fields(), "one"))
+			body := encode(least(t, kind, "one"))
 			g.do(t, "GET", path, "").want(t, 404)
 			g.do(t, "PUT", path, body).want(t, 428)
 			created := g.do(t, "PUT", path, body, "If-None-Match", "*").want(t, 201)
@@ -43,7 +43,7 @@ func TestObjectOfEveryKindLives(t *testing.T) {
 				t.Errorf("a second create: %v", e)
 			}
 
-			renamed := encode(minimal(t, kind.Fields(), "two"))
+			renamed := encode(least(t, kind, "two"))
 			if e := g.do(t, "PUT", path, renamed, "If-Match", `"99999"`).want(t, 412).problem(); e.Reason() != api.Changed || api.ETag(e.Current) != read.header.Get("ETag") {
 				t.Errorf("a stale write: %v, current %d", e, e.Current)
 			}

@@ -273,7 +273,7 @@ func patient(s *spec.Setting) *spec.Setting {
 }
 
 func rule(name, listener, pool, setting string) *spec.Rule {
-	return &spec.Rule{Name: name, Listener: listener, Pool: pool, Setting: setting}
+	return &spec.Rule{Name: name, Listener: listener, Pool: &pool, Setting: &setting}
 }
 
 func ranked(r *spec.Rule, priority int) *spec.Rule {

@@ -169,7 +169,7 @@ func members(r *rapid.T, set *spec.Set) {
 func (m *model) once(r *rapid.T, e *spec.Entry) {
 	plain := spec.Clone(e.Object)
 	if rule, is := plain.(*spec.Rule); is {
-		rule.Listener, rule.Pool, rule.Setting = "", "", ""
+		rule.Listener, rule.Pool, rule.Setting = "", nil, nil
 	}
 	if s, is := plain.(*spec.Setting); is {
 		s.Probe = nil

@@ -137,8 +137,8 @@ func TestRenameIsFollowed(t *testing.T) {
 	g.must("updated", update("web", 1, pool("site", "10.0.0.1")))
 	g.expect("listener front", "pool site", "probe ping", "setting plain", "rule all")
 	all, site := g.get(spec.Rules, "all"), g.get(spec.Pools, "site")
-	if all.Object.(*spec.Rule).Pool != "site" || all.Revision != 1 {
-		t.Errorf("the rule names %q at revision %d, want site at 1", all.Object.(*spec.Rule).Pool, all.Revision)
+	if *all.Object.(*spec.Rule).Pool != "site" || all.Revision != 1 {
+		t.Errorf("the rule names %q at revision %d, want site at 1", *all.Object.(*spec.Rule).Pool, all.Revision)
 	}
 	if site.ID != id || site.Revision != 2 {
 		t.Errorf("the pool has id %s and revision %d, want %s and 2", site.ID, site.Revision, id)

@@ -48,7 +48,7 @@ func benchmarkWrite(b *testing.B, writers int) {
 			for i := w; i < b.N; i += writers {
 				priority := i + 1
 				rule := &spec.Rule{
-					Name: name, Listener: "web", Pool: "p1", Setting: "s", Priority: &priority,
+					Name: name, Listener: "web", Pool: new("p1"), Setting: new("s"), Priority: &priority,
 					Match: &spec.Match{Hostnames: []string{fmt.Sprintf("h%d.example", w)}, Paths: []string{fmt.Sprintf("/%d/*", w)}},
 				}
 				if _, err := c.Update(context.Background(), spec.Rules, name, rule, 0, ""); err != nil {

@@ -217,7 +217,7 @@ func TestSeriesFollowObjects(t *testing.T) {
 		name string
 		to   spec.Object
 	}{
-		{spec.Rules, "app", &spec.Rule{Name: "renamed", Listener: "web", Pool: "apps", Setting: "plain"}},
+		{spec.Rules, "app", &spec.Rule{Name: "renamed", Listener: "web", Pool: new("apps"), Setting: new("plain")}},
 		{spec.Pools, "apps", nil},
 	} {
 		object := o.to

@@ -108,9 +108,10 @@ func (l *life) passPool(p *passage, s *step, id string, pool *spec.Entry) {
 // grantRules keeps the longest drain that each rule gave: what is open under it has that of its beginning.
 func (l *life) grantRules(s *step) {
 	raise := func(e *spec.Entry) {
-		setting := s.is.Get(spec.Settings, e.Object.(*spec.Rule).Setting)
-		if setting != nil {
-			l.grants[e.ID] = max(l.grants[e.ID], setting.Object.(*spec.Setting).DrainTimeout.Value())
+		for name := range e.Object.(*spec.Rule).Settings() {
+			if setting := s.is.Get(spec.Settings, name); setting != nil {
+				l.grants[e.ID] = max(l.grants[e.ID], setting.Object.(*spec.Setting).DrainTimeout.Value())
+			}
 		}
 	}
 	for _, is := range s.is.Differences(s.was, spec.Rules) {

@@ -76,6 +76,13 @@ func (w *Worker) answeredOwn(r refusal, bytes int) {
 	w.conclude()
 }
 
+// answeredByRule notes an answer that a rule says, of a number of bytes, and concludes.
+func (w *Worker) answeredByRule(status, bytes int) {
+	w.over.status = status
+	w.over.sent += int64(bytes)
+	w.conclude()
+}
+
 // conclude counts what is over, if something is.
 func (w *Worker) conclude() {
 	a := w.over

@@ -99,7 +99,7 @@ func TestRequestsAreCounted(t *testing.T) {
 
 // Pipelined requests are each counted, with the bytes of their own answers.
 func TestPipelinedRequestsAreCounted(t *testing.T) {
-	r := newRig(t, func(r *rig) { r.rules[0].Pool = "none" })
+	r := newRig(t, func(r *rig) { r.rules[0].Pool = new("none") })
 	one := "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	p := r.dial()
 	p.send(strings.Repeat(one, 9) + strings.Replace(one, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))

@@ -91,7 +91,7 @@ func BenchmarkRules(b *testing.B) {
 				r.rules[0].Match = &spec.Match{Paths: []string{"/index.html"}}
 				for i := range n - 1 {
 					m := &spec.Match{Hostnames: []string{fmt.Sprintf("*.team-%d.test", i%100)}, Paths: []string{fmt.Sprintf("/service-%d/*", i)}}
-					r.rules = append(r.rules, &spec.Rule{Name: fmt.Sprint("r", i), Listener: "web", Pool: "apps", Setting: "plain", Match: m})
+					r.rules = append(r.rules, &spec.Rule{Name: fmt.Sprint("r", i), Listener: "web", Pool: new("apps"), Setting: new("plain"), Match: m})
 				}
 			}, fixed(b, answer))
 			once := exchanger(b, r, len(answer))

@@ -13,7 +13,7 @@ import (
 // (complete) or the news that the client is gone (cancel); it says when its queue was emptied (drained).
 //
 // In the other direction it takes one answer: any number of interim heads, then either answer, content and complete,
-// or refuse, or switched. Each of complete, refuse, abort and switched is the last call: the exchange is over and the
+// or refuse, or reply, or switched. Each of complete, refuse, reply, abort and switched is the last call: the exchange is over and the
 // downstream must forget it before it returns. None of these methods calls the exchange.
 //
 // A request head is an http1.Request and an answer's an http1.Response, whatever the protocol: they are what these
@@ -33,6 +33,8 @@ type downstream interface {
 
 	// refuse gives a whole answer of the gateway's own, and accounts it (Worker.answeredOwn). No answer was begun before.
 	refuse(r refusal)
+	// reply gives a whole answer that a rule says, and accounts it (Worker.answeredByRule). No answer was begun before.
+	reply(r *reply)
 	// abort ends an answer that was begun and cannot be completed, so that the client notices. deaf says that
 	// the client takes nothing any more, so that nobody has to wait for what is queued.
 	abort(deaf bool)

@@ -107,6 +107,10 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		x.refuse(refuse(why))
 		return
 	}
+	if found.Route.Group == nil {
+		x.own(found.Route)
+		return
+	}
 	x.route = found.Route
 	if resolved, ok = w.rebased(x.route.Setting, resolved, found.Took); !ok {
 		x.refuse(refuse(ReasonBadPath))
@@ -161,8 +165,6 @@ func unserved(found table.Found, req *http1.Request, size int) (why Reason, unse
 		return ReasonCostlyMatch, true
 	case found.Route == nil:
 		return ReasonNoRule, true
-	case found.Route.Group == nil:
-		return ReasonNoPool, true
 	}
 	return 0, false
 }

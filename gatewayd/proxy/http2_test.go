@@ -51,6 +51,7 @@ func (s *stub) interim(r *http1.Response) { s.status = append(s.status, r.Status
 func (s *stub) answer(r *http1.Response)  { s.status = append(s.status, r.Status) }
 func (s *stub) content(p []byte)          { s.Write(p) }
 func (s *stub) refuse(r refusal)          { s.x, s.ended = nil, true; s.status = append(s.status, r.status) }
+func (s *stub) reply(r *reply)            { s.x, s.ended = nil, true; s.status = append(s.status, r.status) }
 func (s *stub) abort(bool)                { s.x, s.reset = nil, true }
 func (s *stub) complete(t *http1.Trailer) {
 	s.x, s.ended = nil, true

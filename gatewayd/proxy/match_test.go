@@ -33,7 +33,7 @@ func (r *rig) named(rules map[string]*spec.Match) {
 		s := spec.Settings.New().(*spec.Setting)
 		s.Name, s.Host = name, &name
 		r.more = append(r.more, s)
-		r.rules = append(r.rules, &spec.Rule{Name: name, Listener: "web", Match: m, Pool: "apps", Setting: name})
+		r.rules = append(r.rules, &spec.Rule{Name: name, Listener: "web", Match: m, Pool: new("apps"), Setting: &name})
 	}
 }
 
@@ -104,7 +104,7 @@ func TestACostlyMatchIsRefused(t *testing.T) {
 		r.named(map[string]*spec.Match{"all": nil})
 		for i := range 100 {
 			pattern := fmt.Sprintf("(a|b?){1,20}%d$", i)
-			r.rules = append(r.rules, &spec.Rule{Name: fmt.Sprint("costly-", i), Listener: "web", Pool: "apps", Setting: "all",
+			r.rules = append(r.rules, &spec.Rule{Name: fmt.Sprint("costly-", i), Listener: "web", Pool: new("apps"), Setting: new("all"),
 				Match: &spec.Match{Headers: map[string]spec.ValueMatch{"X-A": {Pattern: &pattern}}}})
 		}
 	}, mirror(t).addr)
@@ -124,7 +124,7 @@ func TestRulesGoByWhatTargetsSee(t *testing.T) {
 		id := http1.Lookup([]byte(name))
 		want := (http1.HopByHop([]byte(name)) || ours(id)) && id != http1.FieldUpgrade
 		m := &spec.Match{Headers: map[string]spec.ValueMatch{name: {}}}
-		ps := spec.Check(&spec.Rule{Name: "r", Listener: "l", Pool: "p", Setting: "s", Match: m})
+		ps := spec.Check(&spec.Rule{Name: "r", Listener: "l", Pool: new("p"), Setting: new("s"), Match: m})
 		if refused := len(ps) > 0; refused != want {
 			t.Errorf("a condition on %s: %v, want it refused: %t", name, ps, want)
 		}

@@ -67,7 +67,7 @@ func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort)
 	r.pool.Name = "apps"
 	r.setting = spec.Settings.New().(*spec.Setting)
 	r.setting.Name = "plain"
-	r.rules = []*spec.Rule{{Name: "all", Listener: "web", Pool: "apps", Setting: "plain"}}
+	r.rules = []*spec.Rule{{Name: "all", Listener: "web", Pool: new("apps"), Setting: new("plain")}}
 	r.targets(targets...)
 	if change != nil {
 		change(r)

@@ -80,7 +80,7 @@ func TestLimitsOfASharedPort(t *testing.T) {
 		large.MaxHeaderBytes, large.MaxURLBytes, large.MaxBodyBytes = 65536, 65536, 0
 		r.more = append(r.more, &large)
 		for _, l := range []string{"small", "large"} {
-			r.rules = append(r.rules, &spec.Rule{Name: l, Listener: l, Pool: "apps", Setting: "plain"})
+			r.rules = append(r.rules, &spec.Rule{Name: l, Listener: l, Pool: new("apps"), Setting: new("plain")})
 		}
 	}, s.addr)
 	for _, c := range []struct {

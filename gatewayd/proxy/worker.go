@@ -63,6 +63,7 @@ type Worker struct {
 	response http1.Response
 	trailer  http1.Trailer
 	want     balance.Want
+	reply    reply
 	path     []byte    // normal form
 	resolved []byte    // path without dot-segments
 	prefixed []byte    // and under the setting's prefix

@@ -34,6 +34,7 @@ func (t *Table) Next(set *spec.Set, living Living) (*Table, []Warning) {
 			drafts:    map[string]*draft{},
 			settings:  map[*spec.Entry]*Setting{},
 			demands:   map[*spec.Entry]*demand{},
+			actions:   map[*spec.Entry]action{},
 		},
 		groups: map[groupKey]*balance.Group{},
 	}
@@ -296,10 +297,21 @@ func lowered(list []string) []string {
 }
 
 func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
-	r := Route{Listener: l, RuleID: e.ID, RuleName: o.Name, PoolName: o.Pool}
-	pool, setting := c.set.Get(spec.Pools, o.Pool), c.set.Get(spec.Settings, o.Setting)
+	r := Route{Listener: l, RuleID: e.ID, RuleName: o.Name}
+	if o.Pool != nil && o.Setting != nil {
+		c.send(&r, *o.Pool, *o.Setting)
+	} else {
+		c.act(&r, e, o)
+	}
+	return r
+}
+
+// send makes the route one to a pool by a setting.
+func (c *compiler) send(r *Route, poolName, settingName string) {
+	r.PoolName = poolName
+	pool, setting := c.set.Get(spec.Pools, poolName), c.set.Get(spec.Settings, settingName)
 	if pool == nil {
-		c.warn(onRule(o.Name, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", o.Pool))
+		c.warn(onRule(r.RuleName, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", poolName))
 	} else {
 		r.PoolID = pool.ID
 		switch p := pool.Object.(*spec.Pool); {
@@ -310,13 +322,12 @@ func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
 		}
 	}
 	if setting == nil {
-		c.warn(onRule(o.Name, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", o.Setting))
+		c.warn(onRule(r.RuleName, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", settingName))
 	}
 	r.Setting = c.setting(setting)
 	if pool != nil && setting != nil {
 		r.Group = c.group(groupKey{pool, setting})
 	}
-	return r
 }
 
 func (c *compiler) group(k groupKey) *balance.Group {

@@ -55,7 +55,7 @@ func setting(name string) *spec.Setting {
 }
 
 func rule(name, listener string, hostnames, paths []string) *spec.Rule {
-	return &spec.Rule{Name: name, Listener: listener, Pool: "p", Setting: "s", Match: &spec.Match{Hostnames: hostnames, Paths: paths}}
+	return &spec.Rule{Name: name, Listener: listener, Pool: new("p"), Setting: new("s"), Match: &spec.Match{Hostnames: hostnames, Paths: paths}}
 }
 
 // request is what the proxy would have parsed.

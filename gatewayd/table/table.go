@@ -34,6 +34,7 @@ type Table struct {
 	drafts   map[string]*draft // by the listener's name; for Next
 	settings map[*spec.Entry]*Setting
 	demands  map[*spec.Entry]*demand // of rules that have conditions beside host and path
+	actions  map[*spec.Entry]action  // of rules that are not of a pool
 }
 
 // A Place is where a socket listens. Address "" means every address of the machine, as "::" does; another is in the canonical form
@@ -58,18 +59,26 @@ func (t *Table) Address(address string, port int) *Address {
 // Routes lists the route of every rule, inactive ones left out, by the rule's name. The caller must not change it.
 func (t *Table) Routes() []*Route { return t.routes }
 
-// A Route is where a rule sends requests. It is immutable and holds no Table, so that a tunnel which keeps it for days
-// keeps nothing else.
+// A Route is what a rule does with requests: it sends them to the group of a pool or, where it has none, does what
+// another field says. It is immutable and holds no Table, so that a tunnel which keeps it for days keeps nothing else.
 type Route struct {
 	Listener         *Listener
 	RuleID, RuleName string
 	PoolID, PoolName string
 	Setting          *Setting        // never nil
-	Group            *balance.Group  // nil where the pool or setting was dropped although it was in use: 502
+	Group            *balance.Group  // nil also where the pool or setting was dropped although it was in use: 502
+	Respond          *Respond        // the answer to give instead
 	HashSource       bool            // the pool goes by a hash of the client's address
 	HashHeader       string          // or of this header's value, in lower case; else ""
 	Traffic          *meter.Traffic  // counts the rule's requests
 	Upstream         *meter.Upstream // counts what is sent to the pool under the setting
+}
+
+// A Respond is an answer that a rule gives by itself.
+type Respond struct {
+	Status      int
+	ContentType string
+	Body        []byte // the caller must not change it
 }
 
 // A Listener is a listener's part in a request: its limits and its identity.

@@ -138,7 +138,10 @@ func answer(t *testing.T, table *Table, request string) string {
 		return fmt.Sprintf("404, listener %s has no rule for it", l.Name)
 	}
 	text := fmt.Sprintf("listener %s, rule %s, pool %s", l.Name, r.RuleName, r.PoolName)
-	if r.Group == nil {
+	switch {
+	case r.Respond != nil:
+		text = fmt.Sprintf("%d %q, listener %s, rule %s", r.Respond.Status, r.Respond.Body, l.Name, r.RuleName)
+	case r.Group == nil:
 		text = fmt.Sprintf("502, listener %s, rule %s", l.Name, r.RuleName)
 	}
 	if sent := ResolveDots(nil, raw); string(sent) != string(raw) {

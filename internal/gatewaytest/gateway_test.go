@@ -25,7 +25,7 @@ func TestGatewayServesAndStops(t *testing.T) {
 		}),
 		named(spec.Listeners, "l", func(o *spec.Listener) { o.Address, o.Port = "127.0.0.1", port }),
 		named(spec.Settings, "s", func(*spec.Setting) {}),
-		&spec.Rule{Name: "r", Listener: "l", Pool: "p", Setting: "s"},
+		&spec.Rule{Name: "r", Listener: "l", Pool: new("p"), Setting: new("s")},
 	} {
 		if _, err := g.Client().Create(t.Context(), spec.KindOf(o), o, ""); err != nil {
 			t.Fatal(err)

@@ -125,7 +125,27 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 
 		{Rules, `"listener":""`, "listener", "is required"},
 		{Rules, `"pool":"a/b"`, "pool", "must start with a letter or digit"},
-		{Rules, `"setting":""`, "setting", "is required"},
+		{Rules, `"setting":""`, "setting", "must not be empty"},
+		{Rules, `"pool":null,"setting":null`, "pool", "is required with a setting, unless the rule has another action: respond"},
+		{Rules, `"pool":null`, "pool", "is required with a setting"},
+		{Rules, `"setting":null`, "setting", "is required with a pool"},
+		{Rules, `"respond":{"status":403}`, "pool", "cannot be given together with respond; a rule has one action"},
+		{Rules, `"pool":null,"respond":{"status":403}`, "setting", "cannot be given together with respond; a rule has one action"},
+		{Rules, noPool + `"respond":{}`, "respond.status", "must be 200 to 599, not 0 or left out"},
+		{Rules, noPool + `"respond":{"status":199}`, "respond.status", "must be 200 to 599, not 199"},
+		{Rules, noPool + `"respond":{"status":206}`, "respond.status", "must not be 206, which is a part"},
+		{Rules, noPool + `"respond":{"status":308}`, "respond.status", "must not be 308, which sends clients elsewhere"},
+		{Rules, noPool + `"respond":{"status":401}`, "respond.status", "WWW-Authenticate"},
+		{Rules, noPool + `"respond":{"status":405}`, "respond.status", "Allow"},
+		{Rules, noPool + `"respond":{"status":407}`, "respond.status", "Proxy-Authenticate"},
+		{Rules, noPool + `"respond":{"status":426}`, "respond.status", "Upgrade"},
+		{Rules, noPool + `"respond":{"status":204,"body":"x"}`, "respond.body", "means nothing with status 204, which has no body"},
+		{Rules, noPool + `"respond":{"status":200,"body":""}`, "respond.body", "must not be empty; leave it out instead"},
+		{Rules, noPool + `"respond":{"status":200,"body":"` + strings.Repeat("x", 65537) + `"}`, "respond.body", "1 to 65536 bytes long, not 65537"},
+		{Rules, noPool + `"respond":{"status":200,"content_type":"text"}`, "respond.content_type", "must be a media type such as"},
+		{Rules, noPool + `"respond":{"status":200,"content_type":"text/html\r\nX: y"}`, "respond.content_type", "must be a media type"},
+		{Rules, noPool + `"respond":{"status":200,"content_type":"text/html; charset"}`, "respond.content_type", "must be a media type"},
+		{Rules, noPool + `"respond":{"status":200,"content_type":""}`, "respond.content_type", "must not be empty"},
 		{Rules, `"priority":0`, "priority", "must be 1 to 1000000, not 0"},
 		{Rules, `"priority":1000001`, "priority", "must be 1 to 1000000"},
 		{Rules, `"match":{"hostnames":["**.example"]}`, "match.hostnames", "in one label"},
@@ -165,6 +185,9 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 	}
 }
 
+// noPool makes room for another action of a rule.
+const noPool = `"pool":null,"setting":null,`
+
 // TestCheckAcceptsTheEdges: the last legal value on each side.
 func TestCheckAcceptsTheEdges(t *testing.T) {
 	many := make([]string, 10000)
@@ -183,6 +206,9 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Listeners, `"hostnames":[]`},
 		{Listeners, `"hostnames":null`},
 		{Listeners, `"header_timeout":"100ms","keep_alive_timeout":"24h","drain_timeout":"0s","max_header_bytes":65536,"max_url_bytes":65536,"max_body_bytes":1125899906842624,"body_timeout":"1h"`},
+		{Listeners, `"header_timeout":"100ms","keep_alive_timeout":"24h","drain_timeout":"0s","max_header_bytes":65536`},
+		{Rules, noPool + `"respond":{"status":599,"body":"` + strings.Repeat("x", 65536) + `","content_type":"text/html; charset=\"utf-8\""}`},
+		{Rules, noPool + `"respond":{"status":204}`},
 		{Listeners, `"drain_timeout":"3600s","keep_alive_timeout":"1.` + strings.Repeat("0", 29) + `s"`},
 		{Pools, `"targets":{}`},
 		{Pools, `"targets":null`},
@@ -238,6 +264,11 @@ func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
 		{Targets, `"address":"unix:/a","port":1`, []string{"address"}},
 		{Settings, `"close_spread":"31s"`, []string{"drain_timeout"}},
 		{Listeners, `"close_spread":"31s"`, []string{"drain_timeout"}},
+		{Rules, `"pool":null,"setting":null`, []string{"setting", "respond"}},
+		{Rules, `"pool":null`, []string{"setting"}},
+		{Rules, `"setting":null`, []string{"pool"}},
+		{Rules, `"respond":{"status":200}`, nil},
+		{Rules, noPool + `"respond":{"status":304,"body":"x"}`, []string{"respond.status"}},
 		{Pools, `"targets":{"a":{"address":"::1"},"b":{"address":"::1"}}`,
 			[]string{`targets["b"].port`, `targets["a"].address`, `targets["a"].port`}},
 	} {

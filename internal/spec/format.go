@@ -27,6 +27,7 @@ var formats = map[string]func(string) error{
 	"error_status":   checkErrorStatus,
 	"value":          checkValue,
 	"pattern":        checkPattern,
+	"content_type":   checkContentType,
 }
 
 // maxKey is the longest key of a map, in bytes.

@@ -49,10 +49,10 @@ func TestDraftPutsAndRemoves(t *testing.T) {
 func TestEntryFollowsARename(t *testing.T) {
 	before := NewEntry("id", 3, decode(t, Rules, ""))
 	after := before.Follow(Pools, "p", "web")
-	if got := after.Object.(*Rule).Pool; got != "web" || after.Revision != 3 || after.ID != "id" {
-		t.Errorf("want pool web at revision 3, got %q at %d", got, after.Revision)
+	if got := after.Object.(*Rule).Pool; *got != "web" || after.Revision != 3 || after.ID != "id" {
+		t.Errorf("want pool web at revision 3, got %q at %d", *got, after.Revision)
 	}
-	if before.Object.(*Rule).Pool != "p" {
+	if *before.Object.(*Rule).Pool != "p" {
 		t.Error("the entry before was changed")
 	}
 	want := []Ref{{Listeners, "l", "listener"}, {Pools, "web", "pool"}, {Settings, "s", "setting"}}
@@ -245,7 +245,7 @@ func eachName(o Object, draw func() string) {
 		probe := draw()
 		o.Name, o.Probe = draw(), &probe
 	case *Rule:
-		o.Name, o.Listener, o.Pool, o.Setting = draw(), draw(), draw(), draw()
+		o.Name, o.Listener, o.Pool, o.Setting = draw(), draw(), new(draw()), new(draw())
 	}
 }
 
@@ -325,7 +325,7 @@ func BenchmarkDraftOfOneRuleAmong10000(b *testing.B) {
 	d := (*Set)(nil).Draft(1)
 	for i := range 10000 {
 		rule := Rules.New().(*Rule)
-		rule.Name, rule.Listener, rule.Pool, rule.Setting = fmt.Sprint("r", i), "l", fmt.Sprint("p", i%100), "s"
+		rule.Name, rule.Listener, rule.Pool, rule.Setting = fmt.Sprint("r", i), "l", new(fmt.Sprint("p", i%100)), new("s")
 		d.Put(NewEntry(rule.Name, 1, rule))
 	}
 	s := d.Finish()

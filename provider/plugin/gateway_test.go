@@ -50,7 +50,7 @@ func furnished(t *testing.T) *gateway {
 	t.Helper()
 	g := newGateway(t)
 	for _, k := range spec.Kinds() {
-		config := minimal(k.Fields(), 9)
+		config := least(k, 9)
 		config["name"] = "there"
 		if k == spec.Listeners {
 			config["port"] = gatewaytest.FreePort(t)

@@ -109,8 +109,8 @@ func TestNothingGivenIsTheDefault(t *testing.T) {
 	r := start(t, newGateway(t), nil)
 	for _, k := range spec.Kinds() {
 		i := r.instance(k)
-		p := i.plan(minimal(k.Fields(), 1))
-		want, ps := spec.Decode(k, encode(t, minimal(k.Fields(), 1)))
+		p := i.plan(least(k, 1))
+		want, ps := spec.Decode(k, encode(t, least(k, 1)))
 		if ps != nil || p.failed {
 			t.Fatalf("%s: %v %s", k, ps, p.diagnostics)
 		}

@@ -28,7 +28,7 @@ func newLine(t *testing.T, drain spec.Duration) *line {
 	listener, setting, rule := spec.Listeners.New().(*spec.Listener), spec.Settings.New().(*spec.Setting), spec.Rules.New().(*spec.Rule)
 	listener.Name, listener.Address, listener.Port = "chat", "127.0.0.1", l.port
 	setting.Name, setting.DrainTimeout = "chat", drain
-	rule.Name, rule.Listener, rule.Pool, rule.Setting = "chat", "chat", "chat", "chat"
+	rule.Name, rule.Listener, rule.Pool, rule.Setting = "chat", "chat", new("chat"), new("chat")
 	for _, o := range []spec.Object{listener, setting, poolOf("chat", nil), rule} {
 		l.write(o, "chat")
 	}

@@ -86,3 +86,19 @@ resource "gatewayd_rule" "trial" {
     hostnames = ["trial.example.com"]
   }
 }
+
+# The gateway answers by itself: a page for the time of maintenance. Nothing is sent to a pool.
+resource "gatewayd_rule" "maintenance" {
+  name     = "maintenance"
+  listener = gatewayd_listener.public.name
+
+  match = {
+    hostnames = ["shop.example.com"]
+  }
+
+  respond = {
+    status       = 503
+    content_type = "text/html; charset=utf-8"
+    body         = "<!doctype html><title>Back soon</title><p>We are back at noon."
+  }
+}
