@@ -47,6 +47,9 @@ func command(args ...string) *exec.Cmd {
 	return c
 }
 
+// limit, where a test sets it, changes the command of the next gatewayd.
+var limit func(*exec.Cmd)
+
 // A process is a gatewayd that serves.
 type process struct {
 	cmd    *exec.Cmd
@@ -71,6 +74,9 @@ func serveTo(t *testing.T, log *os.File, dir string, args ...string) *process {
 	p := &process{dir: dir, exited: make(chan struct{})}
 	p.admin = freeAddress(t)
 	p.cmd = command(append([]string{"serve", "--data-dir", dir, "--admin", p.admin, "--admin-socket", "off", "--loops", "2"}, args...)...)
+	if limit != nil {
+		limit(p.cmd)
+	}
 	p.cmd.Stderr = p
 	if log != nil {
 		p.cmd.Stderr = log

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -61,6 +62,7 @@ type Conn struct {
 	drained uint32 // bytes thrown away while lingering; before that, of a closing one, bytes queued when flushTime began
 	errno   uint16
 	op      op
+	counter *atomic.Int64 // see CountedIn
 }
 
 // open makes a slab entry for fd.
@@ -69,6 +71,7 @@ func (l *Loop) open(fd int, remote netip.AddrPort, flags uint32) *Conn {
 	c.l, c.fd, c.remote, c.flags = l, int32(fd), remote, flags
 	c.timer.conn = c
 	l.stats.conns.Add(1)
+	l.fds.add(1)
 	return c
 }
 
@@ -85,6 +88,10 @@ func (c *Conn) SetHandler(h Handler) {
 	c.h = h
 	c.handAgain()
 }
+
+// CountedIn says that n counts the connection: it is lowered by one when the descriptor is closed, whoever its handler is
+// then. It is called once.
+func (c *Conn) CountedIn(n *atomic.Int64) { c.counter = n }
 
 // Loop is the loop that owns the connection.
 func (c *Conn) Loop() *Loop { return c.l }
@@ -213,6 +220,10 @@ func (l *Loop) bury(c *Conn) {
 	}
 	c.flags = c.flags&^(fOpen|fReady|fAgain) | fDead
 	l.stats.conns.Add(-1)
+	l.fds.add(-1)
+	if c.counter != nil {
+		c.counter.Add(-1)
+	}
 	l.stats.closed.Add(1)
 	l.dead = append(l.dead, c)
 	if h := c.h; h != nil {

@@ -19,7 +19,10 @@ type Remote struct {
 func (l *Loop) Dial(to Remote, h Handler) *Conn {
 	to.Addr = netip.AddrPortFrom(to.Addr.Addr().Unmap(), to.Addr.Port())
 	to.From = to.From.Unmap()
-	fd, e := l.kernel.Connect(to)
+	fd, e := -1, syscall.EMFILE
+	if l.fds.left() {
+		fd, e = l.kernel.Connect(to)
+	}
 	c := l.open(fd, to.Addr, fConnecting)
 	c.h = h
 	l.stats.dialled.Add(1)

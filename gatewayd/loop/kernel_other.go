@@ -8,5 +8,8 @@ func newKernel() (Kernel, error) {
 	return nil, errors.New("loop: no poller for this operating system")
 }
 
+// MaxDescriptors is 0: nothing is known of a limit.
+func MaxDescriptors() int { return 0 }
+
 // Tune does nothing on this operating system.
 func Tune(int) error { return nil }

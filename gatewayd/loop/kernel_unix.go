@@ -125,6 +125,15 @@ func (system) Spare() (int, syscall.Errno) {
 	return fd, errno(err)
 }
 
+// MaxDescriptors is how many descriptors the process may have; 0 where there is no limit, or none that counts.
+func MaxDescriptors() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(limit.Cur) > 1<<30 {
+		return 0
+	}
+	return int(limit.Cur)
+}
+
 // Tune sets what every TCP socket of the gateway has: no Nagle delay, and keep-alive, which finds an idle peer that is
 // gone within a minute. Sockets accepted from a tuned listening socket have it, too. TCP_USER_TIMEOUT is not set: on Linux
 // it also ends peers that are alive and only do not read, whose patience is the proxy's to decide.

@@ -34,6 +34,9 @@ type Config struct {
 	Kernel Kernel        // nil is the operating system
 	Pace   time.Duration // least time from one turn to the next while there is much to do; 0 is none. See Loop.rest
 	Log    *slog.Logger  // nil discards
+	// Descriptors bounds what is dialled, and pipes; what is accepted counts, and is bounded by whoever takes it. nil bounds
+	// nothing.
+	Descriptors *Descriptors
 }
 
 // busyEvents is how many events of one poll let the next one expect some at once.
@@ -64,6 +67,7 @@ type Loop struct {
 	pipes   pipes
 	read    []byte
 	scratch []byte
+	fds     *Descriptors
 	spare   int // descriptor kept for when none is left, -1 without
 	events  []Event
 	expire  func(*Timer) // method value made once
@@ -103,7 +107,7 @@ func New(cfg Config) (*Loop, error) {
 	l := &Loop{
 		index: cfg.Index, kernel: k, log: log,
 		read: make([]byte, readSize), scratch: make([]byte, 0, scratchSize), events: make([]Event, turnEvents),
-		spare: -1, pace: Time(cfg.Pace),
+		spare: -1, pace: Time(cfg.Pace), fds: cfg.Descriptors,
 	}
 	if fd, e := k.Spare(); e == 0 {
 		l.spare = fd

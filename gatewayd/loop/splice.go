@@ -43,7 +43,7 @@ func (p *pipes) get(l *Loop) *pipe {
 		l.stats.pipes.Add(1)
 		return got
 	}
-	if p.open == maxPipes || p.denied {
+	if p.open == maxPipes || p.denied || !l.fds.left() {
 		return nil
 	}
 	r, w, e := l.kernel.Pipe(pipeSize)
@@ -53,6 +53,7 @@ func (p *pipes) get(l *Loop) *pipe {
 		return nil
 	}
 	p.open++
+	l.fds.add(2)
 	l.stats.pipes.Add(1)
 	return &pipe{r: r, w: w}
 }
@@ -71,6 +72,7 @@ func (p *pipes) spoil(l *Loop, b *pipe) {
 	l.kernel.Close(b.w, false)
 	b.gone, b.bytes = true, 0
 	p.open--
+	l.fds.add(-2)
 	l.stats.pipes.Add(-1)
 	if b.src != nil {
 		l.schedule(b.src)
@@ -84,6 +86,7 @@ func (p *pipes) release(l *Loop) {
 	}
 	l.stats.idlePipes.Add(-int64(len(p.idle)))
 	p.open -= len(p.idle)
+	l.fds.add(-2 * int64(len(p.idle)))
 	p.idle = nil
 }
 

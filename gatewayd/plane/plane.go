@@ -51,6 +51,9 @@ type Plane struct {
 	prober    *health.Prober
 	names     *resolve.Resolver
 
+	descriptors *loop.Descriptors // nil where nothing limits them
+	connections proxy.Connections
+
 	turning sync.Mutex // guards unhealthy, and the order in which loops are told by it; taken behind mu, and held for posts only
 	// unhealthy is what to do when a target turns unhealthy, by the setting's hidden id; those that keep are left out.
 	unhealthy map[string]tunnel.Drain
@@ -83,14 +86,15 @@ func Start(cfg Config) (*Plane, error) {
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loop.GOMAXPROCS(n)))
 	p.meters, p.strangers, p.lastStats = meter.NewRegistry(n), meter.NewTraffic(n), make([]proxy.Stats, n)
 	p.table.Store(&table.Table{})
+	p.limitDescriptors(n, 0)
 	for i := range n {
-		l, err := loop.New(loop.Config{Index: i, Log: p.log})
+		l, err := loop.New(loop.Config{Index: i, Log: p.log, Descriptors: p.descriptors})
 		if err != nil {
 			p.stopLoops()
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log, Strangers: p.strangers}))
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log, Strangers: p.strangers, Connections: &p.connections, Descriptors: p.descriptors}))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()

@@ -167,6 +167,7 @@ func (p *Plane) fade(which func(*use) bool) {
 // were any of these.
 func (x *prepared) moveSockets() (closed bool) {
 	p := x.plane
+	p.limitDescriptors(len(p.loops), len(p.groups)+len(x.bound))
 	for at, g := range x.bound {
 		p.groups[at] = g
 		g.Start()
@@ -179,6 +180,7 @@ func (x *prepared) moveSockets() (closed bool) {
 			closed = true
 		}
 	}
+	p.limitDescriptors(len(p.loops), len(p.groups))
 	return closed
 }
 

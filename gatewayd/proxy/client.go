@@ -25,6 +25,7 @@ type client struct {
 	untaken    int32         // bytes of the last answers that the client had not taken when its time was up
 	scanned    int32         // of the head, so that it is not looked through again
 	flags      uint16
+	excess     Reason // why the connection is one too many; 0 where it is welcome
 }
 
 const (
@@ -132,6 +133,9 @@ func (c *client) readHead(b []byte) int {
 	case end == 0:
 		if c.flags&cPartial == 0 {
 			c.flags |= cPartial
+			if c.excess != 0 {
+				patience = min(patience, excessTime)
+			}
 			c.stream.SetDeadline(w.l.Now() + loop.Time(patience))
 		}
 		c.scanned = int32(next)
@@ -184,6 +188,11 @@ func (c *client) begin(req *http1.Request, size int) {
 	c.flags |= flags
 	c.discarded = 0
 	c.body.Start(req.Body, req.Length)
+	if c.excess != 0 {
+		c.flags &^= cKeep
+		c.refuse(refuse(c.excess))
+		return
+	}
 	c.x = c.w.newExchange(c)
 	c.x.begin(c.door, req, size)
 }
@@ -311,6 +320,9 @@ func (c *client) Closed(err error) {
 func (w *Worker) freeClient(c *client) {
 	if c.door != nil {
 		c.door.remove(c)
+	}
+	if c.excess != 0 {
+		w.excess--
 	}
 	w.stats.Clients--
 	*c = client{}

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"sync/atomic"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
@@ -9,7 +11,8 @@ type door struct {
 	w     *Worker
 	place table.Place
 
-	first   *client // its connections
+	open    *atomic.Int64 // connections of all loops, WebSockets included, without those that are one too many
+	first   *client       // its connections
 	n       int
 	cursor  *client // the next one to be looked at by sweep
 	sweeper bool    // a step of sweep is posted

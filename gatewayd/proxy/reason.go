@@ -18,6 +18,7 @@ const (
 	ReasonNoPool
 	ReasonNoBackend
 	ReasonMaxConnections
+	ReasonTooManyConnections
 	ReasonConnectFailed
 	ReasonNoDescriptor
 	ReasonNoPort
@@ -52,6 +53,7 @@ var reasons = [...]struct {
 	{502, "no_pool", "the rule's pool or setting is gone"},
 	{502, "no_backend", "the pool has no healthy target"},
 	{503, "max_connections", "every target serves as many requests as it may"},
+	{503, "too_many_connections", "this address and port has as many connections as it may"},
 	{502, "connect_failed", "the target cannot be reached"},
 	{503, "no_descriptor", "the gateway has no room for another connection"},
 	{503, "no_port", "the gateway has no address and port left to reach the target from"},

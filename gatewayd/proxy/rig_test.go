@@ -40,6 +40,9 @@ type rig struct {
 	rules    []*spec.Rule
 	more     []spec.Object
 	panics   uint64 // that the test means to happen
+
+	connections Connections
+	descriptors loop.Descriptors
 }
 
 // newRig starts a gateway whose pool has these targets; change may alter its objects before they are published.
@@ -52,13 +55,14 @@ func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort) *rig {
 	t.Helper()
 	r := &rig{t: t, meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}}
+	r.descriptors.Set(1 << 20)
 	for i := range n {
-		l, err := loop.New(loop.Config{Index: i})
+		l, err := loop.New(loop.Config{Index: i, Descriptors: &r.descriptors})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.loops = append(r.loops, l)
-		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table}))
+		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Connections: &r.connections, Descriptors: &r.descriptors}))
 	}
 	r.l, r.w = r.loops[0], r.workers[0]
 	r.listener = spec.Listeners.New().(*spec.Listener)
@@ -114,6 +118,9 @@ func (r *rig) checkEmpty() {
 		if w.Clients != 0 || w.Open != 0 || w.Idle != 0 || w.Tunnels.Open != 0 || r.workers[i].first != nil {
 			r.t.Errorf("worker %d has %d clients, %d exchanges, %d idle connections, %d tunnels left", i, w.Clients, w.Open, w.Idle, w.Tunnels.Open)
 		}
+	}
+	if _, used := r.descriptors.Share(); used != 0 {
+		r.t.Errorf("%d descriptors are counted", used)
 	}
 	if panics != r.panics {
 		r.t.Errorf("%d panics", panics)

@@ -14,6 +14,8 @@ type Stats struct {
 	Failures uint64          // attempts that failed by their backend, which ejecting goes by
 	Refused  [Reasons]uint64 // what was refused, by reason: see Worker.refused
 	Aborted  uint64          // answers that were begun and could not be completed
+	// TurnedAway counts connections that were one too many and, because many are, closed at once.
+	TurnedAway uint64
 
 	Tunnels tunnel.Stats
 }
@@ -39,6 +41,7 @@ func (s *Stats) Add(o Stats) {
 	s.Renewed += o.Renewed
 	s.Failures += o.Failures
 	s.Aborted += o.Aborted
+	s.TurnedAway += o.TurnedAway
 	for i, n := range o.Refused {
 		s.Refused[i] += n
 	}

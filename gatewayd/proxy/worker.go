@@ -27,6 +27,10 @@ type Config struct {
 	Log *slog.Logger
 	// Strangers counts requests that no listener serves; nil counts them nowhere.
 	Strangers *meter.Traffic
+	// Connections counts those of all loops; nil makes one for this worker.
+	Connections *Connections
+	// Descriptors is what the loops share; nil bounds nothing.
+	Descriptors *loop.Descriptors
 }
 
 // keepFree bounds how many objects of each kind wait for their next use.
@@ -42,6 +46,7 @@ type Worker struct {
 	stocks  map[*backend.Backend]*stock
 	tunnels *tunnel.Set
 	stats   Stats
+	excess  int // client connections that are one too many, and wait to be told
 
 	// Open exchanges, the newest first, and the drains that may cut them.
 	first      *exchange
@@ -84,6 +89,9 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 	if cfg.Strangers == nil {
 		cfg.Strangers = meter.NewTraffic(l.Index() + 1)
 	}
+	if cfg.Connections == nil {
+		cfg.Connections = new(Connections)
+	}
 	var seed [32]byte
 	crand.Read(seed[:])
 	return &Worker{
@@ -99,22 +107,38 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 
 // Accept serves a client connection that was accepted on an address and port, which are spelled as in table.Place.
 func (w *Worker) Accept(c *loop.Conn, address string, port int) {
-	w.serve(c, table.Place{Address: address, Port: port})
+	d := w.door(table.Place{Address: address, Port: port})
+	why, tell := d.admit()
+	if why == 0 {
+		c.CountedIn(d.open)
+	}
+	if why != 0 && !tell {
+		w.stats.TurnedAway++
+		c.Reset()
+		d.tidy()
+		return
+	}
+	w.serve(c, d, why)
 }
 
-func (w *Worker) serve(s loop.Stream, at table.Place) {
+func (w *Worker) door(at table.Place) *door {
 	d := w.doors[at]
 	if d == nil {
-		d = &door{w: w, place: at}
+		d = &door{w: w, place: at, open: w.cfg.Connections.at(at)}
 		w.doors[at] = d
 	}
+	return d
+}
+
+// serve makes a stream a client connection. why says that it is one too many, or 0.
+func (w *Worker) serve(s loop.Stream, d *door, why Reason) {
 	var c *client
 	if n := len(w.freeClients); n > 0 {
 		c, w.freeClients = w.freeClients[n-1], w.freeClients[:n-1]
 	} else {
 		c = new(client)
 	}
-	*c = client{w: w, stream: s, keepAlive: 75 * time.Second, taking: ownWriteTimeout}
+	*c = client{w: w, stream: s, keepAlive: 75 * time.Second, taking: ownWriteTimeout, excess: why}
 	if a := d.address(); a != nil {
 		c.keepAlive = a.KeepAliveTimeout
 	}
@@ -122,6 +146,10 @@ func (w *Worker) serve(s loop.Stream, at table.Place) {
 	w.stats.Clients++
 	s.SetHandler(c)
 	patience := c.keepAlive
+	if why != 0 {
+		w.excess++
+		patience = min(patience, excessTime)
+	}
 	if w.closing {
 		patience = min(patience, time.Second) // it was queued when the sockets closed, and may still ask once
 	}

@@ -12,6 +12,7 @@ type Address struct {
 	// The limits hold until Host is known: those of the listener without host names, else the largest of all.
 	HeaderTimeout, KeepAliveTimeout time.Duration
 	MaxHeaderBytes, MaxURLBytes     int
+	MaxConnections                  int // over all loops; 0: no limit
 	// Listeners are all of the address, by name. The caller must not change it.
 	Listeners []*Listener
 

@@ -198,6 +198,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 		CloseSpread:      spec.Spread(o.CloseSpread, o.DrainTimeout),
 		MaxHeaderBytes:   o.MaxHeaderBytes,
 		MaxURLBytes:      o.MaxURLBytes,
+		MaxConnections:   o.MaxConnections,
 		MaxBodyBytes:     int64(o.MaxBodyBytes),
 	}
 }
@@ -212,6 +213,10 @@ func (a *Address) setLimits() {
 		a.KeepAliveTimeout = max(a.KeepAliveTimeout, l.KeepAliveTimeout)
 		a.MaxHeaderBytes = max(a.MaxHeaderBytes, l.MaxHeaderBytes)
 		a.MaxURLBytes = max(a.MaxURLBytes, l.MaxURLBytes)
+		a.MaxConnections = max(a.MaxConnections, l.MaxConnections)
+	}
+	if slices.ContainsFunc(limits, func(l *Listener) bool { return l.MaxConnections == 0 }) {
+		a.MaxConnections = 0
 	}
 }
 

@@ -89,6 +89,7 @@ type Listener struct {
 	MaxHeaderBytes                                int            // request line included
 	MaxURLBytes                                   int            // of the target in the request line
 	MaxBodyBytes                                  int64          // 0: no limit
+	MaxConnections                                int            // of its address and port, over all loops; 0: no limit
 	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
 	BodyTimeout                                   time.Duration  // without a byte
 }

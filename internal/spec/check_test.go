@@ -42,6 +42,7 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `"max_header_bytes":65537`, "max_header_bytes", "must be 1024 to 65536, not 65537"},
 		{Listeners, `"max_url_bytes":127`, "max_url_bytes", "must be 128 to 65536, not 127"},
 		{Listeners, `"max_body_bytes":-1`, "max_body_bytes", "must be 0 to 1125899906842624, not -1"},
+		{Listeners, `"max_connections":1000001`, "max_connections", "must be 0 to 1000000, not 1000001"},
 		{Listeners, `"drain_timeout":"-1s"`, "drain_timeout", "must be 0s to 1h, not -1s"},
 
 		{Pools, `"targets":{"a b":{"address":"10.0.0.1"}}`, `targets["a b"]`, "has a key that must start with"},

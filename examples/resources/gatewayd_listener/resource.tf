@@ -2,6 +2,9 @@
 resource "gatewayd_listener" "public" {
   name = "public"
   port = var.port
+
+  # Those of the whole port: whoever comes when it has as many is answered 503.
+  max_connections = 20000
 }
 
 # On the same port, for some hosts only: their rules hang on this one.
