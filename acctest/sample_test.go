@@ -134,15 +134,49 @@ func full(t *testing.T, k *spec.Kind, n int) attributes {
 	if k == spec.Rules {
 		act(t, o, ruleActions[n/2%len(ruleActions)], n)
 	}
-	for range 10 {
+	for range 30 {
 		ps := spec.Check(decode(t, k, o))
 		if len(ps) == 0 {
 			return o
 		}
-		delete(o, strings.SplitN(ps[0].Path, ".", 2)[0])
+		p := ps[0]
+		if !takeOut(t, o, p.Path) && (len(p.Needs) == 0 || !takeOut(t, o, p.Needs[0])) {
+			takeOut(t, o, p.Path[:max(strings.LastIndexAny(p.Path, ".["), 0)]) // An element that lacks something.
+		}
 	}
 	t.Fatalf("there is no legal sample of a %s: %v", k, o)
 	return nil
+}
+
+// takeOut takes out what a path leads to, and says whether it was there.
+func takeOut(t *testing.T, o attributes, path string) bool {
+	t.Helper()
+	steps, err := spec.Steps(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at any = o
+	for i, s := range steps {
+		if n, indexed := s.(int); indexed {
+			l, ok := at.([]any)
+			if !ok || n >= len(l) {
+				return false
+			}
+			at = l[n]
+			continue
+		}
+		inner, ok := at.(attributes)
+		name := fmt.Sprint(s)
+		if _, given := inner[name]; !ok || !given {
+			return false
+		}
+		if i == len(steps)-1 {
+			delete(inner, name)
+			return true
+		}
+		at = inner[name]
+	}
+	return false
 }
 
 func fullOf(t *testing.T, k *spec.Kind, fields []spec.Field, n int) attributes {
@@ -229,8 +263,18 @@ func word(t *testing.T, f *spec.Field, n int) string {
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":
 		return fmt.Sprintf("/p%d?q=%%20", n)
+	case "path_prefix":
+		return fmt.Sprintf("/p%d/", n)
 	case "path_pattern":
 		return fmt.Sprintf("/p%d/*", n)
+	case "variable":
+		return fmt.Sprintf("http_req_X-Session-%d", n)
+	case "value_template":
+		return fmt.Sprintf("x%d {var_host}", n)
+	case "path_template":
+		return fmt.Sprintf("/x%d{var_uri_path}", n)
+	case "query_template":
+		return fmt.Sprintf("x%d&{var_query_string}", n)
 	case "statuses":
 		return fmt.Sprintf("2%02d-399", n)
 	case "name", "":

@@ -204,7 +204,7 @@ func (g *gateway) create(t testing.TB, collection, body string) string {
 }
 
 // samples are strings that a format takes, for required fields.
-var samples = map[string]string{"name": "sample", "ip": "10.0.0.1"}
+var samples = map[string]string{"name": "sample", "ip": "10.0.0.1", "variable": "var_host", "pattern": "a"}
 
 // minimal is a legal object with the given name and nothing but what is required; what it names is called "base".
 func minimal(t testing.TB, fields []spec.Field, name string) map[string]any {

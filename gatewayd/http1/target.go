@@ -81,6 +81,12 @@ func (r *Request) splitPath(t []byte) Reason {
 	return 0
 }
 
+// ValidAuthority says whether a may be the value of a Host field, by the rules that a client's must keep.
+func ValidAuthority(a []byte) bool {
+	r := Request{Authority: a}
+	return r.splitAuthority() == 0
+}
+
 // splitAuthority reads host [":" port] strictly: a host name of letters, digits, '-', '_' and single dots, an IPv4
 // address, or an IPv6 address in brackets without zone. Escapes, sub-delims and an empty or odd port are refused.
 func (r *Request) splitAuthority() Reason {

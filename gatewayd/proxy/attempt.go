@@ -23,7 +23,10 @@ func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []
 	if u != nil {
 		buf = w.out.open(u.stream)
 	}
-	buf = x.appendRequest(buf, d, req, path)
+	start := len(buf)
+	if buf = x.appendRequest(buf, d, req, path); w.rewritten {
+		buf = x.rewriteHead(buf, start)
+	}
 	if u == nil || x.flags&xIdempotent != 0 {
 		x.hold.start(w.l, len(buf))
 		if !x.hold.append(w.l, buf) {

@@ -4,6 +4,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
@@ -37,6 +38,8 @@ type exchange struct {
 	// waiting is how much the one who is waited for had not taken when the timer was set.
 	waiting int
 	stirred bool // in the worker's list
+
+	saved *rewrite.Saved // of the request, for the rewrite of its answer
 
 	account account
 
@@ -106,6 +109,11 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	if why, unserved := unserved(found, req, size); unserved {
 		x.refuse(refuse(why))
 		return
+	}
+	if w.rewritten = found.Route.Rewrite != nil; w.rewritten {
+		if found, resolved, ok = x.rewrite(found, arrival{req, resolved, addr}); !ok {
+			return
+		}
 	}
 	if found.Route.Group == nil {
 		x.own(found.Route)
@@ -238,7 +246,7 @@ func (x *exchange) end() {
 	}
 	x.flags = 0
 	w.stats.Open--
-	x.down, x.route, x.cut, x.redial = nil, nil, 0, 0
+	x.down, x.route, x.saved, x.cut, x.redial = nil, nil, nil, 0, 0
 	x.interims, x.retries, x.kind, x.waiting = 0, 0, 0, 0
 	clear(x.tried)
 	x.tried = x.tried[:0]

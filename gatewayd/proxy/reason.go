@@ -31,6 +31,9 @@ const (
 	ReasonUnaskedBytes
 	ReasonRequestTimeout
 	ReasonDrained
+	ReasonRewriteLoop
+	ReasonBadRewrite
+	ReasonRewriteTooLarge
 	ReasonInternal
 
 	reasonEnd
@@ -50,7 +53,7 @@ var reasons = [...]struct {
 	{413, "body_too_large", "the request body is larger than the listener takes"},
 	{408, "slow_request", "the request head did not arrive in time"},
 	{408, "slow_body", "the request body stood still for too long"},
-	{502, "no_pool", "the rule's pool or setting is gone"},
+	{502, "no_pool", "the rule's pool, setting or rewrite is gone"},
 	{502, "no_backend", "the pool has no healthy target"},
 	{503, "max_connections", "every target serves as many requests as it may"},
 	{503, "too_many_connections", "this address and port has as many connections as it may"},
@@ -66,6 +69,9 @@ var reasons = [...]struct {
 	{502, "unasked_bytes", "the target sent what nobody had asked for"},
 	{504, "request_timeout", "the target did not answer in time"},
 	{504, "drained", "what serves this request was removed"},
+	{500, "rewrite_loop", "the rewrites lead from rule to rule without end"},
+	{400, "bad_rewrite", "the rule's rewrite makes no valid request of this one"},
+	{500, "rewrite_too_large", "the rule's rewrite makes the head too large"},
 	{500, "internal", "the gateway failed"},
 }
 

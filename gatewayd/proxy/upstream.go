@@ -153,6 +153,9 @@ func (u *upstream) readHead(b []byte) int {
 		x.failed(refuseBy(err))
 		return len(b)
 	}
+	if !x.rewriteAnswer(r) {
+		return len(b)
+	}
 	switch {
 	case r.Upgrade:
 		if string(r.Accept) != string(x.accept[:]) {

@@ -14,6 +14,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
@@ -56,6 +57,8 @@ type Worker struct {
 	planning   bool
 	stirred    []*exchange // went on in this handler
 
+	rewritten bool // the request at hand has a rewrite, and changes are its own
+
 	over    *account // of the exchange that has just ended, until it is concluded
 	unknown account  // of a request that had no exchange
 
@@ -69,9 +72,11 @@ type Worker struct {
 	trailer  http1.Trailer
 	want     balance.Want
 	reply    reply
-	path     []byte    // normal form
-	resolved []byte    // path without dot-segments
-	prefixed []byte    // and under the setting's prefix
+	path     []byte // normal form
+	resolved []byte // path without dot-segments
+	prefixed []byte // and under the setting's prefix
+	subject  rewrite.Subject
+	changes  rewrite.Changes
 	small    [512]byte // framing
 	date     http1.Date
 	random   *rand.ChaCha8 // request ids, and the own address to begin with

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -35,6 +36,7 @@ func (t *Table) Next(set *spec.Set, living Living) (*Table, []Warning) {
 			settings:  map[*spec.Entry]*Setting{},
 			demands:   map[*spec.Entry]*demand{},
 			actions:   map[*spec.Entry]action{},
+			rewrites:  map[*spec.Entry]*rewrite.Rewrite{},
 		},
 		groups: map[groupKey]*balance.Group{},
 	}
@@ -303,10 +305,14 @@ func lowered(list []string) []string {
 
 func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
 	r := Route{Listener: l, RuleID: e.ID, RuleName: o.Name}
+	rewritable := c.rewrite(&r, o)
 	if o.Pool != nil && o.Setting != nil {
 		c.send(&r, *o.Pool, *o.Setting)
 	} else {
 		c.act(&r, e, o)
+	}
+	if !rewritable {
+		r.Group = nil
 	}
 	return r
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -35,6 +36,7 @@ type Table struct {
 	settings map[*spec.Entry]*Setting
 	demands  map[*spec.Entry]*demand // of rules that have conditions beside host and path
 	actions  map[*spec.Entry]action  // of rules that are not of a pool
+	rewrites map[*spec.Entry]*rewrite.Rewrite
 }
 
 // A Place is where a socket listens. Address "" means every address of the machine, as "::" does; another is in the canonical form
@@ -65,13 +67,14 @@ type Route struct {
 	Listener         *Listener
 	RuleID, RuleName string
 	PoolID, PoolName string
-	Setting          *Setting        // never nil
-	Group            *balance.Group  // nil also where the pool or setting was dropped although it was in use: 502
-	Respond          *Respond        // the answer to give instead
-	HashSource       bool            // the pool goes by a hash of the client's address
-	HashHeader       string          // or of this header's value, in lower case; else ""
-	Traffic          *meter.Traffic  // counts the rule's requests
-	Upstream         *meter.Upstream // counts what is sent to the pool under the setting
+	Setting          *Setting         // never nil
+	Group            *balance.Group   // nil also where the pool or setting was dropped although it was in use: 502
+	Respond          *Respond         // the answer to give instead
+	HashSource       bool             // the pool goes by a hash of the client's address
+	HashHeader       string           // or of this header's value, in lower case; else ""
+	Traffic          *meter.Traffic   // counts the rule's requests
+	Upstream         *meter.Upstream  // counts what is sent to the pool under the setting
+	Rewrite          *rewrite.Rewrite // nil where nothing is rewritten
 }
 
 // A Respond is an answer that a rule gives by itself.

@@ -47,6 +47,9 @@ func (r *Rule) checkAction(ps *Problems) {
 	}
 	if r.Respond != nil {
 		r.Respond.check(ps)
+		if r.Rewrite != nil && r.Pool == nil {
+			ps.AddNeeding("rewrite", []string{"respond"}, "means nothing beside respond: what the gateway answers itself is not changed; leave it out")
+		}
 	}
 }
 

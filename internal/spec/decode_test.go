@@ -125,7 +125,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(1, `{"name":"p","targets":{"a":{"address":"127.0.0.1","port":1,"weight":0}}}`)
 	f.Add(2, `{"name":"p","match":{"statuses":["200"],"body":"ok"}}`)
 	f.Add(3, `{"name":"s","keep_alive":{}}`)
-	f.Add(4, `{"name":"r","match":null}`)
+	f.Add(5, `{"name":"w","steps":[{"when":[{"variable":"var_host","pattern":"a"}],"request_headers":{"X":{"value":"{var_host}"}},"url":{}}]}`)
+	f.Add(6, `{"name":"r","match":null}`)
 	f.Fuzz(func(t *testing.T, kind int, in string) {
 		if kind < 0 || kind >= len(Kinds()) {
 			return
@@ -192,7 +193,7 @@ func TestDecodeConfig(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		`[]`:                     "must be an object with one key a collection, not a list",
-		`{"pool":[]}`:            "pool: is not a collection; there are listeners, pools, targets, probes, settings, rules",
+		`{"pool":[]}`:            "pool: is not a collection; there are listeners, pools, targets, probes, settings, rewrites, rules",
 		`{"pools":{}}`:           "pools: must be a list, not an object",
 		`{"pools":[{"nam":1}]}`:  "pools[0].nam: is not a known field; there are algorithm, fail_open, hash_header, name, slow_start, targets",
 		`{"pools":[],"pools":1}`: "pools: is given twice",

@@ -28,6 +28,10 @@ var formats = map[string]func(string) error{
 	"value":          checkValue,
 	"pattern":        checkPattern,
 	"content_type":   checkContentType,
+	"variable":       checkVariable,
+	"value_template": checkValueTemplate,
+	"path_template":  checkPathTemplate,
+	"query_template": checkQueryTemplate,
 }
 
 // maxKey is the longest key of a map, in bytes.

@@ -32,6 +32,31 @@ func TestFormats(t *testing.T) {
 			invalid: []string{"", "a", "/a b", "/a\r\nHost: x", "/a#b", `/a\b`, "/ä", "/%", "/%2", "/%g0", "/a\"", "/<a>", "/{a}",
 				"/a|b", "/a^b", "/`a`", "/a\x7f", "/a\t"},
 		},
+		"method": {
+			valid:   []string{"GET", "PATCH", "M-SEARCH", "X_1", strings.Repeat("A", 32)},
+			invalid: []string{"", "get", "Get", "CONNECT", "TRACE", "GET ", "A.B", "Ä", strings.Repeat("A", 33)},
+		},
+		"variable": {
+			valid: []string{"http_req_X-Session", "http_req_x_1", "http_resp_Set-Cookie", "var_host", "var_cookie_Session.1", "var_uri_path",
+				"var_add_x_forwarded_for_proxy"},
+			invalid: []string{"", "host", "http_req_", "http_resp_", "http_req_a b", "var_", "var_hosts", "var_cookie_", "var_cookie_a=b", "var_Host",
+				"HTTP_REQ_a", "{var_host}", "var_ssl_enabled", "var_client_certificate", "var_sent_bytes", "var_ciphers_used"},
+		},
+		"value_template": {
+			valid: []string{"a", "a b", "{var_host}", "x {http_req_X-A} y{var_uri_path_1}", "{{\"a\":{{}}", "}", "{http_resp_Set-Cookie_99}; Secure", "ä",
+				"{http_req_X_1_2}"},
+			invalid: []string{"{", "{}", "{host}", "{var_host", "a\r\nX: y", "a\x00", "a\x7f", " a", "a ", "a\tb", "{var_host_0}", "{var_host_01}", "{var_host_100}",
+				"{var_host_1_2}", "{var_ssl_enabled}", "{ var_host}", "{var_host}{"},
+		},
+		"path_template": {
+			valid: []string{"/", "/a/{var_uri_path_1}/b", "{var_uri_path}", "{var_uri_path}/b", "/%20", "/a.b/..c", "/{var_host}..", "/..{var_host}"},
+			invalid: []string{"", "a", "a{var_host}", "/a?b", "/a#b", "/a b", "/ä", `/a\b`, "/%", "/%{var_host}", "/a/../b", "/a/.", "/%2e%2e/", "/a;b/..;c",
+				"/%5c", "/%00", "/a\r\nX", "/{{", "?{var_host}"},
+		},
+		"query_template": {
+			valid:   []string{"a=b", "{var_query_string}&a=%20", "a=?"},
+			invalid: []string{"?a", "a b", "a#b", "a=%", "a=ä", "a\nb", "{{"},
+		},
 		"statuses": {
 			valid:   []string{"100", "599", "200-399", "204-204"},
 			invalid: []string{"", "99", "600", "399-200", "200-", "-200", "200-600", "2xx", "200-300-400", " 200", "+200", "0200", "+20", "20e"},

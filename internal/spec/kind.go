@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// An Object is one desired object of a gateway: a *Listener, *Pool, *Target, *Setting, *Probe or *Rule. Once it is in a Set it
-// is never changed.
+// An Object is one desired object of a gateway: a *Listener, *Pool, *Target, *Setting, *Probe, *Rewrite or *Rule. Once it is
+// in a Set it is never changed.
 type Object interface {
 	// Key is its name, unique in its kind.
 	Key() string
@@ -44,13 +44,15 @@ var (
 		"How the gateway talks to the targets of a pool: port, probe, timeouts, retries, host.")
 	Probes = newKind(Probe{}, "probe", "probes", true,
 		"How the health of targets is found out: an HTTP GET, again and again.")
+	Rewrites = newKind(Rewrite{}, "rewrite", "rewrites", true,
+		"What a rule changes in the heads of requests and answers, and in URLs, step by step.")
 	Rules = newKind(Rule{}, "rule", "rules", false,
 		"Which requests of a listener go to which pool, and by which setting.")
 )
 
 // Kinds lists every kind, in the order a reader should meet them. It is also an order in which objects can be created
 // one after the other, and deleted in reverse.
-func Kinds() []*Kind { return []*Kind{Listeners, Pools, Targets, Probes, Settings, Rules} }
+func Kinds() []*Kind { return []*Kind{Listeners, Pools, Targets, Probes, Settings, Rewrites, Rules} }
 
 // KindByName finds a kind by Name; nil if there is none.
 func KindByName(name string) *Kind {

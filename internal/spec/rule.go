@@ -15,6 +15,7 @@ type Rule struct {
 	Pool     *string  `json:"pool" tfsdk:"pool" spec:"ref=pool" doc:"Name of the pool that the requests go to. A rule has one action: pool with setting, or respond."`
 	Setting  *string  `json:"setting" tfsdk:"setting" spec:"ref=setting" doc:"Name of the setting by which they go to the pool."`
 	Respond  *Respond `json:"respond" tfsdk:"respond" doc:"The answer that the gateway gives by itself, as a page for the time of maintenance."`
+	Rewrite  *string  `json:"rewrite" tfsdk:"rewrite" spec:"ref=rewrite" doc:"Name of the rewrite that changes the heads of requests and answers. Null means that they stay as they are. Needs a pool; what the gateway answers itself is not changed."`
 }
 
 // A Match narrows a rule. Conditions of different fields must all hold; of one field, any.

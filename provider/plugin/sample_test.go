@@ -111,8 +111,18 @@ func word(f *spec.Field, n int) string {
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
 	case "request_path":
 		return fmt.Sprintf("/p%d?q=%%20", n)
+	case "path_prefix":
+		return fmt.Sprintf("/p%d/", n)
 	case "path_pattern":
 		return fmt.Sprintf("/p%d/*", n)
+	case "variable":
+		return fmt.Sprintf("http_req_X-Session-%d", n)
+	case "value_template":
+		return fmt.Sprintf("x%d {var_host}", n)
+	case "path_template":
+		return fmt.Sprintf("/x%d{var_uri_path}", n)
+	case "query_template":
+		return fmt.Sprintf("x%d&{var_query_string}", n)
 	case "statuses":
 		return fmt.Sprintf("2%02d-399", n)
 	case "name", "":
@@ -125,7 +135,7 @@ func word(f *spec.Field, n int) string {
 // needs something that is not in it, as an algorithm a header.
 func settled(t *testing.T, k *spec.Kind, config object) object {
 	t.Helper()
-	for range 10 {
+	for range 30 {
 		o, ps := spec.Decode(k, encode(t, config))
 		if o != nil {
 			ps = spec.Check(o)
@@ -133,20 +143,44 @@ func settled(t *testing.T, k *spec.Kind, config object) object {
 		if len(ps) == 0 {
 			return config
 		}
-		if wrong := strings.SplitN(ps[0].Path, ".", 3); len(wrong) == 2 {
-			if inner, is := config[wrong[0]].(object); is && len(inner) > 1 && inner[wrong[1]] != nil {
-				delete(inner, wrong[1])
-				continue
-			}
+		p := ps[0]
+		if !takeOut(t, config, p.Path) && (len(p.Needs) == 0 || !takeOut(t, config, p.Needs[0])) {
+			takeOut(t, config, p.Path[:max(strings.LastIndexAny(p.Path, ".["), 0)]) // An element that lacks something.
 		}
-		wrong := strings.SplitN(ps[0].Path, ".", 2)[0]
-		if _, given := config[wrong]; !given && len(ps[0].Needs) > 0 {
-			wrong = ps[0].Needs[0]
-		}
-		delete(config, wrong)
 	}
 	t.Fatalf("%s: no legal sample of %v", k, config)
 	return nil
+}
+
+// takeOut takes out what a path leads to, and says whether it was there.
+func takeOut(t *testing.T, config object, path string) bool {
+	t.Helper()
+	steps, err := spec.Steps(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at any = config
+	for i, s := range steps {
+		if n, indexed := s.(int); indexed {
+			l, ok := at.(list)
+			if !ok || n >= len(l) {
+				return false
+			}
+			at = l[n]
+			continue
+		}
+		inner, ok := at.(object)
+		name := fmt.Sprint(s)
+		if _, given := inner[name]; !ok || !given {
+			return false
+		}
+		if i == len(steps)-1 {
+			delete(inner, name)
+			return true
+		}
+		at = inner[name]
+	}
+	return false
 }
 
 // variants are configurations of every shape of every field: absent, empty, full, and each field by itself.

@@ -1,0 +1,4 @@
+resource "gatewayd_rewrite" "web" {
+  name  = "web"
+  steps = [{ response_headers = { "Server" = { delete = true } } }]
+}

@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+)
+
+// maxReroutes is how often the rule of one request is chosen anew. Rewrites that lead to each other would never end.
+const maxReroutes = 4
+
+// An arrival is a request, the path that is sent of it so far, and where it came in.
+type arrival struct {
+	req  *http1.Request
+	path []byte
+	at   *table.Address
+}
+
+// rewrite does what the rewrite of a request's route says, and where that chooses the rule anew, what the new one's says.
+// What is found and the path to send are those of the end. ok is false where the exchange was refused.
+func (x *exchange) rewrite(found table.Found, a arrival) (at table.Found, send []byte, ok bool) {
+	req, path := a.req, a.path
+	s, c := &x.w.subject, &x.w.changes
+	c.Reset()
+	*s = rewrite.Subject{
+		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http",
+		Client: x.down.remote(), Port: a.at.Place.Port,
+		SentPath: path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: path, Query: req.Query,
+	}
+	for n := 0; found.Route.Rewrite != nil; n++ {
+		if err := found.Route.Rewrite.Request(s, c); err != nil {
+			return x.notRewritten(reasonOf(err))
+		}
+		normal, why := x.rewriteURL(req, &path)
+		switch {
+		case why != 0:
+			return x.notRewritten(why)
+		case !c.Reroute:
+			saved, err := found.Route.Rewrite.Save(s)
+			if err != nil {
+				return x.notRewritten(reasonOf(err))
+			}
+			if x.saved = saved; !bytes.Equal(path, s.Path) {
+				found.Took = 0 // The rule's path took a part of the path before.
+			}
+			return found, path, true
+		case n == maxReroutes:
+			return x.notRewritten(ReasonRewriteLoop)
+		}
+		s.Path, s.Query = path, req.Query
+		found = a.at.Match(req, normal) // The listener is the same, by the same host.
+		x.account.matched(found.Route, found.Listener)
+		if why, unserved := unserved(found, req, int(x.account.received)); unserved {
+			return x.notRewritten(why)
+		}
+	}
+	return found, path, true
+}
+
+func (x *exchange) notRewritten(why Reason) (table.Found, []byte, bool) {
+	x.refuse(refuse(why))
+	return table.Found{}, nil, false
+}
+
+// reasonOf is why a rewrite cannot be done for a request.
+func reasonOf(err error) Reason {
+	if errors.Is(err, rewrite.ErrTooCostly) {
+		return ReasonCostlyMatch
+	}
+	return ReasonRewriteTooLarge
+}
+
+// rewriteURL puts the new path and query in the place of the old ones. normal is the path for the rules. What a value of
+// the request made of the path, its backend and the rules must read alike.
+func (x *exchange) rewriteURL(req *http1.Request, path *[]byte) (normal []byte, why Reason) {
+	w, c := x.w, &x.w.changes
+	if host, ok := c.Host(); ok && !http1.ValidAuthority(host) {
+		return nil, ReasonBadRewrite
+	}
+	if c.HasQuery {
+		req.Query, req.HasQuery = c.Query, c.Query != nil
+	}
+	if !c.HasPath {
+		if c.Reroute {
+			normal, _, _ = w.paths(*path) // It was read before.
+		}
+		return normal, 0
+	}
+	if len(c.Path) == 0 || c.Path[0] != '/' {
+		return nil, ReasonBadRewrite
+	}
+	normal, send, ok := w.paths(c.Path)
+	if !ok || len(send) != len(c.Path) {
+		return nil, ReasonBadRewrite
+	}
+	*path = c.Path
+	return normal, 0
+}
+
+// rewriteHead writes the changes of fields into the head of the request that b ends with.
+func (x *exchange) rewriteHead(b []byte, start int) []byte {
+	c := &x.w.changes
+	if !c.Fields() {
+		return b
+	}
+	if _, ok := c.Host(); ok {
+		x.flags &^= xTargetHost // Host stands as it is, whichever backend is tried.
+	}
+	return c.Head(b, start)
+}
+
+// rewriteAnswer does what the route's rewrite says of the answer, if its head is the final one. It is false where the
+// exchange was refused for it.
+func (x *exchange) rewriteAnswer(r *http1.Response) bool {
+	route := x.route
+	if route.Rewrite == nil || !route.Rewrite.Answers() || r.Interim() {
+		return true
+	}
+	x.w.changes.Reset()
+	if route.Rewrite.Answer(x.saved, r, &x.w.changes) != nil {
+		x.refuse(refuse(ReasonRewriteTooLarge))
+		return false
+	}
+	return true
+}
