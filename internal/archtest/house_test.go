@@ -261,3 +261,24 @@ func TestTargetsDocumentThemselves(t *testing.T) {
 		}
 	}
 }
+
+var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
+
+// TestStrictnessNamesTests: every test that docs/strictness.md puts its trust in is there.
+func TestStrictnessNamesTests(t *testing.T) {
+	declared := map[string]bool{}
+	for _, p := range source(t).packages {
+		for _, f := range p.tests {
+			for _, d := range f.Decls {
+				if fn, ok := d.(*ast.FuncDecl); ok {
+					declared[fn.Name.Name] = true
+				}
+			}
+		}
+	}
+	for _, m := range testName.FindAllStringSubmatch(readFile(t, "docs/strictness.md"), -1) {
+		if !declared[m[1]] {
+			t.Errorf("docs/strictness.md names %s, which is no test", m[1])
+		}
+	}
+}
