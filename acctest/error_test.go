@@ -53,8 +53,11 @@ func TestRefusals(t *testing.T) {
 		s.heard("validate", `targets["c"].address`, "is no IP address")
 		s.heard("validate", `targets["c"].weight`, "must be 0 to 1000")
 		s.heard("validate", `connect_timeout`, "must be a duration")
+		s.heard("validate", `steps[0].request_headers["X-Rest"].value`, "names group 2 of var_uri_path, and the pattern has 1")
+		s.heard("validate", `steps[0].request_headers["Connection"]`, "cannot be changed")
+		s.heard("validate", `steps[1].url.query`, "of the answer")
 		for _, r := range s.witness.remarks("validate") {
-			if r.path == "host" || strings.HasPrefix(r.path, `targets["a"]`) {
+			if r.path == "host" || r.path == "steps[1].url.path" || strings.HasPrefix(r.path, `targets["a"]`) {
 				t.Errorf("this rests on a value that is not known yet: %s", r)
 			}
 		}
