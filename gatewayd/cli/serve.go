@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/daemon"
 )
 
@@ -24,7 +25,8 @@ type serve struct {
 	Loops           int           `default:"0" placeholder:"N" help:"Event loops. 0 means one a CPU that the process may use."`
 	DNSServer       []string      `placeholder:"ADDR" help:"DNS server that is asked for the names of targets, as ADDRESS:PORT. Several are tried in turn. Default: those of /etc/resolv.conf."`
 	LogLevel        slog.Level    `default:"info" placeholder:"L" help:"Least level that is logged: debug, info, warn or error."`
-	AccessLog       string        `default:"off" enum:"off" help:"Access log. This version writes none, so only \"off\" is known."`
+	AccessLog       string        `default:"off" placeholder:"PATH" help:"File of the access log, a line of JSON a request; \"-\" for standard output, \"off\" for none, which is the default. SIGHUP opens it anew."`
+	AccessLogQuery  string        `default:"names" enum:"names,none,full" placeholder:"Q" help:"What the access log shows of a query: names of parameters without their values, none, or full. Default: names."`
 	ShutdownDelay   time.Duration `default:"5s" help:"How long after SIGTERM connections are still accepted, while /readyz fails already."`
 	ShutdownTimeout time.Duration `default:"25s" help:"How long after SIGTERM the process is gone at the latest."`
 }
@@ -58,6 +60,12 @@ func (s *serve) Run(t *terminal) error {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	accessLog, err := accessLogPath(s.AccessLog)
+	if err != nil {
+		return err
+	}
 	d, err := daemon.Start(context.Background(), daemon.Config{
 		DataDir:     dir,
 		Admin:       s.Admin,
@@ -65,13 +73,21 @@ func (s *serve) Run(t *terminal) error {
 		ConfigFile:  s.Config,
 		Loops:       s.Loops,
 		DNSServers:  s.DNSServer,
-		Version:     t.version,
-		Log:         slog.New(slog.NewTextHandler(t.log(), &slog.HandlerOptions{Level: s.LogLevel})),
+		AccessLog:   accessLog, AccessLogQuery: queries[s.AccessLogQuery],
+		Version: t.version,
+		Log:     slog.New(slog.NewTextHandler(t.log(), &slog.HandlerOptions{Level: s.LogLevel})),
 	})
 	if err != nil {
 		return err
 	}
-	<-signals
+	for waiting := true; waiting; {
+		select {
+		case <-hangups:
+			d.ReopenLogs()
+		case <-signals:
+			waiting = false
+		}
+	}
 	return stop(d, signals, s.ShutdownDelay, s.ShutdownTimeout)
 }
 
@@ -97,6 +113,20 @@ func stop(d *daemon.Daemon, signals <-chan os.Signal, delay, timeout time.Durati
 			return errors.New("stopping took too long; the process ends without order")
 		}
 	}
+}
+
+// queries are the words of --access-log-query.
+var queries = map[string]accesslog.Query{"names": accesslog.Names, "none": accesslog.None, "full": accesslog.Full}
+
+// accessLogPath is the file of an access log, whole, so that it can be opened anew from anywhere; empty for none.
+func accessLogPath(named string) (string, error) {
+	switch named {
+	case "", "off":
+		return "", nil
+	case accesslog.Standard:
+		return named, nil
+	}
+	return filepath.Abs(named)
 }
 
 // dataDir is the directory named, or the usual one of the user who runs the process.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/admin"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/metrics"
@@ -34,6 +35,10 @@ type Config struct {
 	Loops int
 	// DNSServers are asked for the names of targets, "host:port" each; none means those of /etc/resolv.conf.
 	DNSServers []string
+	// AccessLog is the file that requests are logged to, "-" for the standard output; empty for none. AccessLogQuery says
+	// what is shown of queries.
+	AccessLog      string
+	AccessLogQuery accesslog.Query
 	// Version is what the gateway says of itself.
 	Version string
 	// Log may be nil: nothing is logged.
@@ -86,7 +91,9 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d.store = file
-	if d.plane, err = plane.Start(plane.Config{Loops: cfg.Loops, DNSServers: cfg.DNSServers, Log: d.log}); err != nil {
+	if d.plane, err = plane.Start(plane.Config{
+		Loops: cfg.Loops, DNSServers: cfg.DNSServers, Log: d.log, AccessLog: accesslog.Config{Path: cfg.AccessLog, Query: cfg.AccessLogQuery},
+	}); err != nil {
 		return err
 	}
 	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Log: d.log}); err != nil {
@@ -156,6 +163,9 @@ func (d *Daemon) AdminAddr() string {
 	}
 	return d.listeners[0].Addr().String()
 }
+
+// ReopenLogs opens the access log anew, as behind a rotation.
+func (d *Daemon) ReopenLogs() { d.plane.ReopenAccessLog() }
 
 // Shutdown stops politely: /readyz fails at once, connections are accepted for delay, open ones get the rest of timeout
 // to end. When ctx ends, everything ends now.

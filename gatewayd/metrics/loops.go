@@ -18,6 +18,12 @@ func (e *exposition) workers(f *plane.Figures) {
 	for _, o := range f.Own {
 		own.count(label("reason", o.Reason), o.N)
 	}
+	if a := f.AccessLog; a != nil {
+		e.counter("gatewayd_access_log_lines_total", "Lines of the access log that were taken.").count(nil, a.Lines)
+		lost := e.counter("gatewayd_access_log_lost_lines_total", "Lines of the access log that are lost: late ones found no room, because it is not written in time; those that failed could not be written.")
+		lost.count(label("reason", "late"), a.Dropped)
+		lost.count(label("reason", "failed"), a.Failed)
+	}
 	e.counter("gatewayd_answers_cut_total", "Answers that were begun and broke off.").count(nil, w.Aborted)
 	e.counter("gatewayd_tunnels_closed_total", "WebSockets that the gateway sent a Close.").count(nil, w.Tunnels.Closed)
 	e.counter("gatewayd_tunnels_cut_total", "WebSockets that were cut at the deadline of a drain.").count(nil, w.Tunnels.Cut)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
@@ -16,7 +17,8 @@ type Figures struct {
 	Traffic   []TrafficFigures // of every rule, then of every listener, then of requests that no listener serves
 	Upstreams []UpstreamFigures
 	Loops     []LoopFigures
-	Workers   proxy.Stats // of all loops
+	Workers   proxy.Stats      // of all loops
+	AccessLog *accesslog.Stats // nil without an access log
 	// Own are the gateway's own answers by reason, every reason once.
 	Own []OwnAnswers
 }
@@ -56,6 +58,10 @@ type OwnAnswers struct {
 func (p *Plane) Figures(within time.Duration) Figures {
 	var f Figures
 	f.Loops, f.Workers = p.askLoops(within)
+	if p.access != nil {
+		stats := p.access.Stats()
+		f.AccessLog = &stats
+	}
 	for i, n := range f.Workers.Refused {
 		f.Own = append(f.Own, OwnAnswers{Reason: proxy.Reason(i).String(), N: n})
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
@@ -28,6 +29,8 @@ type Config struct {
 	Loops int
 	// DNSServers are asked for the names of targets, "address:port" each; none means those of /etc/resolv.conf.
 	DNSServers []string
+	// AccessLog is where requests are logged; its file and what is shown of queries. An empty path is no access log.
+	AccessLog accesslog.Config
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
 }
@@ -46,8 +49,9 @@ type Plane struct {
 	meters   *meter.Registry
 	// strangers counts the requests that no listener serves.
 	strangers *meter.Traffic
-	counted   sync.Mutex    // guards lastStats
-	lastStats []proxy.Stats // of each worker, as it answered last
+	access    *accesslog.Log // nil without an access log
+	counted   sync.Mutex     // guards lastStats
+	lastStats []proxy.Stats  // of each worker, as it answered last
 	prober    *health.Prober
 	names     *resolve.Resolver
 
@@ -86,6 +90,9 @@ func Start(cfg Config) (*Plane, error) {
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loop.GOMAXPROCS(n)))
 	p.meters, p.strangers, p.lastStats = meter.NewRegistry(n), meter.NewTraffic(n), make([]proxy.Stats, n)
 	p.table.Store(&table.Table{})
+	if err := p.openAccessLog(cfg.AccessLog, n); err != nil {
+		return nil, err
+	}
 	p.limitDescriptors(n, 0)
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Log: p.log, Descriptors: p.descriptors})
@@ -94,7 +101,8 @@ func Start(cfg Config) (*Plane, error) {
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log, Strangers: p.strangers, Connections: &p.connections, Descriptors: p.descriptors}))
+		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log, Strangers: p.strangers, Connections: &p.connections, Descriptors: p.descriptors,
+			AccessLog: p.sink(i)}))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()
@@ -242,4 +250,5 @@ func (p *Plane) stopLoops() {
 		l.Stop()
 	}
 	p.running.Wait()
+	p.closeAccessLog()
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -14,9 +15,12 @@ import (
 type account struct {
 	begun          loop.Time
 	traffic        *meter.Traffic  // nil before a listener was found
-	route          *table.Route    // nil before one was found
+	listener       *table.Listener // nil before one was found
+	route          *table.Route    // the same
+	note           *loop.Buffer    // what the access log says of the request; nil without one
 	health         *backend.Health // of the last attempt
 	connect        loop.Time       // how long the last attempt that connected took to; -1 without one
+	picked         loop.Time       // when the last backend was
 	first          loop.Time       // from the pick of the last backend to the head of its final answer; -1 without one
 	received, sent int64           // bytes of heads and bodies, without the framing of chunks
 	told           struct{ received, sent int64 }
@@ -40,7 +44,7 @@ func (a *account) opened(w *Worker) {
 
 // matched notes whose request it is.
 func (a *account) matched(route *table.Route, l *table.Listener) {
-	a.route = route
+	a.route, a.listener = route, l
 	switch {
 	case route != nil && route.Traffic != nil:
 		a.traffic = route.Traffic
@@ -59,18 +63,19 @@ func (x *exchange) closeAccount() {
 	x.w.over = a
 }
 
-// stranger is the account of a request that has no exchange, because its head cannot be read.
-func (w *Worker) stranger(received int) {
+// stranger is the account of a request that has no exchange, because its head cannot be read; req is what could be, nil
+// for nothing.
+func (w *Worker) stranger(c *client, received int, req *http1.Request) {
 	w.unknown.opened(w)
 	w.unknown.received, w.unknown.open = int64(received), false
 	w.over = &w.unknown
+	if w.cfg.AccessLog != nil {
+		w.noteRefused(w.over, c.remote(), req)
+	}
 }
 
 // answeredOwn notes an answer of the gateway's own, of a number of bytes, and concludes.
 func (w *Worker) answeredOwn(r refusal, bytes int) {
-	if w.over == nil {
-		w.stranger(0)
-	}
 	w.over.status, w.over.own, w.over.why = r.status, true, r.reason
 	w.over.sent += int64(bytes)
 	w.conclude()
@@ -98,7 +103,10 @@ func (w *Worker) conclude() {
 		up.FirstByte.Add(time.Duration(a.first))
 		up.Total.Add(time.Duration(w.l.Now() - a.begun))
 	}
-	a.traffic, a.route, a.health = nil, nil, nil
+	if w.cfg.AccessLog != nil {
+		w.logLine(a)
+	}
+	a.traffic, a.listener, a.route, a.health = nil, nil, nil, nil
 }
 
 func (w *Worker) requests(a *account) *meter.Requests {

@@ -147,6 +147,9 @@ func (c *client) refuse(r refusal) {
 		b = append(b, '\n')
 	}
 	w.out.keep(b)
+	if w.over == nil {
+		w.stranger(c, 0, nil)
+	}
 	w.answeredOwn(r, len(b)-start)
 	c.answered()
 }

@@ -27,6 +27,9 @@ func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []
 	if buf = x.appendRequest(buf, d, req, path); w.rewritten {
 		buf = x.rewriteHead(buf, start)
 	}
+	if w.cfg.AccessLog != nil {
+		w.noteSent(&x.account, buf[start:], req.Path)
+	}
 	if u == nil || x.flags&xIdempotent != 0 {
 		x.hold.start(w.l, len(buf))
 		if !x.hold.append(w.l, buf) {
@@ -49,7 +52,7 @@ func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []
 // take makes a backend that was picked, and counted there, that of the attempt.
 func (x *exchange) take(h *backend.Health) {
 	x.health, x.since = h, x.w.l.Now()
-	x.account.health = h
+	x.account.health, x.account.picked = h, x.since
 	x.tried = append(x.tried, h)
 }
 

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"testing"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -68,18 +70,37 @@ func body(size int) []byte {
 func BenchmarkExchange(b *testing.B) {
 	for _, size := range []int{1 << 10, 64 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			answer := body(size)
-			r := newRig(b, nil, fixed(b, answer))
-			once := exchanger(b, r, len(answer))
-			once()
-			b.ReportAllocs()
-			b.SetBytes(int64(size))
-			b.ResetTimer()
-			for range b.N {
-				once()
-			}
+			benchmarkExchange(b, size, nil)
 		})
 	}
+	b.Run("1024/logged", func(b *testing.B) { benchmarkExchange(b, 1<<10, logged(b)) })
+}
+
+func benchmarkExchange(b *testing.B, size int, change func(*rig)) {
+	answer := body(size)
+	r := newRig(b, change, fixed(b, answer))
+	once := exchanger(b, r, len(answer))
+	once()
+	b.ReportAllocs()
+	b.SetBytes(int64(size))
+	b.ResetTimer()
+	for range b.N {
+		once()
+	}
+}
+
+// logged gives the first worker an access log.
+func logged(t testing.TB) func(*rig) {
+	l, err := accesslog.Open(accesslog.Config{Path: filepath.Join(t.TempDir(), "access.log"), Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(r *rig) { r.w.cfg.AccessLog = l.Sink(0) }
 }
 
 // BenchmarkRules is one request among one rule and among ten thousand.
@@ -114,6 +135,7 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 	}{
 		{1 << 10, nil},
 		{64 << 10, nil},
+		{1 << 10, logged(t)},
 		{1 << 10, func(r *rig) {
 			r.setting.MaxConnections = 10
 			r.setting.Eject = &spec.Eject{Failures: 3, For: "30s"}

@@ -123,11 +123,11 @@ func (c *client) readHead(b []byte) int {
 	end, next, err := http1.HeadEnd(b, int(c.scanned))
 	switch {
 	case err != nil:
-		w.stranger(len(b))
+		w.stranger(c, len(b), nil)
 		c.malformed(err)
 		return len(b)
 	case end == 0 && len(b) >= limit:
-		w.stranger(len(b))
+		w.stranger(c, len(b), nil)
 		c.malformed(http1.Refusal(http1.ReasonHeadTooLarge))
 		return len(b)
 	case end == 0:
@@ -150,7 +150,7 @@ func (c *client) readHead(b []byte) int {
 		if string(req.Method) == "HEAD" {
 			c.flags |= cHead
 		}
-		w.stranger(end)
+		w.stranger(c, end, req)
 		c.malformed(err)
 		return len(b)
 	}

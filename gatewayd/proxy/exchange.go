@@ -91,6 +91,9 @@ func (w *Worker) newExchange(down downstream) *exchange {
 func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	w := x.w
 	x.account.received = int64(size)
+	if w.cfg.AccessLog != nil {
+		w.note(&x.account, x.down.remote(), req)
+	}
 	addr := d.address()
 	if addr == nil {
 		x.refuse(refuse(ReasonNoListener))
@@ -317,7 +320,7 @@ func (x *exchange) tunnel(r *http1.Response) {
 	terms := tunnel.Terms{
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
-		Figures: w.tunnelFigures(&x.account),
+		Figures: w.tunnelFigures(&x.account), Note: w.tunnelNote(&x.account),
 	}
 	home := u.home
 	var front loop.Stream

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
@@ -32,6 +33,8 @@ type Config struct {
 	Connections *Connections
 	// Descriptors is what the loops share; nil bounds nothing.
 	Descriptors *loop.Descriptors
+	// AccessLog gets a line for each request, and two for a tunnel; nil is no access log.
+	AccessLog *accesslog.Sink
 }
 
 // keepFree bounds how many objects of each kind wait for their next use.
@@ -61,6 +64,9 @@ type Worker struct {
 
 	over    *account // of the exchange that has just ended, until it is concluded
 	unknown account  // of a request that had no exchange
+	// Of the access log: a line in the making, and when its lines are handed over.
+	line     []byte
+	flushing loop.Timer
 
 	closing  bool // Shutdown was called
 	shutdown loop.Time
@@ -99,7 +105,7 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 	}
 	var seed [32]byte
 	crand.Read(seed[:])
-	return &Worker{
+	w := &Worker{
 		l: l, cfg: cfg, log: cfg.Log,
 		doors:   map[table.Place]*door{},
 		stocks:  map[*backend.Backend]*stock{},
@@ -108,6 +114,8 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		out:     gather{l: l},
 		random:  rand.NewChaCha8(seed),
 	}
+	w.tunnels.Told = w.logTunnel
+	return w
 }
 
 // Accept serves a client connection that was accepted on an address and port, which are spelled as in table.Place.

@@ -56,6 +56,12 @@ func DNSServers(servers ...string) Option {
 	return func(c *daemon.Config) { c.DNSServers = servers }
 }
 
+// AccessLog names the file that requests are logged to.
+func AccessLog(path string) Option { return func(c *daemon.Config) { c.AccessLog = path } }
+
+// ReopenLogs opens the access log anew, as SIGHUP would.
+func (g *Gateway) ReopenLogs() { g.daemon.ReopenLogs() }
+
 // gateways numbers the gateways of the process, so that each knows its own goroutines.
 var gateways atomic.Int64
 
