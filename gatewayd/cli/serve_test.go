@@ -111,7 +111,8 @@ func TestMistakesAreToldOnStart(t *testing.T) {
 		"no token":        {[]string{"status", "--data-dir", t.TempDir()}, 1, []string{"admin.token", "--token-file"}},
 		"nobody there":    {[]string{"status", "--token", "x", "--endpoints", "http://" + freeAddress(t)}, 1, []string{"refused"}},
 		"wrong token":     {[]string{"status", "--token", "wrong", "--endpoints", "http://" + used.admin}, 1, []string{"token"}},
-		"access log":      {serve("--data-dir", t.TempDir(), "--access-log", "/tmp/x"), 2, []string{"access-log", "off"}},
+		"access log":      {serve("--data-dir", t.TempDir(), "--access-log", "/does/not/exist/log"), 1, []string{"access log", "/does/not/exist/log"}},
+		"log of queries":  {serve("--data-dir", t.TempDir(), "--access-log-query", "some"), 2, []string{"access-log-query", "names", "full"}},
 		"no command":      {nil, 0, nil},
 	} {
 		out, errOut, code := gatewayd(t, c.args...)
