@@ -48,6 +48,9 @@ func act(t *testing.T, o attributes, action string, n int) {
 			delete(o, f.Name)
 		}
 	}
+	if to, is := o["redirect"].(attributes); is {
+		delete(to, "listener") // There is a URL.
+	}
 }
 
 // isAction says whether a field of a rule is an action or a part of one.
@@ -55,7 +58,7 @@ func isAction(f *spec.Field) bool {
 	return slices.Contains(append([]string{"setting"}, ruleActions...), f.Name)
 }
 
-var ruleActions = []string{"pool", "respond"}
+var ruleActions = []string{"pool", "split", "redirect", "respond"}
 
 func minimalOf(t *testing.T, k *spec.Kind, fields []spec.Field, n int) attributes {
 	o := attributes{}
@@ -257,6 +260,8 @@ func word(t *testing.T, f *spec.Field, n int) string {
 		return fmt.Sprintf("value %d", n)
 	case "pattern":
 		return fmt.Sprintf("^v+%d$", n)
+	case "redirect_url":
+		return fmt.Sprintf("https://h%d.example/new?q=%%20", n)
 	case "content_type":
 		return fmt.Sprintf("text/x-%d; charset=utf-8", n)
 	case "authority":

@@ -105,6 +105,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		return
 	}
 	found := addr.Match(req, path)
+	found.Route = w.choose(found.Route)
 	x.account.matched(found.Route, found.Listener)
 	if found.Listener != nil {
 		x.down.matched(found.Listener)
@@ -119,7 +120,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		}
 	}
 	if found.Route.Group == nil {
-		x.own(found.Route)
+		x.own(found.Route, req, resolved)
 		return
 	}
 	x.route = found.Route

@@ -126,3 +126,132 @@ func TestARuleWithoutAction(t *testing.T) {
 		})
 	}
 }
+
+// redirect turns the rig's rule into a redirect.
+func redirect(o spec.Redirect) func(*rig) {
+	return func(r *rig) {
+		r.rules[0].Pool, r.rules[0].Setting, r.rules[0].Redirect = nil, nil, &o
+	}
+}
+
+// Where clients are sent, as their own parsers read the answer; and that the connection goes on.
+func TestRedirect(t *testing.T) {
+	own := spec.Redirect{Status: 308, Listener: new("web"), IncludePath: true, IncludeQuery: true}
+	other := spec.Redirect{Status: 301, URL: new("https://b.example/new?k=v"), IncludePath: true, IncludeQuery: true}
+	for _, c := range []struct {
+		name, send string
+		to         spec.Redirect
+		want       string // Location; empty for a refusal
+		ends       bool
+	}{
+		{name: "own host", send: "GET /x?y HTTP/1.1\r\nHost: A.example:81\r\n\r\n", to: own, want: "http://A.example/x?y"},
+		{name: "IPv6", send: "GET /x HTTP/1.1\r\nHost: [::1]:81\r\n\r\n", to: own, want: "http://[::1]/x"},
+		{name: "without a host", send: "GET /x HTTP/1.0\r\n\r\n", to: own, want: "http://127.0.0.1/x", ends: true},
+		{name: "absolute", send: "GET http://a.example/x HTTP/1.1\r\nHost: a.example\r\n\r\n", to: own, want: "http://a.example/x"},
+		{name: "OPTIONS of the server", send: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", to: own, want: "http://a/"},
+		{name: "HEAD", send: "HEAD /x?y HTTP/1.1\r\nHost: a\r\n\r\n", to: other, want: "https://b.example/new/x?k=v&y"},
+		{name: "a body", send: "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", to: other, want: "https://b.example/new/x?k=v"},
+		{name: "a handshake", send: handshake, to: other, want: "https://b.example/new/chat?k=v"},
+		{name: "two slashes", send: "GET //evil.example HTTP/1.1\r\nHost: a\r\n\r\n", to: own, want: "http://a//evil.example"},
+		{name: "dots", send: "GET /../../evil HTTP/1.1\r\nHost: a\r\n\r\n", to: other, want: "https://b.example/new/evil?k=v"},
+		{name: "a backslash", send: "GET /\\evil.example HTTP/1.1\r\nHost: a\r\n\r\n", to: own, ends: true},
+		{name: "an escaped backslash", send: "GET /%5cevil.example HTTP/1.1\r\nHost: a\r\n\r\n", to: own},
+		{name: "escaped line ends", send: "GET /%0d%0aX:%20y?%0d%0aX:y HTTP/1.1\r\nHost: a\r\n\r\n", to: own, want: "http://a/%0d%0aX:%20y?%0d%0aX:y"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, redirect(c.to), answering(t, ok("unreached")).addr)
+			p := r.dial()
+			p.send(c.send)
+			method, _, _ := strings.Cut(c.send, " ")
+			status, header, body := p.answer(method)
+			if c.want == "" {
+				if status != 400 || header.Get("Location") != "" {
+					t.Fatalf("got %d %v", status, header)
+				}
+				r.next(p, c.ends)
+				return
+			}
+			if status != c.to.Status || header.Get("Location") != c.want || len(header.Values("Location")) != 1 || header.Get("X") != "" {
+				t.Errorf("got %d %v, want %d to %s", status, header, c.to.Status, c.want)
+			}
+			if length := fmt.Sprint(len(elsewhere)); header.Get("Content-Length") != length || (body == "") != (method == "HEAD") {
+				t.Errorf("the body is %q, its length %q", body, header.Get("Content-Length"))
+			}
+			r.next(p, c.ends)
+		})
+	}
+}
+
+// A long target makes a long Location, whole and in one piece.
+func TestRedirectOfALongTarget(t *testing.T) {
+	r := newRig(t, redirect(spec.Redirect{Status: 307, Listener: new("web"), IncludePath: true, IncludeQuery: true}), answering(t, ok("unreached")).addr)
+	p := r.dial()
+	query := strings.Repeat("<", 20000)
+	for range 2 {
+		p.send("GET /x?" + query + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if h := p.expect(307, "*"); h.Get("Location") != "http://a/x?"+strings.Repeat("%3C", 20000) {
+			t.Fatalf("got a Location of %d bytes", len(h.Get("Location")))
+		}
+	}
+}
+
+// A split sends each request by its weights, a share without weight gets none, and a retry stays in its pool.
+func TestSplit(t *testing.T) {
+	blue, green := answering(t, ok("blue")), answering(t, ok("green"))
+	change := func(weight int) func(*rig) {
+		return func(r *rig) {
+			o := r.rules[0]
+			o.Pool, o.Setting = nil, nil
+			o.Split = map[string]spec.Share{"a": {Pool: "apps", Setting: "plain", Weight: 1}, "b": {Pool: "canary", Setting: "plain", Weight: weight}}
+			port := int(green.addr.Port())
+			other := spec.Pools.New().(*spec.Pool)
+			other.Name, other.Targets = "canary", map[string]spec.PoolTarget{"t": {Address: "127.0.0.1", Port: &port, Weight: 1}}
+			r.more = append(r.more, other)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		weight int
+		first  string
+		both   bool
+	}{{"one share", 0, "blue", false}, {"two shares", 1, "", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, change(c.weight), blue.addr)
+			p := r.dial()
+			seen := map[string]int{}
+			for range 200 { // All on one side of two is chance less than once in 10^60.
+				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				_, _, body := p.answer("GET")
+				seen[body]++
+			}
+			if both := seen["blue"] > 0 && seen["green"] > 0; both != c.both || seen["blue"]+seen["green"] != 200 {
+				t.Errorf("got %v", seen)
+			}
+		})
+	}
+	t.Run("retries", func(t *testing.T) {
+		r := newRig(t, change(1), nobody(t))
+		p := r.dial()
+		refused := 0
+		for range 200 {
+			p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			if status, _, _ := p.answer("GET"); status == 502 {
+				refused++
+			}
+		}
+		if refused == 0 || refused == 200 {
+			t.Errorf("%d of 200 requests were refused, want those of one share", refused)
+		}
+	})
+	t.Run("no weights", func(t *testing.T) {
+		r := newRig(t, func(r *rig) {
+			change(0)(r)
+			r.rules[0].Split["a"] = spec.Share{Pool: "apps", Setting: "plain"}
+		}, blue.addr)
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "no_pool" {
+			t.Errorf("got %v", h)
+		}
+	})
+}

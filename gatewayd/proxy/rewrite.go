@@ -52,6 +52,7 @@ func (x *exchange) rewrite(found table.Found, a arrival) (at table.Found, send [
 		}
 		s.Path, s.Query = path, req.Query
 		found = a.at.Match(req, normal) // The listener is the same, by the same host.
+		found.Route = x.w.choose(found.Route)
 		x.account.matched(found.Route, found.Listener)
 		if why, unserved := unserved(found, req, int(x.account.received)); unserved {
 			return x.notRewritten(why)

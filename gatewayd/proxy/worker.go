@@ -78,6 +78,7 @@ type Worker struct {
 	trailer  http1.Trailer
 	want     balance.Want
 	reply    reply
+	location []byte // of a redirect
 	path     []byte // normal form
 	resolved []byte // path without dot-segments
 	prefixed []byte // and under the setting's prefix

@@ -307,22 +307,22 @@ func (c *compiler) route(e *spec.Entry, o *spec.Rule, l *Listener) Route {
 	r := Route{Listener: l, RuleID: e.ID, RuleName: o.Name}
 	rewritable := c.rewrite(&r, o)
 	if o.Pool != nil && o.Setting != nil {
-		c.send(&r, *o.Pool, *o.Setting)
+		c.send(&r, "", *o.Pool, *o.Setting)
 	} else {
 		c.act(&r, e, o)
 	}
 	if !rewritable {
-		r.Group = nil
+		r.Group, r.Split = nil, nil
 	}
 	return r
 }
 
-// send makes the route one to a pool by a setting.
-func (c *compiler) send(r *Route, poolName, settingName string) {
+// send makes the route one to a pool by a setting, which the rule names below the path at.
+func (c *compiler) send(r *Route, at, poolName, settingName string) {
 	r.PoolName = poolName
 	pool, setting := c.set.Get(spec.Pools, poolName), c.set.Get(spec.Settings, settingName)
 	if pool == nil {
-		c.warn(onRule(r.RuleName, "pool", "names pool %q, which was dropped; requests of the rule are answered 502", poolName))
+		c.warn(onRule(r.RuleName, at+"pool", "names pool %q, which was dropped; requests of the rule are answered 502", poolName))
 	} else {
 		r.PoolID = pool.ID
 		switch p := pool.Object.(*spec.Pool); {
@@ -333,7 +333,7 @@ func (c *compiler) send(r *Route, poolName, settingName string) {
 		}
 	}
 	if setting == nil {
-		c.warn(onRule(r.RuleName, "setting", "names setting %q, which was dropped; requests of the rule are answered 502", settingName))
+		c.warn(onRule(r.RuleName, at+"setting", "names setting %q, which was dropped; requests of the rule are answered 502", settingName))
 	}
 	r.Setting = c.setting(setting)
 	if pool != nil && setting != nil {

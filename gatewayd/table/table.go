@@ -69,6 +69,8 @@ type Route struct {
 	PoolID, PoolName string
 	Setting          *Setting         // never nil
 	Group            *balance.Group   // nil also where the pool or setting was dropped although it was in use: 502
+	Split            *Split           // the routes to choose from instead
+	Redirect         *Redirect        // the redirect to answer instead
 	Respond          *Respond         // the answer to give instead
 	HashSource       bool             // the pool goes by a hash of the client's address
 	HashHeader       string           // or of this header's value, in lower case; else ""

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -139,6 +140,13 @@ func answer(t *testing.T, table *Table, request string) string {
 	}
 	text := fmt.Sprintf("listener %s, rule %s, pool %s", l.Name, r.RuleName, r.PoolName)
 	switch {
+	case r.Redirect != nil:
+		text = fmt.Sprintf("%d to %s, listener %s, rule %s", r.Redirect.Status, r.Redirect.AppendLocation(nil, []byte("HOST"), ResolveDots(nil, raw), &http1.Request{}), l.Name, r.RuleName)
+	case r.Split != nil:
+		text += "split"
+		for _, s := range r.Split.Routes() {
+			text += fmt.Sprintf(", pool %s", s.PoolName)
+		}
 	case r.Respond != nil:
 		text = fmt.Sprintf("%d %q, listener %s, rule %s", r.Respond.Status, r.Respond.Body, l.Name, r.RuleName)
 	case r.Group == nil:

@@ -18,18 +18,23 @@ func (r *Respond) defaults() { r.ContentType = "text/plain; charset=utf-8" }
 // Settings are the names of the settings by which the rule sends requests to pools.
 func (r *Rule) Settings() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if r.Setting != nil {
-			yield(*r.Setting)
+		if r.Setting != nil && !yield(*r.Setting) {
+			return
+		}
+		for _, s := range r.Split {
+			if !yield(s.Setting) {
+				return
+			}
 		}
 	}
 }
 
 // actions are the fields of which a rule has one, as they are told.
-var actions = []string{"pool", "respond"}
+var actions = []string{"pool", "split", "redirect", "respond"}
 
 // checkAction refuses a rule that has no action, or more than one.
 func (r *Rule) checkAction(ps *Problems) {
-	given := []bool{r.Pool != nil || r.Setting != nil, r.Respond != nil}
+	given := []bool{r.Pool != nil || r.Setting != nil, r.Split != nil, r.Redirect != nil, r.Respond != nil}
 	switch first := slices.Index(given, true); {
 	case first < 0:
 		ps.AddNeeding("pool", append([]string{"setting"}, actions[1:]...), "is required with a setting, unless the rule has another action: %s", strings.Join(actions[1:], ", "))
@@ -45,11 +50,15 @@ func (r *Rule) checkAction(ps *Problems) {
 	case r.Setting != nil && r.Pool == nil:
 		ps.AddNeeding("pool", []string{"setting"}, "is required with a setting")
 	}
+	r.checkShares(ps)
+	if r.Redirect != nil {
+		r.Redirect.check(ps)
+	}
 	if r.Respond != nil {
 		r.Respond.check(ps)
-		if r.Rewrite != nil && r.Pool == nil {
-			ps.AddNeeding("rewrite", []string{"respond"}, "means nothing beside respond: what the gateway answers itself is not changed; leave it out")
-		}
+	}
+	if own := slices.Index(given, true); own >= 2 && r.Rewrite != nil { // What stands before it sends to pools.
+		ps.AddNeeding("rewrite", []string{actions[own]}, "means nothing beside %s: what the gateway answers itself is not changed; leave it out", actions[own])
 	}
 }
 

@@ -32,6 +32,7 @@ var formats = map[string]func(string) error{
 	"value_template": checkValueTemplate,
 	"path_template":  checkPathTemplate,
 	"query_template": checkQueryTemplate,
+	"redirect_url":   checkRedirectURL,
 }
 
 // maxKey is the longest key of a map, in bytes.

@@ -26,3 +26,23 @@ func checkContentType(s string) error {
 	}
 	return nil
 }
+
+// checkRedirectURL is the grammar of an absolute URL of http or https, without what would lead somewhere else than it
+// seems to, such as user information.
+func checkRedirectURL(s string) error {
+	scheme, rest, _ := strings.Cut(s, "://")
+	if scheme = lower(scheme); scheme != "http" && scheme != "https" {
+		return errors.New("must be an absolute URL such as https://www.example.com/new")
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	if checkAuthority(rest[:end]) != nil {
+		return errors.New("must have a host name or IP address behind \"//\", perhaps with a port; a name of other letters is written in Punycode")
+	}
+	if rest = rest[end:]; strings.Count(rest, "#") > 1 {
+		return errors.New("must not hold \"#\" twice")
+	}
+	return checkRequestPath("/" + strings.Replace(rest, "#", "", 1))
+}

@@ -297,7 +297,7 @@ func (s *Set) CheckRefs(e *Entry, before func(*Entry) *Entry) Problems {
 			ps.Add(r.Path, "names %s %q, which was deleted and only still serves those that named it before", r.Kind, r.Name)
 		}
 	}
-	return slices.Concat(ps, s.checkHostSource(e), s.checkPlaces(e, before))
+	return slices.Concat(ps, s.checkHostSource(e), s.checkPlaces(e, before), s.checkRedirect(e, was))
 }
 
 // names says whether the entry named the object at the same place; a nil entry names nothing. Where an element of a list

@@ -36,7 +36,7 @@ func TestProblemsAreOnTheirAttribute(t *testing.T) {
 		{"a header that rules cannot go by", spec.Rules, object{"name": "r", "listener": "l", "pool": "p", "setting": "s", "match": object{"headers": object{"Host": object{}}}},
 			`error on AttributeName("match").AttributeName("headers").ElementKeyString("Host"): Invalid value for match.headers["Host"]: match.headers["Host"] names a header that rules cannot go by: match.hostnames is about the host.`},
 		{"a rule without an action", spec.Rules, object{"name": "r", "listener": "l"},
-			`error on AttributeName("pool"): Invalid value for pool: pool is required with a setting, unless the rule has another action: respond.`},
+			`error on AttributeName("pool"): Invalid value for pool: pool is required with a setting, unless the rule has another action: split, redirect, respond.`},
 		{"a rule with what may be an action", spec.Rules, object{"name": "r", "listener": "l", "respond": unknown{}}, ""},
 		{"a rule with a pool and what may be its setting", spec.Rules, object{"name": "r", "listener": "l", "pool": "p", "setting": unknown{}}, ""},
 		{"a rule with a pool and no setting", spec.Rules, object{"name": "r", "listener": "l", "pool": "p"},

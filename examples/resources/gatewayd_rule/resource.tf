@@ -102,3 +102,50 @@ resource "gatewayd_rule" "maintenance" {
     body         = "<!doctype html><title>Back soon</title><p>We are back at noon."
   }
 }
+
+# A canary: one request in twenty goes to the new version.
+resource "gatewayd_rule" "canary" {
+  name     = "canary"
+  listener = gatewayd_listener.public.name
+
+  match = {
+    hostnames = ["canary.example.com"]
+  }
+
+  split = {
+    stable = { pool = gatewayd_pool.web.name, setting = gatewayd_setting.web.name, weight = 19 }
+    canary = { pool = gatewayd_pool.chat.name, setting = gatewayd_setting.web.name, weight = 1 }
+  }
+}
+
+# Clients are sent elsewhere, to the same path there.
+resource "gatewayd_rule" "moved" {
+  name     = "moved"
+  listener = gatewayd_listener.public.name
+
+  match = {
+    hostnames = ["old.example.com"]
+  }
+
+  redirect = {
+    status        = 308
+    url           = "https://www.example.com"
+    include_path  = true
+    include_query = true
+  }
+}
+
+# Or to the root of another listener, under its host name.
+resource "gatewayd_rule" "door" {
+  name     = "door"
+  listener = gatewayd_listener.public.name
+
+  match = {
+    hostnames = ["door.example.com"]
+  }
+
+  redirect = {
+    status   = 302
+    listener = gatewayd_listener.other.name
+  }
+}

@@ -18,3 +18,9 @@ resource "gatewayd_pool" "chat" {
 resource "gatewayd_setting" "web" {
   name = "web"
 }
+
+resource "gatewayd_listener" "other" {
+  name      = "other"
+  port      = var.port
+  hostnames = ["new.example.com"]
+}
