@@ -2,7 +2,6 @@ package table
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -151,7 +150,7 @@ func BenchmarkRebase(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := Rebase(buf[:0], "/v2/", raw, len("/service/")); !ok {
-			b.Fatal(fmt.Sprint("refused"))
+			b.Fatal("refused")
 		}
 	}
 }
