@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // Views are what others know and the API shows. Their methods are called by many goroutines at once.
@@ -17,6 +18,8 @@ type Views interface {
 	// Health is what is known of every target; with the name of a pool, of that pool alone, the last results of its
 	// probes included.
 	Health(pool string) api.Health
+	// Explain is what would become of a request. The paths of problems are names of parameters.
+	Explain(q api.Question) (api.Explanation, spec.Problems)
 	// Drains is what the change of a revision ended; false for a revision that is still to come.
 	Drains(revision uint64) (api.Drains, bool)
 	// Activity is what the data path is doing.
@@ -111,6 +114,9 @@ func (a *admin) routes() []route {
 		}},
 		{pattern: api.PathHealth, actions: map[string]action{http.MethodGet: get(a.health, api.ParamPool)}},
 		{pattern: api.PathDrains + "/{revision}", actions: map[string]action{http.MethodGet: get(a.drains)}},
+		{pattern: api.PathExplain, actions: map[string]action{
+			http.MethodGet: get(a.explain, api.ParamURL, api.ParamMethod, api.ParamHeaders, api.ParamClient, api.ParamAtListener),
+		}},
 		{pattern: api.PathStatus, actions: map[string]action{http.MethodGet: get(a.status)}},
 		{pattern: api.PathMetrics, actions: map[string]action{http.MethodGet: get(a.metrics)}},
 		{pattern: api.PathOpenAPI, actions: map[string]action{http.MethodGet: get(a.document)}},

@@ -47,6 +47,12 @@ func (v *views) Health(pool string) api.Health {
 func (v *views) Drains(revision uint64) (api.Drains, bool) {
 	return api.Drains{Revision: revision, Open: v.drains}, revision <= 3
 }
+func (v *views) Explain(q api.Question) (e api.Explanation, ps spec.Problems) {
+	if q.URL == "" {
+		ps.Add(api.ParamURL, "must be a URL")
+	}
+	return api.Explanation{Rule: fmt.Sprintf("%q", q)}, ps
+}
 func (v *views) Activity() api.Activity { return api.Activity{Loops: 2, Tunnels: 3} }
 func (v *views) Stopping() bool         { return v.stopping.Load() }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
@@ -20,6 +21,25 @@ func (a *admin) health(w http.ResponseWriter, r *http.Request) error {
 		health.Pools = map[string]api.PoolHealth{}
 	}
 	return writeJSON(w, http.StatusOK, health)
+}
+
+// explain answers what would become of a request; that nothing serves it is an answer too.
+func (a *admin) explain(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	q := api.Question{
+		URL: query.Get(api.ParamURL), Method: query.Get(api.ParamMethod),
+		Client: query.Get(api.ParamClient), AtListener: query.Get(api.ParamAtListener),
+	}
+	if lines := query.Get(api.ParamHeaders); lines != "" {
+		q.Headers = strings.Split(lines, "\n")
+	}
+	e, problems := a.Views.Explain(q)
+	if len(problems) > 0 {
+		err := api.NewError(api.Malformed, "The request to explain is none: %s.", problems)
+		err.Problems = problems
+		return err
+	}
+	return writeJSON(w, http.StatusOK, e)
 }
 
 // drains answers for every revision that there was: of one that ended nothing, or so long ago that it is over, there is

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -74,6 +75,23 @@ func TestHealthOfOnePool(t *testing.T) {
 		}
 	}
 	g.do(t, "GET", "/v1/health?pools=a", "").want(t, 400)
+}
+
+func TestExplain(t *testing.T) {
+	g := start(t, nil)
+	q := api.Question{URL: "http://a/b%2Fc?d=e&f", Method: "PUT", Headers: []string{"A: b", "C: d"}, Client: "10.0.0.1", AtListener: "l"}
+	var got api.Explanation
+	if err := json.Unmarshal([]byte(g.do(t, "GET", "/v1/explain?"+q.Values().Encode(), "").want(t, 200).body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%q", q); got.Rule != want {
+		t.Errorf("asked %s, want %s", got.Rule, want)
+	}
+	if e := g.do(t, "GET", "/v1/explain", "").want(t, 400).problem(); len(e.Problems) != 1 || e.Problems[0].Path != "url" {
+		t.Errorf("without a URL: %v", e)
+	}
+	g.do(t, "GET", "/v1/explain?url=http://a/&verb=GET", "").want(t, 400)
+	g.do(t, "GET", "/v1/explain?url=http://a/", "", "Authorization", "").want(t, 401)
 }
 
 func TestDrains(t *testing.T) {

@@ -14,6 +14,7 @@ type commands struct {
 	Serve   serve   `cmd:"" help:"Run the gateway."`
 	Status  status  `cmd:"" help:"Show version, revision, conditions and load of a running gateway."`
 	Health  health  `cmd:"" help:"Show the health of every target of a running gateway."`
+	Explain explain `cmd:"" help:"Show what would become of a request to a running gateway, and why."`
 	Version version `cmd:"" help:"Print the version."`
 }
 

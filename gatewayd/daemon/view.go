@@ -1,9 +1,15 @@
 package daemon
 
-import "github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+import (
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
 
 // Health implements admin.Views.
 func (d *Daemon) Health(pool string) api.Health { return d.plane.Health(pool) }
+
+// Explain implements admin.Views.
+func (d *Daemon) Explain(q api.Question) (api.Explanation, spec.Problems) { return d.plane.Explain(q) }
 
 // Drains implements admin.Views.
 func (d *Daemon) Drains(revision uint64) (api.Drains, bool) { return d.plane.Drains(revision) }

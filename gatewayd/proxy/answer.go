@@ -119,7 +119,7 @@ func (c *client) refuse(r refusal) {
 	c.x = nil
 	w := c.w
 	w.refused(r.reason)
-	text, sentence := http1.StatusText(r.status), r.reason.sentence()
+	text, sentence := http1.StatusText(r.status), r.reason.Sentence()
 	b := w.out.open(c.stream)
 	start := len(b)
 	b = http1.AppendStatusLine(b, r.status)

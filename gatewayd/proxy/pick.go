@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"net/netip"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
 // pick chooses a backend that was not tried yet and takes a place on it. full says that only the setting's limit stands
@@ -22,19 +25,29 @@ func (x *exchange) pick() (h *backend.Health, full bool) {
 
 // rehash works out the hash that the pool goes by, if it goes by one. A request without the header has none.
 func (x *exchange) rehash(req *http1.Request) {
-	switch r := x.route; {
-	case r.HashSource:
-		x.hash = balance.HashAddr(x.down.remote().Addr())
-	case r.HashHeader != "":
-		v, ok := firstValue(req.Fields, r.HashHeader)
-		if !ok {
-			return
-		}
-		x.hash = balance.Hash(v)
-	default:
+	r := x.route
+	if !r.HashSource && r.HashHeader == "" {
 		return
 	}
-	x.flags |= xHashed
+	hash, hashed := HashOf(r, req, x.down.remote().Addr())
+	if hashed {
+		x.hash = hash
+		x.flags |= xHashed
+	}
+}
+
+// HashOf is the hash that a route's pool goes by, of a request or of its client, which may be unknown; hashed is false
+// where there is none.
+func HashOf(r *table.Route, req *http1.Request, client netip.Addr) (hash uint64, hashed bool) {
+	switch {
+	case r.HashSource && client.IsValid():
+		return balance.HashAddr(client), true
+	case r.HashHeader != "":
+		if v, ok := firstValue(req.Fields, r.HashHeader); ok {
+			return balance.Hash(v), true
+		}
+	}
+	return 0, false
 }
 
 // firstValue is the value of the first field of a name, which is in lower case.

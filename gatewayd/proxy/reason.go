@@ -91,8 +91,8 @@ func (r Reason) String() string {
 	return reasons[int(r)-http1.Reasons].word
 }
 
-// sentence is for people; it holds no bytes of the request.
-func (r Reason) sentence() string {
+// Sentence is for people; it holds no bytes of the request.
+func (r Reason) Sentence() string {
 	if int(r) < http1.Reasons {
 		return http1.Refusal(http1.Reason(r)).Error()
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
@@ -24,17 +25,9 @@ type arrival struct {
 func (x *exchange) rewrite(found table.Found, a arrival) (at table.Found, send []byte, ok bool) {
 	req, path := a.req, a.path
 	s, c := &x.w.subject, &x.w.changes
-	c.Reset()
-	*s = rewrite.Subject{
-		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http",
-		Client: x.down.remote(), Port: a.at.Place.Port,
-		SentPath: path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: path, Query: req.Query,
-	}
+	x.w.arrived(a, x.down.remote())
 	for n := 0; found.Route.Rewrite != nil; n++ {
-		if err := found.Route.Rewrite.Request(s, c); err != nil {
-			return x.notRewritten(reasonOf(err))
-		}
-		normal, why := x.rewriteURL(req, &path)
+		normal, why := x.w.rewriteRequest(found.Route, req, &path)
 		switch {
 		case why != 0:
 			return x.notRewritten(why)
@@ -61,6 +54,25 @@ func (x *exchange) rewrite(found table.Found, a arrival) (at table.Found, send [
 	return found, path, true
 }
 
+// arrived begins the rewrites of a request, whose values are those that it came with.
+func (w *Worker) arrived(a arrival, client netip.AddrPort) {
+	req, path := a.req, a.path
+	w.changes.Reset()
+	w.subject = rewrite.Subject{
+		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http",
+		Client: client, Port: a.at.Place.Port,
+		SentPath: path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: path, Query: req.Query,
+	}
+}
+
+// rewriteRequest does what the rewrite of one route says. normal is the path for the rules.
+func (w *Worker) rewriteRequest(route *table.Route, req *http1.Request, path *[]byte) (normal []byte, why Reason) {
+	if err := route.Rewrite.Request(&w.subject, &w.changes); err != nil {
+		return nil, reasonOf(err)
+	}
+	return w.rewriteURL(req, path)
+}
+
 func (x *exchange) notRewritten(why Reason) (table.Found, []byte, bool) {
 	x.refuse(refuse(why))
 	return table.Found{}, nil, false
@@ -76,8 +88,8 @@ func reasonOf(err error) Reason {
 
 // rewriteURL puts the new path and query in the place of the old ones. normal is the path for the rules. What a value of
 // the request made of the path, its backend and the rules must read alike.
-func (x *exchange) rewriteURL(req *http1.Request, path *[]byte) (normal []byte, why Reason) {
-	w, c := x.w, &x.w.changes
+func (w *Worker) rewriteURL(req *http1.Request, path *[]byte) (normal []byte, why Reason) {
+	c := &w.changes
 	if host, ok := c.Host(); ok && !http1.ValidAuthority(host) {
 		return nil, ReasonBadRewrite
 	}

@@ -41,6 +41,25 @@ func (s *Split) Routes() []*Route {
 	return routes
 }
 
+// A Part is one route of a split and its weight.
+type Part struct {
+	Key    string
+	Weight uint64
+	Route  *Route
+}
+
+// Parts are the routes with their weights, by key, for people.
+func (s *Split) Parts() []Part {
+	parts := make([]Part, len(s.shares))
+	before := uint64(0)
+	for i := range s.shares {
+		x := &s.shares[i]
+		parts[i] = Part{x.key, x.upTo - before, x.route}
+		before = x.upTo
+	}
+	return parts
+}
+
 // split makes the split of a rule whose route is r, or takes over the one of the table before where it is equal.
 func (c *compiler) split(r *Route, o *spec.Rule, before *Split) *Split {
 	s := &Split{}

@@ -14,6 +14,7 @@ const (
 	PathHealth  = Base + "/health"
 	PathDrains  = Base + "/drains" // and "/" and a revision
 	PathStatus  = Base + "/status"
+	PathExplain = Base + "/explain"
 	PathLive    = "/livez"
 	PathReady   = "/readyz"
 	PathOpenAPI = "/openapi.json"
@@ -30,6 +31,12 @@ const (
 	ParamRetired = "retired"
 	// ParamPool restricts the health to one pool, by name, and adds the last results of each target.
 	ParamPool = "pool"
+	// ParamURL, ParamMethod, ParamHeaders (a line each), ParamClient and ParamAtListener are a Question.
+	ParamURL        = "url"
+	ParamMethod     = "method"
+	ParamHeaders    = "headers"
+	ParamClient     = "client"
+	ParamAtListener = "at_listener"
 	// ParamLimit is the size of a page, 1 to MaxPage.
 	ParamLimit = "limit"
 	// ParamNext is the token that the page before gave.

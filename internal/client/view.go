@@ -26,6 +26,15 @@ func (c *Client) health(ctx context.Context, query url.Values) (*api.Health, err
 	return &health, nil
 }
 
+// Explain asks what would become of a request.
+func (c *Client) Explain(ctx context.Context, q api.Question) (*api.Explanation, error) {
+	var e api.Explanation
+	if _, err := c.read(ctx, api.PathExplain, q.Values(), &e); err != nil {
+		return nil, err
+	}
+	return &e, nil
+}
+
 // Status reads the state of the gateway as a whole.
 func (c *Client) Status(ctx context.Context) (*api.Status, error) {
 	var status api.Status
