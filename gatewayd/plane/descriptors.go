@@ -23,7 +23,8 @@ func (p *Plane) limitDescriptors(loops, addresses int) {
 	p.descriptors.Set(connectionShare(all, loops*addresses))
 }
 
-// connectionShare is how many of all descriptors connections may take.
+// connectionShare is how many of all descriptors connections may take. It never falls below one part of them, however
+// many sockets listen: with none every client would be refused, for good and without a word.
 func connectionShare(all, sockets int) int {
-	return max(all-reserveLeast-min(all/reservePart, reserveMost)-sockets, 0)
+	return max(all-reserveLeast-min(all/reservePart, reserveMost)-sockets, all/reservePart)
 }

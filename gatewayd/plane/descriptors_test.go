@@ -8,7 +8,8 @@ func TestConnectionShare(t *testing.T) {
 		{1024, 0, 864},
 		{1 << 20, 16, 1<<20 - 32 - 1024 - 16},
 		{64, 4, 20},
-		{32, 0, 0},
+		{32, 0, 4},
+		{256, 192, 32}, // 16 loops, 12 addresses
 	} {
 		if got := connectionShare(c.all, c.sockets); got != c.want {
 			t.Errorf("of %d descriptors beside %d sockets connections may take %d, want %d", c.all, c.sockets, got, c.want)
