@@ -15,10 +15,10 @@ import (
 const (
 	tunnels = 200
 	applies = 5
-	writes  = 240
+	writes  = 280
 )
 
-// TestUnrelatedChangesEndNothing: 200 WebSockets and steady requests go through 240 writes of other objects and five
+// TestUnrelatedChangesEndNothing: 200 WebSockets and steady requests go through 280 writes of other objects and five
 // applies. No WebSocket ends, no request fails, and the health of the targets is that of before.
 func TestUnrelatedChangesEndNothing(t *testing.T) {
 	s := newStage(t)
@@ -141,6 +141,9 @@ func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
 		o.Name, o.UnhealthyThreshold = name, n
 	case *spec.Setting:
 		o.Name, o.Retries = name, n
+	case *spec.Rewrite:
+		value := fmt.Sprintf("by %d", n)
+		o.Name, o.Steps = name, []spec.RewriteStep{{RequestHeaders: map[string]spec.RewriteHeader{"X-By": {Value: &value}}}}
 	case *spec.Rule:
 		o.Name, o.Listener, o.Pool, o.Setting, o.Priority = name, "chat", new("other-0"), new("chat"), &n
 		o.Match = &spec.Match{Paths: []string{fmt.Sprintf("/by/%d", n)}}

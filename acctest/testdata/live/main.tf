@@ -42,6 +42,12 @@ resource "gatewayd_rule" "chat" {
   listener = gatewayd_listener.chat.name
   pool     = gatewayd_pool.chat.name
   setting  = gatewayd_setting.chat.name
+  rewrite  = gatewayd_rewrite.chat.name
+}
+
+resource "gatewayd_rewrite" "chat" {
+  name  = "chat"
+  steps = [{ request_headers = { "X-Chat" = { value = "{var_http_method}" } } }]
 }
 
 # Not in use, and other at every apply: new names, new content, some come and some go.
