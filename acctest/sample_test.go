@@ -207,14 +207,14 @@ func sample(t *testing.T, k *spec.Kind, f *spec.Field, n int) any {
 	case spec.DurationOf:
 		return (time.Duration(f.Range.Min) + time.Duration(n)*1500*time.Millisecond).String()
 	case spec.String:
-		return word(t, f, n)
+		return word(f, n)
 	case spec.List, spec.SetOf:
 		if f.Elem == spec.ObjectOf {
 			return []any{fullOf(t, k, f.Fields, n), minimalOf(t, k, f.Fields, n+1)}
 		}
-		return []string{word(t, f, n), word(t, f, n+1)}
+		return []string{word(f, n), word(f, n+1)}
 	case spec.Map:
-		return attributes{mapKey(t, f, n): fullOf(t, k, f.Fields, n), mapKey(t, f, n+1): minimalOf(t, k, f.Fields, n+1)}
+		return attributes{gatewaytest.SampleKey(f.Keys, n): fullOf(t, k, f.Fields, n), gatewaytest.SampleKey(f.Keys, n+1): minimalOf(t, k, f.Fields, n+1)}
 	case spec.ObjectOf:
 		return fullOf(t, k, f.Fields, n)
 	}
@@ -222,71 +222,14 @@ func sample(t *testing.T, k *spec.Kind, f *spec.Field, n int) any {
 	return nil
 }
 
-// mapKey is a key that the map may have.
-func mapKey(t *testing.T, f *spec.Field, n int) string {
-	t.Helper()
-	switch f.Keys {
-	case "name":
-		return fmt.Sprintf("b.%d_c-d", n)
-	case "field_name":
-		return fmt.Sprintf("X.Key-%d", n)
-	case "query_name":
-		return fmt.Sprintf("q[\"%d\"] ü", n)
-	case "error_status":
-		return fmt.Sprint(500 + n)
-	}
-	t.Fatalf("there is no sample of a key %s", f.Keys)
-	return ""
-}
-
-func word(t *testing.T, f *spec.Field, n int) string {
-	t.Helper()
-	if f.Ref != "" {
+func word(f *spec.Field, n int) string {
+	switch {
+	case f.Ref != "":
 		return fmt.Sprintf("${gatewayd_%s.%s.name}", f.Ref, there)
-	}
-	if len(f.OneOf) > 0 {
+	case len(f.OneOf) > 0:
 		return f.OneOf[len(f.OneOf)-1]
 	}
-	switch f.Format {
-	case "ip", "target_address":
-		return fmt.Sprintf("127.0.0.%d", n)
-	case "hostname":
-		return fmt.Sprintf("*.h%d.example", n)
-	case "field_name":
-		return fmt.Sprintf("X-Session-%d", n)
-	case "method":
-		return fmt.Sprintf("M%d", n)
-	case "value":
-		return fmt.Sprintf("value %d", n)
-	case "pattern":
-		return fmt.Sprintf("^v+%d$", n)
-	case "redirect_url":
-		return fmt.Sprintf("https://h%d.example/new?q=%%20", n)
-	case "content_type":
-		return fmt.Sprintf("text/x-%d; charset=utf-8", n)
-	case "authority":
-		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
-	case "request_path":
-		return fmt.Sprintf("/p%d?q=%%20", n)
-	case "path_prefix":
-		return fmt.Sprintf("/p%d/", n)
-	case "path_pattern":
-		return fmt.Sprintf("/p%d/*", n)
-	case "variable":
-		return fmt.Sprintf("http_req_X-Session-%d", n)
-	case "value_template":
-		return fmt.Sprintf("x%d {var_host}", n)
-	case "path_template":
-		return fmt.Sprintf("/x%d{var_uri_path}", n)
-	case "query_template":
-		return fmt.Sprintf("x%d&{var_query_string}", n)
-	case "statuses":
-		return fmt.Sprintf("2%02d-399", n)
-	case "name", "":
-		return fmt.Sprintf("x%d", n)
-	}
-	t.Fatalf("there is no sample of format %s", f.Format)
-	return ""
+	return gatewaytest.SampleWord(f.Format, n)
 }
 
 // wrong is a value that cannot be; false where every value can.

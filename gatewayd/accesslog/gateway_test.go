@@ -3,10 +3,7 @@ package accesslog_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,26 +42,7 @@ func newRig(t *testing.T) *rig {
 // send sends bytes on a connection of their own and reads to its end.
 func (r *rig) send(request string) string {
 	r.t.Helper()
-	u, err := url.Parse(gatewaytest.URL("http", r.port, ""))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	c, err := net.Dial("tcp", u.Host)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := io.WriteString(c, request); err != nil {
-		r.t.Fatal(err)
-	}
-	answer, err := io.ReadAll(c)
-	if err != nil {
-		r.t.Fatalf("%v behind %q", err, answer)
-	}
-	return string(answer)
+	return gatewaytest.Send(r.t, r.port, request)
 }
 
 // lines waits for a number of lines, and is all of them.

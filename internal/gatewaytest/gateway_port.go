@@ -51,5 +51,10 @@ func FreePort(tb testing.TB) int {
 
 // URL is where a listener of the gateway on 127.0.0.1 serves a path, by scheme: http or ws.
 func URL(scheme string, port int, path string) string {
-	return scheme + "://" + netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)).String() + path
+	return scheme + "://" + loopback(port) + path
+}
+
+// loopback is a port of 127.0.0.1.
+func loopback(port int) string {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)).String()
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -63,74 +64,21 @@ func sample(f *spec.Field, n int) any {
 		}
 		return list{word(f, n), word(f, n+1)}
 	case spec.Map:
-		return object{mapKey(f, n): full(f.Fields, n), mapKey(f, n+1): minimal(f.Fields, n+1)}
+		return object{gatewaytest.SampleKey(f.Keys, n): full(f.Fields, n), gatewaytest.SampleKey(f.Keys, n+1): minimal(f.Fields, n+1)}
 	case spec.ObjectOf:
 		return full(f.Fields, n)
 	}
 	panic("no sample of a " + string(f.Type))
 }
 
-// mapKey is a key that the map may have.
-func mapKey(f *spec.Field, n int) string {
-	switch f.Keys {
-	case "name":
-		return fmt.Sprintf("b.%d", n)
-	case "field_name":
-		return fmt.Sprintf("X.Key-%d", n)
-	case "query_name":
-		return fmt.Sprintf("q[\"%d\"] ü", n)
-	case "error_status":
-		return fmt.Sprint(500 + n)
-	}
-	panic("no sample of a key " + f.Keys)
-}
-
 func word(f *spec.Field, n int) string {
-	if f.Ref != "" {
+	switch {
+	case f.Ref != "":
 		return "there"
-	}
-	if len(f.OneOf) > 0 {
+	case len(f.OneOf) > 0:
 		return f.OneOf[len(f.OneOf)-1]
 	}
-	switch f.Format {
-	case "ip", "target_address":
-		return fmt.Sprintf("127.0.0.%d", n)
-	case "hostname":
-		return fmt.Sprintf("*.h%d.example", n)
-	case "field_name":
-		return fmt.Sprintf("X-Session-%d", n)
-	case "method":
-		return fmt.Sprintf("M%d", n)
-	case "value":
-		return fmt.Sprintf("value %d", n)
-	case "pattern":
-		return fmt.Sprintf("^v+%d$", n)
-	case "redirect_url":
-		return fmt.Sprintf("https://h%d.example/new?q=%%20", n)
-	case "content_type":
-		return fmt.Sprintf("text/x-%d; charset=utf-8", n)
-	case "authority":
-		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
-	case "request_path":
-		return fmt.Sprintf("/p%d?q=%%20", n)
-	case "path_prefix":
-		return fmt.Sprintf("/p%d/", n)
-	case "path_pattern":
-		return fmt.Sprintf("/p%d/*", n)
-	case "variable":
-		return fmt.Sprintf("http_req_X-Session-%d", n)
-	case "value_template":
-		return fmt.Sprintf("x%d {var_host}", n)
-	case "path_template":
-		return fmt.Sprintf("/x%d{var_uri_path}", n)
-	case "query_template":
-		return fmt.Sprintf("x%d&{var_query_string}", n)
-	case "statuses":
-		return fmt.Sprintf("2%02d-399", n)
-	case "name", "":
-		return fmt.Sprintf("x%d", n)
-	}
-	panic("no sample of format " + f.Format)
+	return gatewaytest.SampleWord(f.Format, n)
 }
 
 // settled takes out of a configuration what excludes something else in it, as a host and host_from_target, and what
