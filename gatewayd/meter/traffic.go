@@ -51,25 +51,19 @@ type trafficCells struct {
 func NewTraffic(loops int) *Traffic { return &Traffic{loops: make([]trafficCells, max(loops, 1))} }
 
 // Requests are a loop's counters of HTTP exchanges. Only the loop itself may ask for them, and write them.
-func (t *Traffic) Requests(loop int) *Requests {
-	cell := &t.loops[loop].requests
-	r := cell.Load()
-	if r == nil {
-		r = new(Requests)
-		cell.Store(r)
-	}
-	return r
-}
+func (t *Traffic) Requests(loop int) *Requests { return own(&t.loops[loop].requests) }
 
 // Tunnels are a loop's counters of tunnels. Only the loop itself may ask for them, and write them.
-func (t *Traffic) Tunnels(loop int) *Tunnels {
-	cell := &t.loops[loop].tunnels
-	r := cell.Load()
-	if r == nil {
-		r = new(Tunnels)
-		cell.Store(r)
+func (t *Traffic) Tunnels(loop int) *Tunnels { return own(&t.loops[loop].tunnels) }
+
+// own are the counters that a loop has in a cell of its own; they are made when it first counts something.
+func own[C any](cell *atomic.Pointer[C]) *C {
+	c := cell.Load()
+	if c == nil {
+		c = new(C)
+		cell.Store(c)
 	}
-	return r
+	return c
 }
 
 // Requests are the HTTP exchanges of one loop. A handshake is one of them, what goes through its tunnel is not.

@@ -57,13 +57,7 @@ func (u *Upstream) Attempts(loop int) *Attempts {
 	if u == nil {
 		return new(Attempts)
 	}
-	cell := &u.loops[loop]
-	a := cell.Load()
-	if a == nil {
-		a = new(Attempts)
-		cell.Store(a)
-	}
-	return a
+	return own(&u.loops[loop])
 }
 
 // Attempts are those of one loop. Handshakes are left out of FirstByte and Total, so that no tunnel is in them.
