@@ -20,7 +20,7 @@ type account struct {
 	note           *loop.Buffer    // what the access log says of the request; nil without one
 	health         *backend.Health // of the last attempt
 	connect        loop.Time       // how long the last attempt that connected took to; -1 without one
-	picked         loop.Time       // when the last backend was
+	picked         loop.Time       // when the last backend was picked
 	first          loop.Time       // from the pick of the last backend to the head of its final answer; -1 without one
 	received, sent int64           // bytes of heads and bodies, without the framing of chunks
 	told           struct{ received, sent int64 }
@@ -109,19 +109,15 @@ func (w *Worker) conclude() {
 	a.traffic, a.listener, a.route, a.health = nil, nil, nil, nil
 }
 
-func (w *Worker) requests(a *account) *meter.Requests {
+// traffic is where a request is counted.
+func (w *Worker) traffic(a *account) *meter.Traffic {
 	if a.traffic == nil {
-		return w.cfg.Strangers.Requests(w.l.Index())
+		return w.cfg.Strangers
 	}
-	return a.traffic.Requests(w.l.Index())
+	return a.traffic
 }
 
-func (w *Worker) tunnelFigures(a *account) *meter.Tunnels {
-	if a.traffic == nil {
-		return w.cfg.Strangers.Tunnels(w.l.Index())
-	}
-	return a.traffic.Tunnels(w.l.Index())
-}
+func (w *Worker) requests(a *account) *meter.Requests { return w.traffic(a).Requests(w.l.Index()) }
 
 // tell counts the bytes that were not counted yet.
 func (w *Worker) tell(a *account, requests *meter.Requests) {

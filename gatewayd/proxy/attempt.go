@@ -51,8 +51,8 @@ func (x *exchange) first(h *backend.Health, d *door, req *http1.Request, path []
 
 // take makes a backend that was picked, and counted there, that of the attempt.
 func (x *exchange) take(h *backend.Health) {
-	x.health, x.since = h, x.w.l.Now()
-	x.account.health, x.account.picked = h, x.since
+	x.health = h
+	x.account.health, x.account.picked = h, x.w.l.Now()
 	x.tried = append(x.tried, h)
 }
 

@@ -161,7 +161,7 @@ func (x *exchange) plan() {
 		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Backend: x.health.Backend}, {Health: x.health},
 	} {
 		a := w.drains.by[s]
-		if a == nil || s.Health != nil && a.start < x.since {
+		if a == nil || s.Health != nil && a.start < x.account.picked {
 			continue
 		}
 		timeout := a.timeout

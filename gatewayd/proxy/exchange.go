@@ -32,7 +32,6 @@ type exchange struct {
 	fire  func()
 	moved loop.Time // when the last byte moved on behind what is waited for, or the wait began
 	cut   loop.Time // the end of a drain; 0 without one
-	since loop.Time // when the backend of the attempt was picked
 	// redial is when to connect once more because the queue of a Unix socket was full; 0 while no connection waits for that.
 	redial loop.Time
 	// waiting is how much the one who is waited for had not taken when the timer was set.
@@ -104,13 +103,11 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		x.refuse(refuse(ReasonBadPath))
 		return
 	}
-	found := addr.Match(req, path)
-	found.Route = w.choose(found.Route)
-	x.account.matched(found.Route, found.Listener)
+	found, why := x.match(addr, req, path)
 	if found.Listener != nil {
 		x.down.matched(found.Listener)
 	}
-	if why, unserved := unserved(found, req, size); unserved {
+	if why != 0 {
 		x.refuse(refuse(why))
 		return
 	}
@@ -141,6 +138,14 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 }
 
+// match finds what serves the request by a path in normal form, or says why nothing does.
+func (x *exchange) match(addr *table.Address, req *http1.Request, normal []byte) (table.Found, Reason) {
+	found := addr.Match(req, normal)
+	found.Route = x.w.choose(found.Route)
+	x.account.matched(found.Route, found.Listener)
+	return found, unserved(found, req, int(x.account.received))
+}
+
 // learn keeps what is needed of the request's head behind it.
 func (x *exchange) learn(req *http1.Request) {
 	x.kind = req.Kind()
@@ -162,23 +167,23 @@ func (x *exchange) learn(req *http1.Request) {
 	}
 }
 
-// unserved says why nothing serves a request with a head of a size.
-func unserved(found table.Found, req *http1.Request, size int) (why Reason, unserved bool) {
+// unserved says why nothing serves a request with a head of a size; 0 where something does.
+func unserved(found table.Found, req *http1.Request, size int) Reason {
 	switch {
 	case found.Listener == nil:
-		return ReasonNoListener, true
+		return ReasonNoListener
 	case size > found.Listener.MaxHeaderBytes:
-		return Reason(http1.ReasonHeadTooLarge), true
+		return Reason(http1.ReasonHeadTooLarge)
 	case len(req.Target) > found.Listener.MaxURLBytes:
-		return Reason(http1.ReasonTargetTooLong), true
+		return Reason(http1.ReasonTargetTooLong)
 	case found.Listener.MaxBodyBytes > 0 && req.Length > found.Listener.MaxBodyBytes:
-		return ReasonBodyTooLarge, true
+		return ReasonBodyTooLarge
 	case found.Costly:
-		return ReasonCostlyMatch, true
+		return ReasonCostlyMatch
 	case found.Route == nil:
-		return ReasonNoRule, true
+		return ReasonNoRule
 	}
-	return 0, false
+	return 0
 }
 
 // paths are the normal form of a request's path, for the rules, and the path to send.
@@ -280,7 +285,7 @@ func (w *Worker) unlink(x *exchange) {
 // answer takes the final head of the backend's answer.
 func (x *exchange) answer(r *http1.Response) {
 	x.flags |= xHead
-	x.account.status, x.account.first = r.Status, x.w.l.Now()-x.since
+	x.account.status, x.account.first = r.Status, x.w.l.Now()-x.account.picked
 	x.served(true)
 	x.hold.drop()
 	x.progress()
@@ -319,9 +324,9 @@ func (x *exchange) tunnel(r *http1.Response) {
 	w, u := x.w, x.up
 	x.served(true)
 	terms := tunnel.Terms{
-		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.since,
+		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.account.picked,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
-		Figures: w.tunnelFigures(&x.account), Note: w.tunnelNote(&x.account),
+		Figures: w.traffic(&x.account).Tunnels(w.l.Index()), Note: w.tunnelNote(&x.account),
 	}
 	home := u.home
 	var front loop.Stream

@@ -64,13 +64,13 @@ func Decide(addr *table.Address, head []byte, client netip.Addr) (d Decision) {
 		d.refuse(ReasonBadPath)
 		return d
 	}
-	if !d.match(addr, normal, len(head)) {
-		return d
+	why := d.match(addr, normal, len(head))
+	if why == 0 && d.Found.Route.Rewrite != nil {
+		send, why = d.rewrite(&w, arrival{req, send, addr}, netip.AddrPortFrom(client, 0), len(head))
 	}
-	if d.Found.Route.Rewrite != nil {
-		if send, ok = d.rewrite(&w, arrival{req, send, addr}, netip.AddrPortFrom(client, 0), len(head)); !ok {
-			return d
-		}
+	if why != 0 {
+		d.refuse(why)
+		return d
 	}
 	d.act(&w, addr, send)
 	return d
@@ -80,48 +80,23 @@ func (d *Decision) refuse(r Reason) {
 	d.Status, d.Reason, d.Sentence = r.Status(), r, r.Sentence()
 }
 
-// match finds the rule. It is false where nothing serves the request, whose head has a size.
-func (d *Decision) match(addr *table.Address, normal []byte, size int) bool {
+// match finds the rule, or says why nothing serves the request, whose head has a size.
+func (d *Decision) match(addr *table.Address, normal []byte, size int) Reason {
 	matched := *d.Request
 	d.Matched, d.Normal, d.Found = &matched, bytes.Clone(normal), addr.Match(d.Request, normal)
-	why, unserved := unserved(d.Found, d.Request, size)
-	if unserved {
-		d.refuse(why)
-	}
-	return !unserved
+	return unserved(d.Found, d.Request, size)
 }
 
 // rewrite is that of an exchange. A split is not drawn from: all of its routes have the rewrite of the rule.
-func (d *Decision) rewrite(w *Worker, a arrival, client netip.AddrPort, size int) (send []byte, ok bool) {
-	path := a.path
+func (d *Decision) rewrite(w *Worker, a arrival, client netip.AddrPort, size int) (send []byte, why Reason) {
+	d.Rewritten = true
 	w.arrived(a, client)
-	for n := 0; d.Found.Route.Rewrite != nil; n++ {
-		d.Rewritten = true
-		normal, why := w.rewriteRequest(d.Found.Route, a.req, &path)
-		switch {
-		case why != 0:
-			d.refuse(why)
-			return nil, false
-		case !w.changes.Reroute:
-			if _, err := d.Found.Route.Rewrite.Save(&w.subject); err != nil {
-				d.refuse(reasonOf(err))
-				return nil, false
-			}
-			if !bytes.Equal(path, w.subject.Path) {
-				d.Found.Took = 0
-			}
-			return path, true
-		case n == maxReroutes:
-			d.refuse(ReasonRewriteLoop)
-			return nil, false
-		}
+	d.Found, send, _, why = w.rewrites(d.Found, a, func(normal []byte) (table.Found, Reason) {
 		d.Rerouted = append(d.Rerouted, d.Found.Route.RuleName)
-		w.subject.Path, w.subject.Query = path, a.req.Query
-		if !d.match(a.at, normal, size) {
-			return nil, false
-		}
-	}
-	return path, true
+		why := d.match(a.at, normal, size)
+		return d.Found, why
+	})
+	return send, why
 }
 
 // act is what the rule does with the request.

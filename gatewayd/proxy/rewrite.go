@@ -20,38 +20,47 @@ type arrival struct {
 	at   *table.Address
 }
 
-// rewrite does what the rewrite of a request's route says, and where that chooses the rule anew, what the new one's says.
-// What is found and the path to send are those of the end. ok is false where the exchange was refused.
+// rewrite does what the rewrite of a request's route says. What is found and the path to send are those of the end. ok is
+// false where the exchange was refused.
 func (x *exchange) rewrite(found table.Found, a arrival) (at table.Found, send []byte, ok bool) {
-	req, path := a.req, a.path
-	s, c := &x.w.subject, &x.w.changes
 	x.w.arrived(a, x.down.remote())
+	at, send, saved, why := x.w.rewrites(found, a, func(normal []byte) (table.Found, Reason) { return x.match(a.at, a.req, normal) })
+	if why != 0 {
+		x.refuse(refuse(why))
+		return table.Found{}, nil, false
+	}
+	x.saved = saved
+	return at, send, true
+}
+
+// rewrites does what the rewrite of a route says to a request that has arrived, and where that chooses the rule anew, what
+// the new one's says. again finds that rule by a path in normal form: its listener is the same, by the same host. saved is
+// for the rewrite of the answer. why is not 0 where no request comes of it.
+func (w *Worker) rewrites(found table.Found, a arrival, again func(normal []byte) (table.Found, Reason)) (at table.Found, send []byte, saved *rewrite.Saved, why Reason) {
+	s, path := &w.subject, a.path
 	for n := 0; found.Route.Rewrite != nil; n++ {
-		normal, why := x.w.rewriteRequest(found.Route, req, &path)
+		normal, why := w.rewriteRequest(found.Route, a.req, &path)
 		switch {
 		case why != 0:
-			return x.notRewritten(why)
-		case !c.Reroute:
+			return found, nil, nil, why
+		case !w.changes.Reroute:
 			saved, err := found.Route.Rewrite.Save(s)
 			if err != nil {
-				return x.notRewritten(reasonOf(err))
+				return found, nil, nil, reasonOf(err)
 			}
-			if x.saved = saved; !bytes.Equal(path, s.Path) {
+			if !bytes.Equal(path, s.Path) {
 				found.Took = 0 // The rule's path took a part of the path before.
 			}
-			return found, path, true
+			return found, path, saved, 0
 		case n == maxReroutes:
-			return x.notRewritten(ReasonRewriteLoop)
+			return found, nil, nil, ReasonRewriteLoop
 		}
-		s.Path, s.Query = path, req.Query
-		found = a.at.Match(req, normal) // The listener is the same, by the same host.
-		found.Route = x.w.choose(found.Route)
-		x.account.matched(found.Route, found.Listener)
-		if why, unserved := unserved(found, req, int(x.account.received)); unserved {
-			return x.notRewritten(why)
+		s.Path, s.Query = path, a.req.Query
+		if found, why = again(normal); why != 0 {
+			return found, nil, nil, why
 		}
 	}
-	return found, path, true
+	return found, path, nil, 0
 }
 
 // arrived begins the rewrites of a request, whose values are those that it came with.
@@ -71,11 +80,6 @@ func (w *Worker) rewriteRequest(route *table.Route, req *http1.Request, path *[]
 		return nil, reasonOf(err)
 	}
 	return w.rewriteURL(req, path)
-}
-
-func (x *exchange) notRewritten(why Reason) (table.Found, []byte, bool) {
-	x.refuse(refuse(why))
-	return table.Found{}, nil, false
 }
 
 // reasonOf is why a rewrite cannot be done for a request.
