@@ -133,7 +133,7 @@ func (c *compiler) slot(v spec.Variable) int {
 }
 
 func (c *compiler) field(name string, value *string, match *spec.RewriteMatch, answer bool) field {
-	f := field{name: []byte(name), lower: fold(name)}
+	f := field{name: []byte(name), lower: spec.Lower(name)}
 	c.broken = c.broken || spec.Untouchable(name)
 	if match != nil {
 		m := c.condition(match.Pattern, match.IgnoreCase, match.Negate)

@@ -100,7 +100,7 @@ func headIsOne(t *testing.T, text string, before *http1.Request, c *Changes) {
 func others(fields []http1.Field, changed map[string]bool) string {
 	var all []string
 	for _, f := range fields {
-		if !changed[fold(string(f.Name))] {
+		if !changed[spec.Lower(string(f.Name))] {
 			all = append(all, string(f.Name)+": "+string(f.Value))
 		}
 	}

@@ -1,6 +1,10 @@
 package rewrite
 
-import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+import (
+	"bytes"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+)
 
 // Request works out what the rewrite makes of a request, on top of what the changes hold already of the rewrite of a
 // rule that the request was at before. After an error they are good for nothing.
@@ -79,7 +83,7 @@ func (c *Changes) Head(b []byte, start int) []byte {
 		if len(line) <= 2 {
 			break
 		}
-		name := line[:max(indexByte(line, ':'), 0)]
+		name := line[:max(bytes.IndexByte(line, ':'), 0)]
 		switch f := c.of(name, everyField); {
 		case f == nil:
 			b = append(b, line...)
@@ -99,7 +103,7 @@ func (c *Changes) Head(b []byte, start int) []byte {
 
 // cutLine is the first line of a head with its end.
 func cutLine(b []byte) (line, rest []byte) {
-	n := indexByte(b, '\n') + 1
+	n := bytes.IndexByte(b, '\n') + 1
 	if n == 0 {
 		n = len(b)
 	}

@@ -46,14 +46,4 @@ func foldByte(c byte) byte {
 	return c
 }
 
-func fold(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = foldByte(c)
-	}
-	return string(b)
-}
-
-func indexByte(b []byte, c byte) int { return bytes.IndexByte(b, c) }
-
 func trim(b []byte) []byte { return bytes.Trim(b, " \t") }

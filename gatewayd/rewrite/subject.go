@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/netip"
 	"strconv"
@@ -117,13 +118,13 @@ func (s *Subject) cookie(name string) []byte {
 func cookieIn(list []byte, name string) (value []byte, ok bool) {
 	for len(list) > 0 {
 		pair := list
-		if i := indexByte(list, ';'); i >= 0 {
+		if i := bytes.IndexByte(list, ';'); i >= 0 {
 			pair, list = list[:i], list[i+1:]
 		} else {
 			list = nil
 		}
 		pair = trim(pair)
-		i := indexByte(pair, '=')
+		i := bytes.IndexByte(pair, '=')
 		if i < 0 || string(trim(pair[:i])) != name {
 			continue
 		}

@@ -136,7 +136,7 @@ func (c *compiler) listeners() {
 			hostnames = []string{""}
 		}
 		for _, h := range hostnames {
-			c.serve(d, lower(h))
+			c.serve(d, spec.Lower(h))
 		}
 	}
 	for p, a := range c.table.addresses {
@@ -290,14 +290,14 @@ var everything = []string{""}
 // lowered is the list in lower case and each of it once; the list itself where it is so already.
 func lowered(list []string) []string {
 	if len(list) == 1 {
-		if l := lower(list[0]); l != list[0] {
+		if l := spec.Lower(list[0]); l != list[0] {
 			return []string{l}
 		}
 		return list
 	}
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = lower(s)
+		out[i] = spec.Lower(s)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -329,7 +329,7 @@ func (c *compiler) send(r *Route, at, poolName, settingName string) {
 		case p.Algorithm == spec.SourceHash:
 			r.HashSource = true
 		case p.Algorithm == spec.HeaderHash && p.HashHeader != nil:
-			r.HashHeader = lower(*p.HashHeader)
+			r.HashHeader = spec.Lower(*p.HashHeader)
 		}
 	}
 	if setting == nil {

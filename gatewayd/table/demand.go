@@ -16,20 +16,16 @@ type demand struct {
 	text    string   // what is asked, for a person; equal demands, and no others, have equal texts
 }
 
-// newDemand is nil where a rule asks for nothing but host and path.
 func newDemand(m *spec.Match) *demand {
-	if m == nil || len(m.Methods)+len(m.Headers)+len(m.Query) == 0 {
-		return nil
-	}
 	d := &demand{}
 	var texts []string
 	if len(m.Methods) > 0 {
 		d.methods = slices.Compact(slices.Sorted(slices.Values(m.Methods)))
 		d.count++
-		texts = append(texts, "method "+strings.Join(d.methods, " or "))
+		texts = append(texts, d.method())
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
-		d.values = append(d.values, newValue(lower(name), true, m.Headers[name]))
+		d.values = append(d.values, newValue(spec.Lower(name), true, m.Headers[name]))
 	}
 	slices.SortStableFunc(d.values, func(a, b value) int { return strings.Compare(a.name, b.name) })
 	for _, name := range slices.Sorted(maps.Keys(m.Query)) {
@@ -43,7 +39,11 @@ func newDemand(m *spec.Match) *demand {
 	return d
 }
 
-// demand is that of a rule's entry, made once for it: patterns are dear to compile.
+// method is the condition on the method, for a person.
+func (d *demand) method() string { return "method " + strings.Join(d.methods, " or ") }
+
+// demand is that of a rule's entry, made once for it: patterns are dear to compile. It is nil where the rule asks for
+// nothing but host and path.
 func (c *compiler) demand(e *spec.Entry) *demand {
 	o := e.Object.(*spec.Rule)
 	if o.Match == nil || len(o.Match.Methods)+len(o.Match.Headers)+len(o.Match.Query) == 0 {
@@ -108,30 +108,38 @@ const maxWork = 2 << 20
 func (t *trial) spent() bool { return t.work > maxWork }
 
 // met says whether the request meets a demand.
-func (t *trial) met(d *demand) bool {
+func (t *trial) met(d *demand) bool { return t.unmet(d) == allMet }
+
+// What unmet gives where it is no index of values.
+const (
+	allMet    = -1
+	ofMethods = -2
+)
+
+// unmet is the index in values of the first condition that the request does not meet, or ofMethods, or allMet.
+func (t *trial) unmet(d *demand) int {
 	t.work += len(d.methods) + 1
 	if len(d.methods) > 0 && !slices.Contains(d.methods, string(t.request.Method)) {
-		return false
+		return ofMethods
 	}
 	for i := range d.values {
 		if !t.holds(&d.values[i]) {
-			return false
+			return i
 		}
 	}
-	return true
+	return allMet
 }
 
 // failing is the first condition that the request does not meet, for a person; "" where it meets all.
 func (t *trial) failing(d *demand) string {
-	if len(d.methods) > 0 && !slices.Contains(d.methods, string(t.request.Method)) {
-		return "method " + strings.Join(d.methods, " or ")
+	switch i := t.unmet(d); i {
+	case allMet:
+		return ""
+	case ofMethods:
+		return d.method()
+	default:
+		return d.values[i].String()
 	}
-	for i := range d.values {
-		if !t.holds(&d.values[i]) {
-			return d.values[i].String()
-		}
-	}
-	return ""
 }
 
 // short cuts what stands in a message to a length that fits there.

@@ -60,7 +60,7 @@ func compare(t *rapid.T, want, got *Table) {
 		return
 	}
 	for range 10 {
-		q := drawAsked(t, lower(rapid.SampledFrom(pathPieces).Draw(t, "path")))
+		q := drawAsked(t, spec.Lower(rapid.SampledFrom(pathPieces).Draw(t, "path")))
 		want, got := a.Match(q.request(), []byte(q.path)), b.Match(q.request(), []byte(q.path))
 		if diff := cmp.Diff(want, got, cmp.Comparer(sameGroup)); diff != "" {
 			t.Fatalf("what is found for %q differs (-fresh +next):\n%s", q, diff)

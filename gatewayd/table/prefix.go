@@ -166,19 +166,3 @@ func (e entry) took(path []byte) int {
 
 // isPrefix takes the star off a path pattern.
 func isPrefix(path string) (prefix string, ok bool) { return strings.CutSuffix(path, "*") }
-
-// lower folds ASCII letters and leaves all other bytes alone, as NormalPath does.
-func lower(s string) string {
-	for i := range len(s) {
-		if c := s[i]; 'A' <= c && c <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] |= 0x20
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
-}

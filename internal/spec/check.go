@@ -88,10 +88,10 @@ func (f *Field) checkEntries(ps *Problems, path string, v reflect.Value) {
 			ps.Add(where, "has a key that %s", err)
 		}
 		if caseless[f.Keys] {
-			if first, again := seen[lower(k)]; again {
+			if first, again := seen[Lower(k)]; again {
 				ps.Add(where, "has a key that is the same as %s; upper and lower case are not told apart", quoteShort(first))
 			} else {
-				seen[lower(k)] = k
+				seen[Lower(k)] = k
 			}
 		}
 		checkStruct(ps, where, f.Fields, v.MapIndex(reflect.ValueOf(k)))
@@ -108,7 +108,7 @@ func (f *Field) checkElements(ps *Problems, path string, elements []string) {
 		}
 		matched := s
 		if caseless[f.Format] {
-			matched = lower(s)
+			matched = Lower(s)
 		}
 		switch first, again := seen[matched]; {
 		case !again:
@@ -161,16 +161,24 @@ func (f *Field) checkString(ps *Problems, path, s string) {
 	}
 }
 
-// lower folds ASCII, and no other letters: a path may hold those, and they are told apart.
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+// Lower folds ASCII, and no other letters: a path may hold those, and they are told apart. What has none to fold is
+// returned as it is.
+func Lower(s string) string {
+	for i := range len(s) {
+		if upper(s[i]) {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if upper(b[i]) {
+					b[i] |= 0x20
+				}
+			}
+			return string(b)
 		}
 	}
-	return string(b)
+	return s
 }
+
+func upper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 func contains(list []string, s string) bool {
 	for _, x := range list {

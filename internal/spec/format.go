@@ -102,7 +102,7 @@ func parseTargetAddress(s string) (TargetAddress, error) {
 	if ip, err := netip.ParseAddr(s); err == nil || strings.Contains(s, ":") {
 		return TargetAddress{IP: ip.Unmap()}, checkIP(s)
 	}
-	name := strings.TrimSuffix(lower(s), ".")
+	name := strings.TrimSuffix(Lower(s), ".")
 	if name == "" || len(name) > 253 {
 		return TargetAddress{}, errNoTarget
 	}
@@ -120,7 +120,7 @@ func parseTargetAddress(s string) (TargetAddress, error) {
 	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
 		return TargetAddress{}, errors.New("is no IP address, and a DNS name does not end in a number; write an IPv4 address as four numbers such as 10.0.0.5")
 	}
-	return TargetAddress{Name: lower(s)}, nil
+	return TargetAddress{Name: Lower(s)}, nil
 }
 
 var errNoTarget = errors.New("must be an IP address such as 10.0.0.5 or 2001:db8::5, a DNS name, or unix: and the absolute path of a socket")

@@ -31,7 +31,7 @@ func checkContentType(s string) error {
 // seems to, such as user information.
 func checkRedirectURL(s string) error {
 	scheme, rest, _ := strings.Cut(s, "://")
-	if scheme = lower(scheme); scheme != "http" && scheme != "https" {
+	if scheme = Lower(scheme); scheme != "http" && scheme != "https" {
 		return errors.New("must be an absolute URL such as https://www.example.com/new")
 	}
 	end := strings.IndexAny(rest, "/?#")

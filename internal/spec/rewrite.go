@@ -229,7 +229,7 @@ func (c *stepCheck) group(where string, p TemplatePart, in *RewriteMatch, need s
 // says where the message ends, or proves that a handshake was understood. A name that some backends read as one of
 // these, with "_" for "-", is one of them.
 func Untouchable(name string) bool {
-	return untouchable[strings.ReplaceAll(lower(name), "_", "-")]
+	return untouchable[strings.ReplaceAll(Lower(name), "_", "-")]
 }
 
 var untouchable = map[string]bool{

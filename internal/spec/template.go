@@ -79,10 +79,10 @@ func (v Variable) String() string {
 // ParseVariable reads the name of a variable, as a condition has it.
 func ParseVariable(s string) (Variable, error) {
 	if name, ok := strings.CutPrefix(s, requestPrefix); ok {
-		return Variable{RequestHeader, lower(name)}, checkFieldName(name)
+		return Variable{RequestHeader, Lower(name)}, checkFieldName(name)
 	}
 	if name, ok := strings.CutPrefix(s, responsePrefix); ok {
-		return Variable{ResponseHeader, lower(name)}, checkFieldName(name)
+		return Variable{ResponseHeader, Lower(name)}, checkFieldName(name)
 	}
 	if name, ok := strings.CutPrefix(s, cookiePrefix); ok {
 		if checkFieldName(name) != nil {

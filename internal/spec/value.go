@@ -45,7 +45,7 @@ func (v *ValueMatch) check(ps *Problems, path string) {
 func checkHeaders(ps *Problems, path string, of map[string]ValueMatch) {
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		v, where := of[name], key(path, name)
-		if why := unmatchable(lower(name)); why != "" {
+		if why := unmatchable(Lower(name)); why != "" {
 			ps.Add(where, "names a header that rules cannot go by: %s", why)
 		}
 		v.check(ps, where)
