@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -113,24 +110,6 @@ func TestTokenOfOthersIsRefused(t *testing.T) {
 		}
 		if err := os.Chown(path, 0, -1); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-// TestInstallWithoutLinks gives files their names on a volume that has no hard links.
-func TestInstallWithoutLinks(t *testing.T) {
-	none := func(from, to string) error { return &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EPERM} }
-	dir := t.TempDir()
-	from, to := filepath.Join(dir, "new"), filepath.Join(dir, TokenFile)
-	for _, want := range []error{nil, fs.ErrExist} {
-		if err := os.WriteFile(from, []byte("whole"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := install(none, from, to); !errors.Is(err, want) {
-			t.Errorf("install: %v, want %v", err, want)
-		}
-		if text, err := os.ReadFile(to); err != nil || string(text) != "whole" {
-			t.Errorf("%q %v", text, err)
 		}
 	}
 }

@@ -74,6 +74,8 @@ var rooms = map[string]room{
 	"gatewayd/admin": {never: map[string]string{"gatewayd/loop": noStoreBelow, "gatewayd/proxy": noStoreBelow, "gatewayd/plane": noStoreBelow, "gatewayd/daemon": wiringOnTop},
 		itself: map[string]string{"gatewayd/store/...": noStoreBelow},
 		users:  []string{"gatewayd/daemon"}},
+	"gatewayd/secret": {never: map[string]string{"gatewayd/...": wiringOnTop, "internal/...": wiringOnTop},
+		users: []string{"gatewayd/admin", "gatewayd/daemon"}},
 	"gatewayd/control": {never: map[string]string{"gatewayd/admin": wiringOnTop, "gatewayd/proxy": "it knows the data path by its own interface Plane", "gatewayd/table": "it knows the data path by its own interface Plane", "gatewayd/plane": wiringOnTop}},
 	"gatewayd/store": {never: map[string]string{"gatewayd/control": oneWriter, "gatewayd/store/memory": storesDiffer, "gatewayd/store/bolt": storesDiffer},
 		users: []string{"gatewayd/control", "gatewayd/daemon", "gatewayd/store/..."}},
