@@ -118,11 +118,13 @@ func TestFieldsThatDoNotGoTogether(t *testing.T) {
 			{"eject.failures", "must be 1 to 1000, not 0"},
 			{"eject.for", "must be 100ms to 1h, not 1ms"},
 			{"source_addresses", `"eth0" must be an IP address`},
+			{"affinity.cookie_name", "must not end in CORS"},
+			{"affinity.ttl", "must be 1s to 8760h, not 0s"},
 		} {
 			s.heard("validate", p.path, p.part)
 		}
-		if heard := s.witness.remarks("validate"); len(heard) != 16 {
-			t.Errorf("want 16 problems, heard %d: %v", len(heard), heard)
+		if heard := s.witness.remarks("validate"); len(heard) != 18 {
+			t.Errorf("want 18 problems, heard %d: %v", len(heard), heard)
 		}
 	})...)
 }

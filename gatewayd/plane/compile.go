@@ -80,10 +80,11 @@ func (u *uses) roster(pool *spec.Entry) []enrolled {
 	return list
 }
 
-// policy is how the pool's group picks.
+// policy is how the group of the use picks.
 func (u *use) policy() balance.Policy {
 	o := u.pool.Object.(*spec.Pool)
-	return balance.Policy{Algorithm: o.Algorithm, SlowStart: o.SlowStart.Value(), FailOpen: o.FailOpen}
+	sticky := u.setting.Object.(*spec.Setting).Affinity != nil
+	return balance.Policy{Algorithm: o.Algorithm, SlowStart: o.SlowStart.Value(), FailOpen: o.FailOpen, Affinity: sticky}
 }
 
 // targets are what is probed for a use.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
@@ -31,6 +32,8 @@ type Config struct {
 	DNSServers []string
 	// AccessLog is where requests are logged; its file and what is shown of queries. An empty path is no access log.
 	AccessLog accesslog.Config
+	// Affinity is the key of the cookies that bring clients back to their target; nil means a new one.
+	Affinity *affinity.Key
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
 }
@@ -83,6 +86,10 @@ func Start(cfg Config) (*Plane, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.serving = &uses{plane: p}
+	if cfg.Affinity == nil {
+		cfg.Affinity = affinity.NewKey()
+	}
+	p.registry.Affinity = cfg.Affinity
 	n := cfg.Loops
 	if n <= 0 {
 		n = runtime.NumCPU()
@@ -101,8 +108,11 @@ func Start(cfg Config) (*Plane, error) {
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
 		}
 		p.loops = append(p.loops, l)
-		p.workers = append(p.workers, proxy.NewWorker(l, proxy.Config{Table: &p.table, Log: p.log, Strangers: p.strangers, Connections: &p.connections, Descriptors: p.descriptors,
-			AccessLog: p.sink(i)}))
+		worker := proxy.Config{
+			Table: &p.table, Affinity: cfg.Affinity, Log: p.log, Strangers: p.strangers, Connections: &p.connections, Descriptors: p.descriptors,
+			AccessLog: p.sink(i),
+		}
+		p.workers = append(p.workers, proxy.NewWorker(l, worker))
 		p.running.Add(1)
 		go func() {
 			defer p.running.Done()

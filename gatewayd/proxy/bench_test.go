@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
@@ -42,14 +43,14 @@ func fixed(b testing.TB, answer []byte) netip.AddrPort {
 	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// exchanger makes one request over and over on one connection, without an allocation.
-func exchanger(b testing.TB, r *rig, size int) func() {
+// exchanger makes one request over and over on one connection, without an allocation. more are further fields.
+func exchanger(b testing.TB, r *rig, size int, more ...string) func() {
 	c, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { c.Close() })
-	request := []byte("GET /index.html?q=1 HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n")
+	request := []byte("GET /index.html?q=1 HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n" + strings.Join(more, "") + "\r\n")
 	answer := make([]byte, size)
 	return func() {
 		if _, err := c.Write(request); err != nil {
@@ -132,10 +133,11 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 	for _, c := range []struct {
 		size   int
 		change func(*rig)
+		client func(*rig) (fields string, added int) // what it sends, and how much its answers are longer for it
 	}{
-		{1 << 10, nil},
-		{64 << 10, nil},
-		{1 << 10, logged(t)},
+		{1 << 10, nil, anybody},
+		{64 << 10, nil, anybody},
+		{1 << 10, logged(t), anybody},
 		{1 << 10, func(r *rig) {
 			r.setting.MaxConnections = 10
 			r.setting.Eject = &spec.Eject{Failures: 3, For: "30s"}
@@ -143,11 +145,14 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			r.setting.PathPrefix = &prefix
 			r.rules[0].Match = &spec.Match{Methods: []string{"GET"}, Headers: map[string]spec.ValueMatch{"Accept": {Equals: []string{"*/*"}}},
 				Query: map[string]spec.ValueMatch{"q": {Prefix: &one}}}
-		}},
+		}, anybody},
+		{1 << 10, sticky, newcomer},
+		{1 << 10, sticky, returning},
 	} {
 		size, answer := c.size, body(c.size)
 		r := newRig(t, c.change, fixed(t, answer))
-		once := exchanger(t, r, len(answer))
+		fields, added := c.client(r)
+		once := exchanger(t, r, len(answer)+added, fields)
 		for range 100 {
 			once()
 		}
@@ -162,5 +167,40 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 		if got := after.Mallocs - before.Mallocs; got > n/20 {
 			t.Errorf("%d exchanges of %d bytes made %d allocations", n, size, got)
 		}
+	}
+}
+
+// Clients of a setting, as affinity knows them: one of a setting without, one that comes for the first time, and one that
+// comes back.
+func anybody(*rig) (fields string, added int) { return "", 0 }
+
+func newcomer(r *rig) (fields string, added int) {
+	_, set := r.ask("")
+	return "", len("Set-Cookie: \r\n") + len(set[0])
+}
+
+func returning(r *rig) (fields string, added int) {
+	_, cookie := r.client()
+	return "Cookie: session=8a7d6c5b; " + cookie + "\r\n", 0
+}
+
+// BenchmarkAffinity is BenchmarkExchange for clients that come for the first time, and for those that come back.
+func BenchmarkAffinity(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		client func(*rig) (string, int)
+	}{{"newcomer", newcomer}, {"returning", returning}} {
+		b.Run(c.name, func(b *testing.B) {
+			answer := body(1 << 10)
+			r := newRig(b, sticky, fixed(b, answer))
+			fields, added := c.client(r)
+			once := exchanger(b, r, len(answer)+added, fields)
+			once()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				once()
+			}
+		})
 	}
 }

@@ -27,6 +27,7 @@ type exchange struct {
 	host span // the value of Host in hold, which names the backend with xTargetHost
 
 	hash uint64 // of what the pool's hash goes by; with xHashed
+	bond bond
 
 	timer loop.Timer
 	fire  func()
@@ -127,6 +128,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 	x.learn(req)
 	x.rehash(req)
+	x.recall(req)
 	h, full := x.pick()
 	switch {
 	case full:
@@ -257,6 +259,7 @@ func (x *exchange) end() {
 	w.stats.Open--
 	x.down, x.route, x.saved, x.cut, x.redial = nil, nil, nil, 0, 0
 	x.interims, x.retries, x.kind, x.waiting = 0, 0, 0, 0
+	x.bond.reset()
 	clear(x.tried)
 	x.tried = x.tried[:0]
 	if len(w.freeExchanges) < keepFree {
@@ -289,6 +292,7 @@ func (x *exchange) answer(r *http1.Response) {
 	x.served(true)
 	x.hold.drop()
 	x.progress()
+	x.remind(r)
 	x.down.answer(r)
 }
 
@@ -329,6 +333,7 @@ func (x *exchange) tunnel(r *http1.Response) {
 		Figures: w.traffic(&x.account).Tunnels(w.l.Index()), Note: w.tunnelNote(&x.account),
 	}
 	home := u.home
+	x.remind(r)
 	var front loop.Stream
 	x.account.status = r.Status
 	x.closeAccount()

@@ -9,9 +9,12 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
-// pick chooses a backend that was not tried yet and takes a place on it. full says that only the setting's limit stands
-// in the way.
+// pick chooses a backend that was not tried yet, at first the one that the client comes back to, and takes a place on it.
+// full says that only the setting's limit stands in the way.
 func (x *exchange) pick() (h *backend.Health, full bool) {
+	if h = x.goBack(); h != nil {
+		return h, false
+	}
 	want := &x.w.want
 	*want = balance.Want{
 		Hash: x.hash, Hashed: x.flags&xHashed != 0,

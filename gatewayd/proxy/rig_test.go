@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
@@ -32,6 +33,7 @@ type rig struct {
 	addr     string
 	table    atomic.Pointer[table.Table]
 	registry backend.Registry
+	key      *affinity.Key // of the registry
 	meters   *meter.Registry
 	groups   map[string]*balance.Group
 	listener *spec.Listener
@@ -54,7 +56,8 @@ func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 // newLoops is newRig with a number of loops.
 func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort) *rig {
 	t.Helper()
-	r := &rig{t: t, meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}}
+	r := &rig{t: t, key: affinity.NewKey(), meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}}
+	r.registry.Affinity = r.key
 	r.descriptors.Set(1 << 20)
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Descriptors: &r.descriptors})
@@ -62,7 +65,7 @@ func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort)
 			t.Fatal(err)
 		}
 		r.loops = append(r.loops, l)
-		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Connections: &r.connections, Descriptors: &r.descriptors}))
+		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Affinity: r.key, Connections: &r.connections, Descriptors: &r.descriptors}))
 	}
 	r.l, r.w = r.loops[0], r.workers[0]
 	r.listener = spec.Listeners.New().(*spec.Listener)
@@ -161,7 +164,8 @@ func (r *rig) Group(pool, setting *spec.Entry) *balance.Group {
 		h := r.registry.Health(backend.Key{Pool: pool.ID, Addr: at}, setting.ID)
 		members = append(members, balance.Member{Health: h, Weight: t.Weight})
 	}
-	g.SetMembers(members, balance.Policy{Algorithm: o.Algorithm, FailOpen: o.FailOpen})
+	sticky := setting.Object.(*spec.Setting).Affinity != nil
+	g.SetMembers(members, balance.Policy{Algorithm: o.Algorithm, FailOpen: o.FailOpen, Affinity: sticky})
 	return g
 }
 

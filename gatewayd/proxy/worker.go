@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
@@ -25,6 +26,9 @@ type Config struct {
 	// Table is the routes of the published configuration; it is loaded once a request. It must hold one before the
 	// first connection is accepted.
 	Table *atomic.Pointer[table.Table]
+	// Affinity is the key of the cookies that bring clients back to their backend, the one of the registry that the
+	// backends are from; nil means that there are none, whatever settings say.
+	Affinity *affinity.Key
 	// Log gets what nobody can be answered with; nil discards.
 	Log *slog.Logger
 	// Strangers counts requests that no listener serves; nil counts them nowhere.
@@ -84,9 +88,12 @@ type Worker struct {
 	prefixed []byte // and under the setting's prefix
 	subject  rewrite.Subject
 	changes  rewrite.Changes
+	pins     affinity.Pins
+	cookie   []byte    // of Set-Cookie
 	small    [512]byte // framing
 	date     http1.Date
-	random   *rand.ChaCha8 // request ids, and the own address to begin with
+	random   *rand.ChaCha8    // request ids, and the own address to begin with
+	sealer   *affinity.Sealer // nil without a key
 
 	freeClients   []*client
 	freeExchanges []*exchange
@@ -116,6 +123,9 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		random:  rand.NewChaCha8(seed),
 	}
 	w.tunnels.Told = w.logTunnel
+	if cfg.Affinity != nil {
+		w.sealer = affinity.NewSealer(cfg.Affinity)
+	}
 	return w
 }
 

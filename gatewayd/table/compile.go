@@ -387,6 +387,9 @@ func newSetting(e *spec.Entry) *Setting {
 	if o.Eject != nil {
 		s.EjectFailures, s.EjectFor = o.Eject.Failures, o.Eject.For.Value()
 	}
+	if o.Affinity != nil {
+		s.Affinity = &Affinity{CookieName: o.Affinity.CookieName, Lifetime: o.Affinity.Lifetime()}
+	}
 	if o.Host != nil {
 		s.Host = *o.Host
 	}

@@ -99,6 +99,12 @@ type Listener struct {
 	BodyTimeout                                   time.Duration  // without a byte
 }
 
+// An Affinity is the cookie that brings a client back to its backend.
+type Affinity struct {
+	CookieName string
+	Lifetime   time.Duration // 0: until the browser ends its session
+}
+
 // A Setting says how to talk to a backend.
 type Setting struct {
 	ID, Name                                                        string
@@ -114,6 +120,7 @@ type Setting struct {
 	MaxConnections                                                  int           // in flight to one backend, over all loops; 0: no limit
 	EjectFailures                                                   int           // failures in a row that eject a backend; 0: never
 	EjectFor                                                        time.Duration
+	Affinity                                                        *Affinity // nil: clients do not come back to their backend
 	SendProxyProtocol                                               bool
 	Sources                                                         []netip.Addr // own addresses to connect from; none: the system's choice
 }

@@ -10,6 +10,8 @@ func SampleWord(format string, n int) string {
 		return fmt.Sprintf("127.0.0.%d", n)
 	case "hostname":
 		return fmt.Sprintf("*.h%d.example", n)
+	case "cookie_name":
+		return fmt.Sprintf("cookie-%d", n)
 	case "field_name":
 		return fmt.Sprintf("X-Session-%d", n)
 	case "method":

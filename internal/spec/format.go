@@ -33,6 +33,7 @@ var formats = map[string]func(string) error{
 	"path_template":  checkPathTemplate,
 	"query_template": checkQueryTemplate,
 	"redirect_url":   checkRedirectURL,
+	"cookie_name":    checkCookieName,
 }
 
 // maxKey is the longest key of a map, in bytes.

@@ -38,6 +38,19 @@ resource "gatewayd_setting" "chat" {
   source_addresses = var.own_addresses
 }
 
+# For an application that keeps what it knows of a client in memory: a cookie brings the client back to its target, for
+# eight hours after its last request.
+resource "gatewayd_setting" "shop" {
+  name  = "shop"
+  probe = gatewayd_probe.web.name
+  host  = "shop.example.com"
+
+  affinity = {
+    cookie_name = "shop-target"
+    ttl         = "8h"
+  }
+}
+
 # For targets that read who the client is from a PROXY protocol header.
 resource "gatewayd_setting" "audited" {
   name                = "audited"

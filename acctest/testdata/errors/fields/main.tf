@@ -44,6 +44,7 @@ resource "gatewayd_setting" "web" {
   on_unhealthy     = "cut"
   eject            = { failures = 0, for = "1ms" }
   source_addresses = ["eth0"]
+  affinity         = { cookie_name = "shopCORS", ttl = "0s" }
 }
 
 resource "gatewayd_listener" "web" {
