@@ -30,3 +30,12 @@ func (g *Group) Return(to affinity.ID, limit int) (h *backend.Health, full bool)
 	}
 	return h, false
 }
+
+// Home is Return as things stand, for whom nothing is counted: nil where the client goes elsewhere.
+func (g *Group) Home(to affinity.ID, limit int) *backend.Health {
+	h := g.schedule.Load().homes[to]
+	if h == nil || limit > 0 && h.Backend.Open.Load() >= int64(limit) {
+		return nil
+	}
+	return h
+}

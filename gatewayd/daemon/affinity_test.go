@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -80,14 +82,35 @@ func (s *shop) ask(cookie string) (target, fresh string) {
 	return answer.Header.Get(gatewaytest.BackendHeader), fresh
 }
 
-// home wants a client to be back at target a, with the cookie it has.
+// home wants a client to be back at target a, with the cookie it has, and to be told so before.
 func (s *shop) home(when, cookie string) {
 	s.t.Helper()
+	if told, want := s.told(cookie), fmt.Sprint([]uint16{s.echoes["a"].Addr().Port()}); told != want {
+		s.t.Errorf("%s: explained is that the request goes to the ports %s; a has %s", when, told, want)
+	}
 	for range 4 {
 		if target, fresh := s.ask(cookie); target != "a" || fresh != "" {
 			s.t.Fatalf("%s: came to %s and got %q", when, target, fresh)
 		}
 	}
+}
+
+// told is the ports that a request with a cookie may go to, as it is explained.
+func (s *shop) told(cookie string) string {
+	s.t.Helper()
+	e, err := s.g.Client().Explain(s.t.Context(), api.Question{
+		URL: gatewaytest.URL("http", s.port, "/bytes/1"), Headers: []string{"Cookie: " + cookie},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var ports []int
+	for _, target := range e.Targets {
+		if target.Choice {
+			ports = append(ports, target.Port)
+		}
+	}
+	return fmt.Sprint(ports)
 }
 
 // away wants a client to be at another target than a, with a fresh cookie that brings it there again.

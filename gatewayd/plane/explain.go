@@ -110,6 +110,9 @@ func (p *Plane) explainWay(way *proxy.Way, req *http1.Request, client netip.Addr
 	want := balance.Want{Limit: r.Setting.MaxConnections}
 	want.Hash, want.Hashed = proxy.HashOf(r, req, client)
 	choices := r.Group.Choices(&want)
+	if home := proxy.HomeOf(r, req, p.registry.Affinity); home != nil {
+		choices = []*backend.Health{home}
+	}
 	if u := p.serving.pairs[pair{r.PoolID, r.Setting.ID}]; u != nil {
 		for _, m := range u.members {
 			h := targetHealth(m, false)

@@ -6,6 +6,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
 // A bond is what an exchange keeps of its client's affinity cookie.
@@ -32,27 +33,43 @@ func (x *exchange) recall(req *http1.Request) {
 	if a == nil || w.sealer == nil {
 		return
 	}
-	w.pins.Reset()
+	x.bond.state = bondFresh
+	home, worth := takePin(w.sealer, &w.pins, req, x.route)
+	x.bond.others = w.pins.AppendTo(x.bond.others[:0])
+	switch worth {
+	case affinity.Good:
+		x.bond.home, x.bond.state = home, bondHeld
+	case affinity.Due:
+		x.bond.home = home
+	}
+}
+
+// takePin finds the pin for a route, whose setting has affinity, among those that a request brings. What is left in pins
+// is for others. A pin that is not there is worth what an expired one is.
+func takePin(s *affinity.Sealer, pins *affinity.Pins, req *http1.Request, r *table.Route) (home affinity.ID, worth affinity.Worth) {
+	pins.Reset()
 	for i := range req.Fields {
 		if f := &req.Fields[i]; f.ID == http1.FieldCookie {
-			w.pins.Collect(f.Value, a.CookieName)
+			pins.Collect(f.Value, r.Setting.Affinity.CookieName)
 		}
 	}
-	x.bond.state = bondFresh
-	if w.pins.Len() == 0 {
-		return
-	}
-	pin, ok := w.sealer.Take(&w.pins, x.scope())
-	x.bond.others = w.pins.AppendTo(x.bond.others[:0])
+	pin, ok := s.Take(pins, scopeOf(r))
 	if !ok {
-		return
+		return home, affinity.Expired
 	}
-	switch pin.Worth(time.Now(), a.Lifetime) {
-	case affinity.Good:
-		x.bond.home, x.bond.state = pin.Backend, bondHeld
-	case affinity.Due:
-		x.bond.home = pin.Backend
+	return pin.Backend, pin.Worth(time.Now(), r.Setting.Affinity.Lifetime)
+}
+
+// HomeOf is the backend that a request's affinity cookie brings its client back to, where it takes requests.
+func HomeOf(r *table.Route, req *http1.Request, key *affinity.Key) *backend.Health {
+	if r.Setting.Affinity == nil {
+		return nil
 	}
+	home, worth := takePin(affinity.NewSealer(key), &affinity.Pins{}, req, r)
+	if worth == affinity.Expired {
+		return nil
+	}
+	return r.Group.Home(home, r.Setting.MaxConnections)
 }
 
 // goBack takes a place on the backend that the client comes back to, once; nil where it does not, or cannot.
@@ -75,7 +92,7 @@ func (x *exchange) remind(r *http1.Response) {
 	}
 	w, a := x.w, x.route.Setting.Affinity
 	c := affinity.Cookie{
-		Name: a.CookieName, Lifetime: a.Lifetime, Of: x.scope(), Others: b.others,
+		Name: a.CookieName, Lifetime: a.Lifetime, Of: scopeOf(x.route), Others: b.others,
 		Pin: affinity.Pin{Backend: x.health.Backend.ID},
 	}
 	if c.Lifetime > 0 {
@@ -85,9 +102,9 @@ func (x *exchange) remind(r *http1.Response) {
 	r.Fields = append(r.Fields, http1.Field{Name: setCookie, Value: w.cookie, ID: http1.FieldSetCookie})
 }
 
-// scope is which requests the pins of this one's client are good for.
-func (x *exchange) scope() affinity.Scope {
-	return affinity.Scope{Pool: x.route.PoolID, Setting: x.route.Setting.ID}
+// scopeOf is which requests a pin is good for.
+func scopeOf(r *table.Route) affinity.Scope {
+	return affinity.Scope{Pool: r.PoolID, Setting: r.Setting.ID}
 }
 
 var setCookie = []byte("Set-Cookie")

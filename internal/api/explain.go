@@ -89,7 +89,7 @@ type ExplainedTarget struct {
 	Port    int    `json:"port" tfsdk:"port"`
 	State   string `json:"state" tfsdk:"state"`
 	Reason  string `json:"reason" tfsdk:"reason"`
-	// Choice says that the request may go to it now: by a hash to it alone, else to any that is a choice.
+	// Choice says that the request may go to it now: by a hash or an affinity cookie to it alone, else to any that is a choice.
 	Choice bool `json:"choice" tfsdk:"choice"`
 }
 
