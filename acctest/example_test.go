@@ -32,8 +32,9 @@ func TestExamples(t *testing.T) {
 		parallel["resources/gatewayd_"+k.Name] = (*stage).runExample
 		parallel["data-sources/gatewayd_"+k.Name] = (*stage).runExample
 	}
-	parallel["data-sources/gatewayd_health"] = (*stage).runExample
-	parallel["data-sources/gatewayd_status"] = (*stage).runExample
+	for _, view := range []string{"health", "route", "status"} {
+		parallel["data-sources/gatewayd_"+view] = (*stage).runExample
+	}
 
 	found := exampleDirectories(t)
 	for _, dir := range found {

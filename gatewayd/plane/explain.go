@@ -152,11 +152,15 @@ func newAsked(q api.Question, ps *spec.Problems) (a asked) {
 		ps.Add(api.ParamURL, "must be a URL with http:// or https:// in front")
 		return a
 	}
-	for _, c := range []byte(q.URL + q.Method) {
-		if c <= ' ' || c == 0x7f {
-			ps.Add(api.ParamURL, "must hold no spaces or control characters, nor must the method; write a space as %%20")
-			return a
-		}
+	odd := func(c rune) bool { return c <= ' ' || c == 0x7f }
+	if strings.ContainsFunc(q.URL, odd) {
+		ps.Add(api.ParamURL, "must hold no spaces or control characters; write a space as %%20")
+	}
+	if strings.ContainsFunc(q.Method, odd) {
+		ps.Add(api.ParamMethod, "must hold no spaces or control characters")
+	}
+	if len(*ps) > 0 {
+		return a
 	}
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {

@@ -106,7 +106,7 @@ func TestExplainRefusesWhatIsNoRequest(t *testing.T) {
 		{api.Question{URL: "a.test/x"}, "url"},
 		{api.Question{URL: "ftp://a.test/x"}, "url"},
 		{api.Question{URL: "http://a.test/ x"}, "url"},
-		{api.Question{URL: "http://a.test/", Method: "GET / HTTP/1.1\r\nA: b"}, "url"},
+		{api.Question{URL: "http://a.test/", Method: "GET / HTTP/1.1\r\nA: b"}, "method"},
 		{api.Question{URL: "http://a.test:0/"}, "url"},
 		{api.Question{URL: "http://a.test:x/"}, "url"},
 		{api.Question{URL: "http://a.test/", Client: "me"}, "client"},

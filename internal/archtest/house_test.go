@@ -201,7 +201,8 @@ func TestNothingIsLeftForLater(t *testing.T) {
 
 // TestEveryKindHasExamples: tfplugindocs shows them, and acctest applies them.
 func TestEveryKindHasExamples(t *testing.T) {
-	want := []string{"provider/provider.tf", "data-sources/gatewayd_health/data-source.tf", "data-sources/gatewayd_status/data-source.tf", "websocket/main.tf"}
+	want := []string{"provider/provider.tf", "data-sources/gatewayd_health/data-source.tf", "data-sources/gatewayd_route/data-source.tf",
+		"data-sources/gatewayd_status/data-source.tf", "websocket/main.tf"}
 	for _, k := range spec.Kinds() {
 		want = append(want, "resources/gatewayd_"+k.Name+"/resource.tf", "resources/gatewayd_"+k.Name+"/import.sh",
 			"data-sources/gatewayd_"+k.Name+"/data-source.tf")

@@ -162,7 +162,7 @@ func TestEveryKindIsThere(t *testing.T) {
 			t.Errorf("%s: a rename would fail; the identity must be mutable", name)
 		}
 	}
-	for _, view := range []string{"gatewayd_health", "gatewayd_status"} {
+	for _, view := range []string{"gatewayd_health", "gatewayd_route", "gatewayd_status"} {
 		s := r.schemas.DataSourceSchemas[view]
 		if s == nil {
 			t.Errorf("no data source %s", view)

@@ -114,7 +114,7 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 
 // DataSources are one a kind, and the views.
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
-	all := []func() datasource.DataSource{newHealth, newStatus}
+	all := []func() datasource.DataSource{newHealth, newRoute, newStatus}
 	for _, k := range spec.Kinds() {
 		all = append(all, func() datasource.DataSource { return crud.NewDataSource(k) })
 	}

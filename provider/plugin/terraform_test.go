@@ -340,6 +340,17 @@ func (r *run) read(typeName string, config object) (tftypes.Value, string) {
 	return v, diagnostics(resp.Diagnostics)
 }
 
+// validateData is what is said of a data source's configuration before anything is asked.
+func (r *run) validateData(typeName string, config object) string {
+	r.Helper()
+	typ := r.schemas.DataSourceSchemas[typeName].ValueType()
+	resp, err := r.server.ValidateDataResourceConfig(context.Background(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: typeName, Config: r.dynamic(build(typ, config))})
+	if err != nil {
+		r.Fatal(err)
+	}
+	return diagnostics(resp.Diagnostics)
+}
+
 func (r *run) dynamic(v tftypes.Value) *tfprotov6.DynamicValue {
 	r.Helper()
 	d, err := tfprotov6.NewDynamicValue(v.Type(), v)

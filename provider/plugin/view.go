@@ -59,6 +59,10 @@ func number(doc string) schema.Attribute {
 	return schema.Int64Attribute{Computed: true, MarkdownDescription: doc}
 }
 
+func flag(doc string) schema.Attribute {
+	return schema.BoolAttribute{Computed: true, MarkdownDescription: doc}
+}
+
 func mapOf(doc string, attributes map[string]schema.Attribute) schema.Attribute {
 	return schema.MapNestedAttribute{Computed: true, MarkdownDescription: doc, NestedObject: schema.NestedAttributeObject{Attributes: attributes}}
 }
