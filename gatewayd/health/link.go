@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxyproto"
 )
 
 // farewell bounds how long the rest of an answer whose verdict is known, and the target's FIN behind it, are waited for.
@@ -72,7 +73,7 @@ func (c *link) ask() {
 	}
 	b := p.l.Scratch()
 	if w.target.ProxyProtocol && c.flags&reused == 0 {
-		b = append(b, proxyLocal...)
+		b = append(b, proxyproto.Local...)
 	}
 	if stay {
 		c.flags |= stays

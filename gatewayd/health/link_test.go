@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxyproto"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -185,7 +186,7 @@ func TestProxyProtocolBeginsConnections(t *testing.T) {
 	list := r.targets("p", 1, at, every("20ms"))
 	list[0].KeepFor, list[0].ProxyProtocol = time.Minute, true
 	r.Sync(list)
-	want := fmt.Sprint([]string{proxyLocal + "GET", "GET", proxyLocal + "GET", "GET"})
+	want := fmt.Sprint([]string{proxyproto.Local + "GET", "GET", proxyproto.Local + "GET", "GET"})
 	if all := fmt.Sprint([]string{<-got, <-got, <-got, <-got}); all != want {
 		t.Errorf("connections begin with %q, want %q", all, want)
 	}

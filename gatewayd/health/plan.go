@@ -70,10 +70,6 @@ func (ps *plans) equal(a, b *spec.Probe) bool {
 	return same
 }
 
-// proxyLocal is a PROXY protocol header, version 2, of a connection that its sender makes on its own behalf: signature,
-// LOCAL, no addresses, nothing behind it.
-const proxyLocal = "\r\n\r\n\x00\r\nQUIT\n" + "\x20\x00\x00\x00"
-
 // appendRequest appends the GET of a probe. The path is sent as it is written. stay asks the target to leave the
 // connection open.
 func appendRequest(b []byte, t *Target, stay bool) []byte {

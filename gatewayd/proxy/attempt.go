@@ -6,6 +6,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxyproto"
 )
 
 const (
@@ -105,7 +106,7 @@ func (x *exchange) connected() {
 	s := x.up.stream
 	if x.route.Setting.SendProxyProtocol {
 		out := &x.w.out
-		out.keep(appendProxyHeader(out.open(s), x.down.remote(), x.down.local()))
+		out.keep(proxyproto.Append(out.open(s), x.down.remote(), x.down.local()))
 	}
 	x.send(s)
 	x.reached()
