@@ -90,7 +90,11 @@ func (s *stage) example(dir string, more ...func(*resource.TestStep)) resource.T
 	if err != nil || len(files) == 0 {
 		s.Fatalf("examples/%s has no configuration: %v", dir, err)
 	}
-	for _, file := range files {
+	read, err := filepath.Glob(filepath.Join(examples, dir, "*.pem")) // By the configuration.
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, file := range append(files, read...) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			s.Fatal(err)

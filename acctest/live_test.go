@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -29,7 +30,7 @@ func TestUnrelatedChangesEndNothing(t *testing.T) {
 	var health map[string]api.TargetHealth
 	bystander := &bystander{stage: s, port: port}
 
-	s.variables["n"] = 0
+	s.variables["n"], s.variables["authority"] = 0, certtest.Sample(9).Certificate
 	steps := []resource.TestStep{s.step("live", after(func() {
 		s.healthy("chat", "chat", "blue", "target/chat")
 		health = s.health("chat", "chat")
@@ -137,6 +138,8 @@ func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
 		o.Name, o.Targets = name, map[string]spec.PoolTarget{"a": {Address: fmt.Sprintf("127.0.0.%d", n), Port: &port, Weight: n}}
 	case *spec.Target:
 		o.Name, o.Pool, o.Address = name, "other-0", fmt.Sprintf("127.0.1.%d", n)
+	case *spec.CABundle:
+		o.Name, o.PEM = name, certtest.Sample(n).Certificate
 	case *spec.Probe:
 		o.Name, o.UnhealthyThreshold = name, n
 	case *spec.Setting:

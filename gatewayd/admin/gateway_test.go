@@ -17,6 +17,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/memory"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -210,7 +211,9 @@ func (g *gateway) create(t testing.TB, collection, body string) string {
 }
 
 // samples are strings that a format takes, for required fields.
-var samples = map[string]string{"name": "sample", "ip": "10.0.0.1", "variable": "var_host", "pattern": "a"}
+var samples = map[string]string{
+	"name": "sample", "ip": "10.0.0.1", "variable": "var_host", "pattern": "a", "certificates": certtest.Sample(1).Certificate,
+}
 
 // minimal is a legal object with the given name and nothing but what is required; what it names is called "base".
 func minimal(t testing.TB, fields []spec.Field, name string) map[string]any {

@@ -1,6 +1,10 @@
 package gatewaytest
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
+)
 
 // SampleWord is a legal string of a grammar of internal/spec, by the name that a field's Format has. n makes samples
 // differ. A grammar without a sample is a mistake of whoever added it.
@@ -40,6 +44,8 @@ func SampleWord(format string, n int) string {
 		return fmt.Sprintf("/x%d{var_uri_path}", n)
 	case "query_template":
 		return fmt.Sprintf("x%d&{var_query_string}", n)
+	case "certificates":
+		return certtest.Sample(n).Certificate
 	case "statuses":
 		return fmt.Sprintf("2%02d-399", n)
 	case "name", "":

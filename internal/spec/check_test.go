@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 )
 
 // TestCheckSaysWhereAndWhat: one wrong value in an object that is fine otherwise, and the one problem that it makes.
@@ -44,6 +46,10 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `"max_body_bytes":-1`, "max_body_bytes", "must be 0 to 1125899906842624, not -1"},
 		{Listeners, `"max_connections":1000001`, "max_connections", "must be 0 to 1000000, not 1000001"},
 		{Listeners, `"drain_timeout":"-1s"`, "drain_timeout", "must be 0s to 1h, not -1s"},
+
+		{CABundles, `"pem":""`, "pem", "is required"},
+		{CABundles, `"pem":"none"`, "pem", "must hold a certificate in PEM form"},
+		{CABundles, `"pem":` + quoted(strings.Repeat("a", 262145)), "pem", "must be 1 to 262144 bytes long"},
 
 		{Pools, `"targets":{"a b":{"address":"10.0.0.1"}}`, `targets["a b"]`, "has a key that must start with"},
 		{Pools, `"targets":{"":{"address":"10.0.0.1"}}`, `targets[""]`, "has a key that must be 1 to 80"},
@@ -372,6 +378,7 @@ func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
 
 // valid is the least that makes an object of each kind.
 var valid = map[*Kind]map[string]string{
+	CABundles: {"name": `"c"`, "pem": quoted(certtest.Sample(1).Certificate)},
 	Listeners: {"name": `"l"`, "port": "80"},
 	Pools:     {"name": `"p"`},
 	Targets:   {"name": `"t"`, "pool": `"p"`, "address": `"10.0.0.1"`},
@@ -380,6 +387,9 @@ var valid = map[*Kind]map[string]string{
 	Rewrites:  {"name": `"w"`},
 	Rules:     {"name": `"r"`, "listener": `"l"`, "pool": `"p"`, "setting": `"s"`},
 }
+
+// quoted is a text as JSON writes it.
+func quoted(s string) string { return string(encode(s)) }
 
 // decode reads a valid object of the kind with some fields set otherwise.
 func decode(t testing.TB, kind *Kind, fields string) Object {

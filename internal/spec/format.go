@@ -34,6 +34,7 @@ var formats = map[string]func(string) error{
 	"query_template": checkQueryTemplate,
 	"redirect_url":   checkRedirectURL,
 	"cookie_name":    checkCookieName,
+	"certificates":   checkCertificates,
 }
 
 // maxKey is the longest key of a map, in bytes.

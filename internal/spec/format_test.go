@@ -106,6 +106,9 @@ func FuzzFormats(f *testing.F) {
 			if check(s) != nil {
 				continue
 			}
+			if format == "certificates" {
+				s = strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(s) // It has lines.
+			}
 			if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
 				t.Errorf("%s takes %q", format, s)
 			}

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// An Object is one desired object of a gateway: a *Listener, *Pool, *Target, *Setting, *Probe, *Rewrite or *Rule. Once it is
-// in a Set it is never changed.
+// An Object is one desired object of a gateway: a *CABundle, *Listener, *Pool, *Target, *Setting, *Probe, *Rewrite or *Rule.
+// Once it is in a Set it is never changed.
 type Object interface {
 	// Key is its name, unique in its kind.
 	Key() string
@@ -34,6 +34,8 @@ type Kind struct {
 
 // The kinds.
 var (
+	CABundles = newKind(CABundle{}, "ca_bundle", "ca_bundles", true,
+		"Authorities whose certificates are trusted, of clients or of targets.")
 	Listeners = newKind(Listener{}, "listener", "listeners", false,
 		"Where clients connect: an address, a port and the host names that are served there.")
 	Pools = newKind(Pool{}, "pool", "pools", true,
@@ -52,7 +54,9 @@ var (
 
 // Kinds lists every kind, in the order a reader should meet them. It is also an order in which objects can be created
 // one after the other, and deleted in reverse.
-func Kinds() []*Kind { return []*Kind{Listeners, Pools, Targets, Probes, Settings, Rewrites, Rules} }
+func Kinds() []*Kind {
+	return []*Kind{CABundles, Listeners, Pools, Targets, Probes, Settings, Rewrites, Rules}
+}
 
 // KindByName finds a kind by Name; nil if there is none.
 func KindByName(name string) *Kind {

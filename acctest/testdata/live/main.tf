@@ -2,6 +2,7 @@ variable "port" { type = number }
 variable "blue" { type = number }
 variable "green" { type = number }
 variable "n" { type = number }
+variable "authority" { type = string }
 
 # In use.
 
@@ -48,6 +49,11 @@ resource "gatewayd_rule" "chat" {
 resource "gatewayd_rewrite" "chat" {
   name  = "chat"
   steps = [{ request_headers = { "X-Chat" = { value = "{var_http_method}" } } }]
+}
+
+resource "gatewayd_ca_bundle" "chat" {
+  name = "chat"
+  pem  = var.authority
 }
 
 # Not in use, and other at every apply: new names, new content, some come and some go.

@@ -1,0 +1,4 @@
+resource "gatewayd_ca_bundle" "partners" {
+  name = "partners"
+  pem  = file("${path.module}/authority.pem")
+}

@@ -1,0 +1,2 @@
+# By name:
+terraform import gatewayd_ca_bundle.partners partners
