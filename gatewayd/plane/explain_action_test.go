@@ -48,6 +48,7 @@ func TestExplainTellsWhatIsDone(t *testing.T) {
 	r.publish(func(d *spec.Draft) {
 		r.put(d, spec.Listeners, `{"name":"l","address":"127.0.0.1","port":%d}`, port)
 		r.put(d, spec.Listeners, `{"name":"safe","address":"127.0.0.1","port":%d}`, freePort(t))
+		r.put(d, spec.Listeners, `{"name":"lost","address":"127.0.0.1","port":%d}`, freePort(t))
 		r.put(d, spec.Pools, `{"name":"p","targets":{"one":{"address":"127.0.0.1","port":%s}}}`, target)
 		r.put(d, spec.Pools, `{"name":"empty"}`)
 		r.put(d, spec.Pools, `{"name":"dropped"}`)
@@ -64,6 +65,7 @@ func TestExplainTellsWhatIsDone(t *testing.T) {
 			"/page":   `"respond":{"status":410,"body":"over","content_type":"text/plain"}`,
 			"/moved*": `"redirect":{"status":308,"url":"https://new.test/x?y=1","include_path":true,"include_query":true}`,
 			"/safe":   `"redirect":{"status":302,"listener":"safe","include_path":true}`,
+			"/lost":   `"redirect":{"status":302,"listener":"lost"}`,
 			"/split*": `"split":{"a":{"pool":"p","setting":"v2","weight":3},"b":{"pool":"p","setting":"s","weight":1},"c":{"pool":"empty","setting":"s","weight":0}}`,
 			"/none":   `"split":{"a":{"pool":"p","setting":"s","weight":0},"b":{"pool":"p","setting":"s","weight":0}}`,
 			"/on/*":   `"pool":"empty","setting":"s","rewrite":"on"`,
@@ -75,7 +77,7 @@ func TestExplainTellsWhatIsDone(t *testing.T) {
 			r.put(d, spec.Rules, `{"name":%q,"listener":"l","match":{"paths":[%q]},%s}`, strings.Trim(path, "/*"), path, action)
 		}
 	})
-	r.publish(func(d *spec.Draft) { d.Remove(spec.Pools, "dropped") })
+	r.publish(func(d *spec.Draft) { d.Remove(spec.Pools, "dropped"); d.Remove(spec.Listeners, "lost") })
 	for path, want := range map[string]string{
 		"/pool/a?q":    "pool pool/v2/a?q one:true",
 		"/pool/%2e./":  "  400bad_path",
@@ -83,6 +85,7 @@ func TestExplainTellsWhatIsDone(t *testing.T) {
 		"/page":        "page respond 410",
 		"/moved/%41?q": "moved redirect 308https://new.test/x/moved/%41?y=1&q",
 		"/safe":        "safe redirect 302http://127.0.0.1:",
+		"/lost":        "lost  502no_redirect",
 		"/split?q":     "split split; a=3 to p by v2: /v2?q one:true; b=1 to p by s: /split?q one:true; c=0 to empty by s:  502no_backend",
 		"/none":        "none  502no_pool",
 		"/on/x?q":      `b split; a=1 to p by v2: /v2/new?n=1 one:true; d=0 to dropped by s:  502no_pool; rewritten after ["on"]`,

@@ -114,6 +114,9 @@ func (d *Decision) act(w *Worker, addr *table.Address, send []byte) {
 			d.Ways = append(d.Ways, d.way(w, part, send))
 		}
 	case r.Respond != nil:
+	case r.Redirect != nil && r.Redirect.Gone():
+		d.Acts = false
+		d.refuse(ReasonNoRedirect)
 	case r.Redirect != nil:
 		host := d.Request.Host
 		if local, err := netip.ParseAddr(addr.Place.Address); len(host) == 0 && r.Redirect.OwnHost() {

@@ -16,6 +16,7 @@ const (
 	ReasonSlowRequest
 	ReasonSlowBody
 	ReasonNoPool
+	ReasonNoRedirect
 	ReasonNoBackend
 	ReasonMaxConnections
 	ReasonTooManyConnections
@@ -54,6 +55,7 @@ var reasons = [...]struct {
 	{408, "slow_request", "the request head did not arrive in time"},
 	{408, "slow_body", "the request body stood still for too long"},
 	{502, "no_pool", "the rule's pool, setting or rewrite is gone"},
+	{502, "no_redirect", "the listener that the rule redirects to is gone"},
 	{502, "no_backend", "the pool has no healthy target"},
 	{503, "max_connections", "every target serves as many requests as it may"},
 	{503, "too_many_connections", "this address and port has as many connections as it may"},

@@ -23,6 +23,8 @@ func (x *exchange) own(route *table.Route, req *http1.Request, path []byte) {
 	switch r, to := route.Respond, route.Redirect; {
 	case r != nil:
 		x.reply(reply{status: r.Status, contentType: r.ContentType, body: r.Body})
+	case to != nil && to.Gone():
+		x.refuse(refuse(ReasonNoRedirect))
 	case to != nil:
 		x.redirect(to, req, path)
 	default:

@@ -20,7 +20,11 @@ type Redirect struct {
 	fragment string // with "#"
 
 	includePath, includeQuery bool
+	gone                      bool
 }
+
+// Gone says that the listener to be sent to does not exist: 502.
+func (r *Redirect) Gone() bool { return r.gone }
 
 // OwnHost says that Location must be told the host of the request.
 func (r *Redirect) OwnHost() bool { return r.ownHost }
@@ -71,8 +75,8 @@ func appendEscaped(b, raw []byte) []byte {
 
 const upperHex = "0123456789ABCDEF"
 
-// redirect makes the redirect of a rule, or takes over the one of the table before where it is equal; nil where its
-// listener is not there: 502.
+// redirect makes the redirect of a rule, or takes over the one of the table before where it is equal; nil where it
+// names nothing.
 func (c *compiler) redirect(o *spec.Rule, before *Redirect) *Redirect {
 	from := o.Redirect
 	r := Redirect{Status: from.Status, includePath: from.IncludePath, includeQuery: from.IncludeQuery}
@@ -83,7 +87,8 @@ func (c *compiler) redirect(o *spec.Rule, before *Redirect) *Redirect {
 		e := c.set.Get(spec.Listeners, *from.Listener)
 		if e == nil {
 			c.warn(onRule(o.Name, "redirect.listener", "names listener %q, which does not exist; requests of the rule are answered 502 until it does", *from.Listener))
-			return nil
+			r.gone = true
+			break
 		}
 		r.toListener(e.Object.(*spec.Listener))
 		c.warnRedirect(o, e.Object.(*spec.Listener))
