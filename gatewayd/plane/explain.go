@@ -42,6 +42,8 @@ func (p *Plane) Explain(q api.Question) (e api.Explanation, ps spec.Problems) {
 	}
 	if l := d.Found.Listener; l != nil {
 		e.Listener = l.Name
+	}
+	if d.Found.Listener != nil && d.Matched != nil {
 		passed := t.Passed(d.Found, d.Matched, d.Normal)
 		e.More = max(0, len(passed)-maxPassed)
 		for _, r := range passed[:len(passed)-e.More] {

@@ -101,7 +101,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 	path, resolved, ok := w.paths(req.Path)
 	if !ok {
-		x.refuse(refuse(ReasonBadPath))
+		x.misled(addr.Listener(req.Host))
 		return
 	}
 	found, why := x.match(addr, req, path)
@@ -138,6 +138,15 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	default:
 		x.first(h, d, req, resolved)
 	}
+}
+
+// misled refuses a request whose path can be read in more than one way. It is the listener's of its host all the same.
+func (x *exchange) misled(l *table.Listener) {
+	if l != nil {
+		x.account.matched(nil, l)
+		x.down.matched(l)
+	}
+	x.refuse(refuse(ReasonBadPath))
 }
 
 // match finds what serves the request by a path in normal form, or says why nothing does.

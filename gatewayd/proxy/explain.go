@@ -61,6 +61,7 @@ func Decide(addr *table.Address, head []byte, client netip.Addr) (d Decision) {
 	normal, send, ok := w.paths(req.Path)
 	d.Request = req
 	if !ok {
+		d.Found.Listener = addr.Listener(req.Host)
 		d.refuse(ReasonBadPath)
 		return d
 	}

@@ -44,10 +44,7 @@ type Found struct {
 func (a *Address) Match(req *http1.Request, path []byte) Found {
 	var buf [maxHost]byte
 	name, named := fold(&buf, req.Host)
-	s := a.sites.rest
-	if named {
-		s = bestSite(&a.sites, name)
-	}
+	s := a.site(name, named)
 	if s == nil {
 		return Found{}
 	}
@@ -68,6 +65,22 @@ func (a *Address) Match(req *http1.Request, path []byte) Found {
 		c = t.choice
 	}
 	return Found{Listener: s.listener, Route: c.entry.route, Took: c.entry.took(path)}
+}
+
+// Listener is the one of a host, whatever its rules take; nil where no listener serves it.
+func (a *Address) Listener(host []byte) *Listener {
+	var buf [maxHost]byte
+	if s := a.site(fold(&buf, host)); s != nil {
+		return s.listener
+	}
+	return nil
+}
+
+func (a *Address) site(name []byte, named bool) *site {
+	if !named {
+		return a.sites.rest
+	}
+	return bestSite(&a.sites, name)
 }
 
 // bestSite is the listener of a host: by exact name, then by the most specific pattern, then the one without names.
