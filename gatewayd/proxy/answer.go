@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
@@ -113,45 +110,6 @@ func (c *client) abort(deaf bool) {
 	c.flags |= cEnding
 	c.w.out.flush()
 	c.stream.Reset()
-}
-
-func (c *client) refuse(r refusal) {
-	c.x = nil
-	w := c.w
-	w.refused(r.reason)
-	text, sentence := http1.StatusText(r.status), r.reason.Sentence()
-	b := w.out.open(c.stream)
-	start := len(b)
-	b = http1.AppendStatusLine(b, r.status)
-	b = http1.AppendField(b, "Date", w.date.At(time.Now()))
-	b = http1.AppendField(b, "Gatewayd-Reason", r.reason.String())
-	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(3+1+len(text)+2+len(sentence)+1), 10)
-	b = append(b, "\r\n"...)
-	switch r.status {
-	case 405:
-		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
-	case 426:
-		b = append(b, "Sec-WebSocket-Version: 13\r\n"...)
-	case 503:
-		b = append(b, "Retry-After: 1\r\n"...)
-	}
-	b = c.appendConnection(b, r.status == 426)
-	b = append(b, "\r\n"...)
-	if c.flags&cHead == 0 {
-		b = strconv.AppendInt(b, int64(r.status), 10)
-		b = append(b, ' ')
-		b = append(b, text...)
-		b = append(b, ": "...)
-		b = append(b, sentence...)
-		b = append(b, '\n')
-	}
-	w.out.keep(b)
-	if w.over == nil {
-		w.stranger(c, 0, nil)
-	}
-	w.answeredOwn(r, len(b)-start)
-	c.answered()
 }
 
 // switched passes the 101 and lets go of the stream, whose next handler is the tunnel.

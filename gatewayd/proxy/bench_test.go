@@ -153,18 +153,9 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 		r := newRig(t, c.change, fixed(t, answer))
 		fields, added := c.client(r)
 		once := exchanger(t, r, len(answer)+added, fields)
-		for range 100 {
-			once()
-		}
 		const n = 2000
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		for range n {
-			once()
-		}
-		runtime.ReadMemStats(&after)
 		// The runtime allocates now and then for itself.
-		if got := after.Mallocs - before.Mallocs; got > n/20 {
+		if got := mallocs(n, once); got > n/20 {
 			t.Errorf("%d exchanges of %d bytes made %d allocations", n, size, got)
 		}
 	}
@@ -203,4 +194,18 @@ func BenchmarkAffinity(b *testing.B) {
 			}
 		})
 	}
+}
+
+// mallocs is how often memory was allocated while something was done so many times, in steady state.
+func mallocs(n int, once func()) uint64 {
+	for range 100 {
+		once()
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		once()
+	}
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
 }

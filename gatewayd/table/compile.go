@@ -202,6 +202,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 		MaxURLBytes:      o.MaxURLBytes,
 		MaxConnections:   o.MaxConnections,
 		MaxBodyBytes:     int64(o.MaxBodyBytes),
+		Pages:            newPages(o.ErrorPages),
 	}
 }
 

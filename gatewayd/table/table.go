@@ -97,6 +97,8 @@ type Listener struct {
 	MaxConnections                                int            // of its address and port, over all loops; 0: no limit
 	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
 	BodyTimeout                                   time.Duration  // without a byte
+
+	Pages map[int]*Page // of answers of the gateway's own, by status; the caller must not change it
 }
 
 // An Affinity is the cookie that brings a client back to its backend.

@@ -167,14 +167,6 @@ func checkQueryName(s string) error {
 	return nil
 }
 
-// checkErrorStatus is the grammar of a status that tells of an error.
-func checkErrorStatus(s string) error {
-	if len(s) != 3 || s < "400" || s > "599" || strings.Trim(s, "0123456789") != "" {
-		return errors.New("must be the status of an error, \"400\" to \"599\"")
-	}
-	return nil
-}
-
 // checkHostname is the grammar of host names with wildcards (Azure Application Gateway, multi-site listeners): letters,
 // digits, "-", "." and "*" for many, "?" for one character; one "*" a label, two a name, four wildcards in all, and
 // "*" with "?" in one label never.

@@ -16,6 +16,8 @@ type Listener struct {
 	MaxConnections   int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many client connections the listener's address and port may have at once, those of WebSockets included. Reached: a new one is answered 503 and closed, or closed at once where many come. Where several listeners share the address and port, that of the one without host names holds, else the largest. 0 means without limit."`
 	DrainTimeout     Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
 	CloseSpread      *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
+
+	ErrorPages map[string]ErrorPage `json:"error_pages" tfsdk:"error_pages" spec:"0..32,keys=error_status" doc:"Pages to show in place of the short texts with which the gateway answers errors by itself, by status, as in \"502\". The statuses are those of such answers: 400, 404, 405, 408, 413, 414, 417, 426, 431, 500, 501, 502, 503, 504, 505. Status and headers stay as they are, Gatewayd-Reason among them; what targets, redirects and respond answer is never replaced. As long as the host of a request is not known, as where its head cannot be read, the pages are those of the listener without host names on the address and port; where there is none, the short texts."`
 }
 
 // Key is the listener's name.

@@ -129,16 +129,16 @@ func TestNestedShapesAreChecked(t *testing.T) {
 		{`"steps":[{"inner":{"words":["a","a"]}}]`, "steps[0].inner.words", `"a" is given twice`},
 		{`"shares":{"a b":{"pool":"p"}}`, `shares["a b"]`, "letters, digits"},
 		{`"shares":{"a":{"pool":"p","inner":{"listener":""}}}`, `shares["a"].inner.listener`, "must not be empty"},
-		{`"pages":{"399":{}}`, `pages["399"]`, `"400" to "599"`},
-		{`"pages":{"4x0":{}}`, `pages["4x0"]`, `"400" to "599"`},
-		{`"pages":{"5000":{}}`, `pages["5000"]`, `"400" to "599"`},
+		{`"pages":{"399":{}}`, `pages["399"]`, "must be a status with which the gateway answers errors by itself"},
+		{`"pages":{"4x0":{}}`, `pages["4x0"]`, "must be a status with which the gateway answers errors by itself"},
+		{`"pages":{"5000":{}}`, `pages["5000"]`, "must be a status with which the gateway answers errors by itself"},
 		{`"query":{"` + long + `a":{}}`, `query["` + long + `..."]`, "of 1 to 256 bytes"},
 		{`"query":{"` + long + `":{"body":"01234567890"}}`, `query["` + long + `"].body`, "0 to 10 bytes"},
 		{`"query":{"a\u0085":{}}`, `query["a\u0085"]`, "control characters"},
 		{`"query":{"":{}}`, `query[""]`, "of 1 to 256 bytes"},
 		// Names of parameters are told apart by case.
 		{`"query":{"a":{},"A":{}}`, "", ""},
-		{`"pages":{"400":{},"599":{}},"query":{"]\"[\\\t":{}}`, `query["]\"[\\\t"]`, "control characters"},
+		{`"pages":{"400":{},"504":{}},"query":{"]\"[\\\t":{}}`, `query["]\"[\\\t"]`, "control characters"},
 	} {
 		base := `"name":"n"`
 		for field, value := range map[string]string{"steps": `[{}]`, "must": `{"a":{}}`} {

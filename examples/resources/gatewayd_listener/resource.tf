@@ -20,6 +20,15 @@ resource "gatewayd_listener" "shop" {
   max_url_bytes  = 8192
   max_body_bytes = 10485760
 
+  # Shown in place of the short texts of the gateway's own answers. What targets answer is never replaced.
+  error_pages = {
+    "502" = { body = "<!doctype html><title>Shop</title><p>The shop is closed for a moment." }
+    "503" = {
+      body         = jsonencode({ error = "busy" })
+      content_type = "application/json"
+    }
+  }
+
   # Once it is deleted, its WebSockets are asked to close over the last 30 seconds of two minutes.
   drain_timeout = "2m"
   close_spread  = "30s"
