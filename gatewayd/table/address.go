@@ -1,6 +1,7 @@
 package table
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
@@ -18,6 +19,24 @@ type Address struct {
 
 	sites     hosts[*site]
 	unchanged bool // the listeners are those of the table before, entry for entry
+}
+
+// setLimits makes the limits of those of the listeners.
+func (a *Address) setLimits() {
+	limits := a.Listeners
+	if basic := a.sites.rest; basic != nil {
+		limits = []*Listener{basic.listener}
+	}
+	for _, l := range limits {
+		a.HeaderTimeout = max(a.HeaderTimeout, l.HeaderTimeout)
+		a.KeepAliveTimeout = max(a.KeepAliveTimeout, l.KeepAliveTimeout)
+		a.MaxHeaderBytes = max(a.MaxHeaderBytes, l.MaxHeaderBytes)
+		a.MaxURLBytes = max(a.MaxURLBytes, l.MaxURLBytes)
+		a.MaxConnections = max(a.MaxConnections, l.MaxConnections)
+	}
+	if slices.ContainsFunc(limits, func(l *Listener) bool { return l.MaxConnections == 0 }) {
+		a.MaxConnections = 0
+	}
 }
 
 // A site is a listener with the index of its rules.

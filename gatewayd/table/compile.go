@@ -206,23 +206,6 @@ func newListener(id string, o *spec.Listener) *Listener {
 	}
 }
 
-func (a *Address) setLimits() {
-	limits := a.Listeners
-	if basic := a.sites.rest; basic != nil {
-		limits = []*Listener{basic.listener}
-	}
-	for _, l := range limits {
-		a.HeaderTimeout = max(a.HeaderTimeout, l.HeaderTimeout)
-		a.KeepAliveTimeout = max(a.KeepAliveTimeout, l.KeepAliveTimeout)
-		a.MaxHeaderBytes = max(a.MaxHeaderBytes, l.MaxHeaderBytes)
-		a.MaxURLBytes = max(a.MaxURLBytes, l.MaxURLBytes)
-		a.MaxConnections = max(a.MaxConnections, l.MaxConnections)
-	}
-	if slices.ContainsFunc(limits, func(l *Listener) bool { return l.MaxConnections == 0 }) {
-		a.MaxConnections = 0
-	}
-}
-
 // rules gives each rule to its listener, by name.
 func (c *compiler) rules() {
 	all := c.set.All(spec.Rules)
