@@ -17,6 +17,7 @@ type collected struct {
 	chunked    bool
 	coded      bool // there is a Transfer-Encoding
 	teTrailers bool
+	hops       int
 
 	// Connection
 	close, keepAlive, upgrade bool
@@ -49,6 +50,8 @@ func (c *collected) collect(fields []Field, from side) Reason {
 			reason = c.connection(f.Value)
 		case FieldUpgrade:
 			reason = c.protocols(f.Value)
+		case FieldCDNLoop:
+			c.hops += hops(f.Value)
 		case FieldTrailer:
 			f.drop = f.drop || !announces(f.Value)
 		case FieldTE:

@@ -24,6 +24,7 @@ const (
 	FieldAge
 	FieldAuthorization
 	FieldCacheControl
+	FieldCDNLoop
 	FieldContentEncoding
 	FieldContentLength
 	FieldContentRange
@@ -87,6 +88,7 @@ var fieldNames = [fieldCount]struct {
 	FieldAge:                    {"age", false},
 	FieldAuthorization:          {"authorization", false},
 	FieldCacheControl:           {"cache-control", false},
+	FieldCDNLoop:                {"cdn-loop", false},
 	FieldContentEncoding:        {"content-encoding", false},
 	FieldContentLength:          {"content-length", false},
 	FieldContentRange:           {"content-range", false},

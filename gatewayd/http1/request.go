@@ -42,6 +42,8 @@ type Request struct {
 	Key       []byte
 	// AcceptsTrailers is TE: trailers (RFC 9110 6.5.1).
 	AcceptsTrailers bool
+	// Hops is how often the request came through a gateway that adds [Hop].
+	Hops int
 }
 
 // Parse reads a head that [HeadEnd] has found: all of it, with the empty line. The reader's rules where the RFCs
@@ -223,7 +225,7 @@ func (r *Request) frame(c *collected) Reason {
 		r.Body, r.Length = BodyLength, c.length
 	}
 	r.KeepAlive = !c.close && (r.Minor == 1 || c.keepAlive)
-	r.AcceptsTrailers = c.teTrailers
+	r.AcceptsTrailers, r.Hops = c.teTrailers, c.hops
 	if c.expect < 0 {
 		return 0
 	}

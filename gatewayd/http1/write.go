@@ -39,7 +39,7 @@ var statusTexts = [600]string{
 	421: "Misdirected Request", 422: "Unprocessable Content", 425: "Too Early", 426: "Upgrade Required",
 	428: "Precondition Required", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
 	500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
-	504: "Gateway Timeout", 505: "HTTP Version Not Supported", 511: "Network Authentication Required",
+	504: "Gateway Timeout", 505: "HTTP Version Not Supported", 508: "Loop Detected", 511: "Network Authentication Required",
 }
 
 // Date formats IMF-fixdate (RFC 9110 5.6.7) once a second. The zero value is ready; one per loop.

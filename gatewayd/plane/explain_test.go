@@ -56,6 +56,7 @@ func TestExplain(t *testing.T) {
 		{"/chat../x", "rule chat, 400 bad_path for /chat../x; ; wide", api.Question{}},
 		{"/other", "rule , 404 no_rule for /other; ; canary: match.paths", api.Question{}},
 		{"/other", "rule other, /v2/other for /other; good; canary", api.Question{Headers: []string{"host: B.test:1"}}},
+		{"/other", "rule , 508 request_loop for /other; ; ", api.Question{Headers: []string{"CDN-Loop: gatewayd" + strings.Repeat(", gatewayd", 7)}}},
 		{"/other", "rule , 404 no_listener for /other; ; ", api.Question{Headers: []string{"Host: c.test"}}},
 		{"/chat", "rule , 400 bad_field_name for ; ; ", api.Question{Headers: []string{"X A: b"}}},
 		{"/chat", "rule , 400 incomplete_head for ; ; ", api.Question{Headers: []string{""}}},

@@ -9,6 +9,10 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
+// maxHops is how many gateways may have forwarded a request before this one. A target that is a listener of this very
+// gateway, or leads back to it by others, would have one request take every descriptor that there is.
+const maxHops = 8
+
 // maxInterims is how many 1xx heads one answer may have.
 const maxInterims = 16
 
@@ -183,6 +187,8 @@ func unserved(found table.Found, req *http1.Request, size int) Reason {
 	switch {
 	case found.Listener == nil:
 		return ReasonNoListener
+	case req.Hops >= maxHops:
+		return ReasonRequestLoop
 	case size > found.Listener.MaxHeaderBytes:
 		return Reason(http1.ReasonHeadTooLarge)
 	case len(req.Target) > found.Listener.MaxURLBytes:

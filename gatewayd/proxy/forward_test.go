@@ -12,7 +12,7 @@ var requestID = regexp.MustCompile(`X-Request-Id: [0-9a-f]{32}\r\n`)
 
 // own is what the gateway adds to a request of "Host: a.test", with its random and changing parts settled.
 const own = "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n" +
-	"X-Forwarded-Host: a.test\r\nX-Original-Host: a.test\r\nX-Request-Id: ID\r\n"
+	"X-Forwarded-Host: a.test\r\nX-Original-Host: a.test\r\nX-Request-Id: ID\r\nCDN-Loop: gatewayd\r\n"
 
 func settled(s string) string { return requestID.ReplaceAllString(s, "X-Request-Id: ID\r\n") }
 

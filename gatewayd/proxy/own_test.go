@@ -86,6 +86,7 @@ var ownAnswers = []ownAnswer{
 		change: func(r *rig) {
 			r.rewriting("w", `{"request_headers":{"X-W":{"value":"{http_req_X-V}{http_req_X-V}{http_req_X-V}"}}}`)
 		}},
+	{status: 508, reason: ReasonRequestLoop, send: asked + strings.Repeat(http1.Hop, maxHops) + "\r\n"},
 	{status: 500, reason: ReasonInternal, send: handshake, change: func(r *rig) { r.panics = 1 },
 		target: func(t *testing.T) netip.AddrPort {
 			return newServer(t, func(p *peer) { p.head(); p.bytes(1); p.send(switching); p.gone() }).addr

@@ -35,6 +35,7 @@ const (
 	ReasonRewriteLoop
 	ReasonBadRewrite
 	ReasonRewriteTooLarge
+	ReasonRequestLoop
 	ReasonInternal
 
 	reasonEnd
@@ -74,6 +75,7 @@ var reasons = [...]struct {
 	{500, "rewrite_loop", "the rewrites lead from rule to rule without end"},
 	{400, "bad_rewrite", "the rule's rewrite makes no valid request of this one"},
 	{500, "rewrite_too_large", "the rule's rewrite makes the head too large"},
+	{508, "request_loop", "the request came through this gateway, or others of its kind, too often: a target leads back to it"},
 	{500, "internal", "the gateway failed"},
 }
 

@@ -59,6 +59,8 @@ func TestRefusals(t *testing.T) {
 			change: func(r *rig) { r.rules[0].Match = &spec.Match{Paths: []string{"/a"}} }},
 		{name: "rule, with a body that is thrown away", send: "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", status: 404, reason: "no_rule", keep: true,
 			change: func(r *rig) { r.rules[0].Match = &spec.Match{Paths: []string{"/a"}} }},
+		{name: "too many gateways", send: "GET / HTTP/1.1\r\nHost: a\r\nCDN-Loop: gatewayd, other,gatewayd;a=b , gatewayd\r\n" + strings.Repeat("cdn-loop: gatewayd\r\n", maxHops-3) + "\r\n",
+			status: 508, reason: "request_loop", keep: true},
 		{name: "empty pool", send: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", status: 502, reason: "no_backend", keep: true,
 			change: func(r *rig) { r.targets() }},
 		{name: "nobody there", send: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", status: 502, reason: "connect_failed", keep: true, target: nobody(t)},

@@ -37,7 +37,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 			b = http1.AppendField(b, f.Name, f.Value)
 		}
 	}
-	b = x.appendForwarded(b, d, req)
+	b = append(x.appendForwarded(b, d, req), http1.Hop...)
 	if req.Body == http1.BodyChunked {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}

@@ -158,6 +158,7 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Rewrites, `"steps":[{"url":{"query":"{var_http_status}"}}]`, `steps[0].url.query`, "names var_http_status, which is of the answer"},
 		{Rewrites, `"steps":[{"request_headers":{"host":{"delete":true}}}]`, `steps[0].request_headers["host"].delete`, "cannot be true for Host"},
 		{Rewrites, `"steps":[{"request_headers":{"Transfer-Encoding":{"value":"a"}}}]`, `steps[0].request_headers["Transfer-Encoding"]`, "cannot be changed"},
+		{Rewrites, `"steps":[{"request_headers":{"CDN-Loop":{"delete":true}}}]`, `steps[0].request_headers["CDN-Loop"]`, "cannot be changed"},
 		{Rewrites, `"steps":[{"request_headers":{"content_length":{"value":"a"}}}]`, `steps[0].request_headers["content_length"]`, "cannot be changed"},
 		{Rewrites, `"steps":[{"response_headers":{"CONNECTION":{"delete":true}}}]`, `steps[0].response_headers["CONNECTION"]`, "cannot be changed"},
 		{Rewrites, `"steps":[{"response_headers":{"Upgrade":{"delete":true}}}]`, `steps[0].response_headers["Upgrade"]`, "cannot be changed"},

@@ -15,7 +15,7 @@ type Rewrite struct {
 // A RewriteStep is done where all of its conditions hold.
 type RewriteStep struct {
 	When            []RewriteCondition               `json:"when" tfsdk:"when" spec:"0..40" doc:"Conditions, all of which must hold. None means always. A step with a condition on the answer can change the answer only."`
-	RequestHeaders  map[string]RewriteHeader         `json:"request_headers" tfsdk:"request_headers" spec:"0..40,keys=field_name" doc:"Headers of the request to the target, by name. Those that belong to one connection or frame the message (Connection, Upgrade, TE, Trailer, Transfer-Encoding, Content-Length, Expect and the like) and those that prove a WebSocket handshake cannot be changed, and Host cannot be deleted. Host counts more than the setting's host."`
+	RequestHeaders  map[string]RewriteHeader         `json:"request_headers" tfsdk:"request_headers" spec:"0..40,keys=field_name" doc:"Headers of the request to the target, by name. Those that belong to one connection or frame the message (Connection, Upgrade, TE, Trailer, Transfer-Encoding, Content-Length, Expect and the like) and those that prove a WebSocket handshake or end loops of gateways (CDN-Loop) cannot be changed, and Host cannot be deleted. Host counts more than the setting's host."`
 	ResponseHeaders map[string]RewriteResponseHeader `json:"response_headers" tfsdk:"response_headers" spec:"0..40,keys=field_name" doc:"Headers of the target's final answer, the 101 of a WebSocket included, by name. What the gateway answers itself is not changed."`
 	URL             *RewriteURL                      `json:"url" tfsdk:"url" doc:"What becomes of the path and the query. Null means that they stay."`
 }
@@ -136,7 +136,7 @@ func (c *stepCheck) requestOnly(where, answer string) {
 func (c *stepCheck) header(where, name string, value *string, remove bool) {
 	switch {
 	case Untouchable(name):
-		c.ps.Add(where, "cannot be changed: it belongs to one connection, frames the message or proves a WebSocket handshake, and the gateway says it itself")
+		c.ps.Add(where, "cannot be changed: it belongs to one connection, frames the message, proves a WebSocket handshake or ends loops of gateways, and the gateway says it itself")
 	case value == nil && !remove:
 		c.ps.AddNeeding(join(where, "value"), []string{join(where, "delete")}, "is required, or delete = true")
 	case value != nil && remove:
@@ -226,8 +226,8 @@ func (c *stepCheck) group(where string, p TemplatePart, in *RewriteMatch, need s
 }
 
 // Untouchable says that a header is the gateway's business alone: it ends at one connection (RFC 9110 section 7.6.1),
-// says where the message ends, or proves that a handshake was understood. A name that some backends read as one of
-// these, with "_" for "-", is one of them.
+// says where the message ends, proves that a handshake was understood, or counts the gateways on the way (RFC 8586). A
+// name that some backends read as one of these, with "_" for "-", is one of them.
 func Untouchable(name string) bool {
 	return untouchable[strings.ReplaceAll(Lower(name), "_", "-")]
 }
@@ -235,5 +235,5 @@ func Untouchable(name string) bool {
 var untouchable = map[string]bool{
 	"connection": true, "content-length": true, "expect": true, "http2-settings": true, "keep-alive": true, "proxy-authenticate": true,
 	"proxy-authorization": true, "proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
-	"sec-websocket-accept": true, "sec-websocket-key": true, "sec-websocket-version": true,
+	"cdn-loop": true, "sec-websocket-accept": true, "sec-websocket-key": true, "sec-websocket-version": true,
 }
