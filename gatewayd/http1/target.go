@@ -99,7 +99,10 @@ func (r *Request) splitAuthority() Reason {
 		for n < len(a) && a[n] != ']' {
 			n++
 		}
-		if n == len(a) || !isIPv6(a[1:n]) {
+		if n == len(a) {
+			return ReasonBadHost
+		}
+		if _, ok := parseIPv6(a[1:n]); !ok {
 			return ReasonBadHost
 		}
 		n++
@@ -133,67 +136,4 @@ func (r *Request) splitAuthority() Reason {
 	}
 	r.Port = uint16(port)
 	return 0
-}
-
-// isIPv6 checks the text of an IPv6 address (RFC 4291 2.2) without zone. It agrees with netip.ParseAddr, which
-// cannot be asked without turning the octets into a string first.
-func isIPv6(a []byte) bool {
-	groups, elided := 0, false
-	i := 0
-	if len(a) >= 2 && a[0] == ':' && a[1] == ':' {
-		elided, i = true, 2
-	}
-	for i < len(a) {
-		start := i
-		for i < len(a) && octets[a[i]]&isHex != 0 {
-			i++
-		}
-		if i < len(a) && a[i] == '.' {
-			groups += 2
-			return isIPv4(a[start:]) && groupsFit(groups, elided)
-		}
-		if i == start || i-start > 4 {
-			return false
-		}
-		groups++
-		if i == len(a) {
-			break
-		}
-		if a[i] != ':' || i+1 == len(a) {
-			return false
-		}
-		if i++; a[i] == ':' {
-			if elided {
-				return false
-			}
-			elided = true
-			i++
-		}
-	}
-	return groupsFit(groups, elided)
-}
-
-// groupsFit: eight groups, or fewer with a "::" that stands for at least one.
-func groupsFit(groups int, elided bool) bool {
-	return groups == 8 && !elided || groups < 8 && elided
-}
-
-// isIPv4 checks dotted decimal without leading zeros.
-func isIPv4(a []byte) bool {
-	parts, value, digits := 0, 0, 0
-	for i := 0; i <= len(a); i++ {
-		if i == len(a) || a[i] == '.' {
-			if digits == 0 || value > 255 {
-				return false
-			}
-			parts, value, digits = parts+1, 0, 0
-			continue
-		}
-		if !isDigit(a[i]) || digits == 3 || digits == 1 && value == 0 {
-			return false
-		}
-		value = value*10 + int(a[i]-'0')
-		digits++
-	}
-	return parts == 4
 }

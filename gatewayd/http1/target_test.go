@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 )
@@ -27,22 +26,4 @@ func TestHost(t *testing.T) {
 			t.Errorf("%q accepted as %q %d", h, r.Host, r.Port)
 		}
 	}
-}
-
-var ipv6Seeds = []string{"", ":", "::", ":::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::3:4:5:6:7:8",
-	"1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7", "1::2::3", "12345::", "g::", "::1.2.3.4", "::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4",
-	"1:2:3:4:5:6:7:1.2.3.4", "::01.2.3.4", "::1.2.3", "::1.2.3.4.5", "::256.1.1.1", "1.2.3.4", "::1.2.3.4:5", "1:", ":1", "1:2:3:4:5:6:7:",
-	"::a.2.3.4", "::1..3.4", "1:2:3:4:5:1.2.3.4"}
-
-func FuzzIPv6(f *testing.F) {
-	for _, s := range ipv6Seeds {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		addr, err := netip.ParseAddr(s)
-		want := err == nil && addr.Is6() && addr.Zone() == ""
-		if got := isIPv6([]byte(s)); got != want {
-			t.Errorf("%q: got %v, net/netip %v", s, got, want)
-		}
-	})
 }
