@@ -27,10 +27,12 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, echo: gatewaytest.StartEcho(t, "one"), port: gatewaytest.FreePort(t), path: filepath.Join(dir, "access.log")}
 	config := filepath.Join(dir, "config.json")
 	document := fmt.Sprintf(`{
-		"listeners": [{"name":"web","address":"127.0.0.1","port":%d}],
-		"pools": [{"name":"apps","targets":{"one":{"address":"127.0.0.1","port":%d}}}, {"name":"empty"}],
+		"listeners": [{"name":"web","address":"127.0.0.1","port":%d},
+			{"name":"behind","address":"127.0.0.1","port":%[1]d,"hostnames":["behind.test"],"trusted_proxies":["127.0.0.0/8"]}],
+		"pools": [{"name":"apps","targets":{"one":{"address":"127.0.0.1","port":%[2]d}}}, {"name":"empty"}],
 		"settings": [{"name":"plain"}],
 		"rules": [{"name":"app","listener":"web","pool":"apps","setting":"plain"},
+			{"name":"back","listener":"behind","pool":"apps","setting":"plain"},
 			{"name":"none","listener":"web","pool":"empty","setting":"plain","match":{"paths":["/none"]}}]}`, r.port, r.echo.Addr().Port())
 	if err := os.WriteFile(config, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
@@ -124,6 +126,35 @@ func TestLines(t *testing.T) {
 		"msg": "request", "status": 400.0, "reason": "duplicate_host", "method": "GET", "path": "/x", "client": "127.0.0.1",
 		"received_bytes": float64(len(request)), "sent_bytes": float64(len(answer)),
 	}, "time", "client_port", "duration")
+}
+
+// A line tells who the client is and who told it, where a trusted proxy did.
+func TestLinesBehindAProxy(t *testing.T) {
+	r := newRig(t)
+	for i, c := range []struct {
+		list string
+		want map[string]any
+		port bool // whether the client's is known
+	}{
+		{"192.0.2.9", map[string]any{"client": "192.0.2.9", "peer": "127.0.0.1"}, false},
+		{"6.6.6.6, [2001:db8::9]:4711, 127.0.0.2", map[string]any{"client": "2001:db8::9", "peer": "127.0.0.1", "client_port": 4711.0}, false},
+		{"unknown", map[string]any{"client": "127.0.0.1"}, true},
+		{"192.0.2.9, \"", map[string]any{"client": "127.0.0.1"}, true},
+	} {
+		r.send("GET /bytes/1 HTTP/1.1\r\nHost: behind.test\r\nX-Forwarded-For: " + c.list + "\r\nX-Request-Id: told\r\nConnection: close\r\n\r\n")
+		line := r.lines(i + 1)[i]
+		for name, v := range c.want {
+			if line[name] != v {
+				t.Errorf("%s: %s is %v, want %v", c.list, name, line[name], v)
+			}
+		}
+		_, port := line["client_port"]
+		_, peer := line["peer"]
+		_, peerPort := line["peer_port"]
+		if _, told := c.want["peer"]; peer != told || peerPort != told || port != (c.port || c.want["client_port"] != nil) || line["request_id"] != "told" {
+			t.Errorf("%s: the line is %v", c.list, line)
+		}
+	}
 }
 
 // A WebSocket has a line when it is opened and one when it is over, which have the request id in common.

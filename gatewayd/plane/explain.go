@@ -53,7 +53,7 @@ func (p *Plane) Explain(q api.Question) (e api.Explanation, ps spec.Problems) {
 	if r := d.Found.Route; r != nil {
 		e.Rule, e.Pool, e.Setting = r.RuleName, r.PoolName, r.Setting.Name
 	}
-	p.explainAction(&e, &d, a.client)
+	p.explainAction(&e, &d, d.Client)
 	return e, nil
 }
 

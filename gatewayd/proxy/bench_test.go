@@ -146,6 +146,7 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			r.rules[0].Match = &spec.Match{Methods: []string{"GET"}, Headers: map[string]spec.ValueMatch{"Accept": {Equals: []string{"*/*"}}},
 				Query: map[string]spec.ValueMatch{"q": {Prefix: &one}}}
 		}, anybody},
+		{1 << 10, trusting("127.0.0.0/8"), forwarded},
 		{1 << 10, sticky, newcomer},
 		{1 << 10, sticky, returning},
 	} {
@@ -164,6 +165,11 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 // Clients of a setting, as affinity knows them: one of a setting without, one that comes for the first time, and one that
 // comes back.
 func anybody(*rig) (fields string, added int) { return "", 0 }
+
+// forwarded is a client behind a trusted proxy.
+func forwarded(*rig) (fields string, added int) {
+	return "X-Forwarded-For: 6.6.6.6, 2001:db8::1, 127.0.0.3:80\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\nX-Forwarded-Host: b.test\r\nX-Request-Id: 1\r\n", 0
+}
 
 func newcomer(r *rig) (fields string, added int) {
 	_, set := r.ask("")

@@ -95,27 +95,16 @@ func (w *Worker) newExchange(down downstream) *exchange {
 func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	w := x.w
 	x.account.received = int64(size)
-	if w.cfg.AccessLog != nil {
-		w.note(&x.account, x.down.remote(), req)
-	}
 	addr := d.address()
-	if addr == nil {
-		x.refuse(refuse(ReasonNoListener))
-		return
-	}
-	path, resolved, ok := w.paths(req.Path)
-	if !ok {
-		x.misled(addr.Listener(req.Host))
-		return
-	}
-	found, why := x.match(addr, req, path)
-	if found.Listener != nil {
-		x.down.matched(found.Listener)
+	found, resolved, why := x.find(addr, req)
+	if w.cfg.AccessLog != nil {
+		w.note(&x.account, req)
 	}
 	if why != 0 {
 		x.refuse(refuse(why))
 		return
 	}
+	ok := true
 	if w.rewritten = found.Route.Rewrite != nil; w.rewritten {
 		if found, resolved, ok = x.rewrite(found, arrival{req, resolved, addr}); !ok {
 			return
@@ -144,13 +133,25 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 }
 
-// misled refuses a request whose path can be read in more than one way. It is the listener's of its host all the same.
-func (x *exchange) misled(l *table.Listener) {
-	if l != nil {
-		x.account.matched(nil, l)
-		x.down.matched(l)
+// find finds what serves the request, where it comes from and the path to send, or says why nothing does.
+func (x *exchange) find(addr *table.Address, req *http1.Request) (found table.Found, send []byte, why Reason) {
+	w := x.w
+	w.origin = w.originOf(table.Trust{}, req, x.down.remote())
+	if addr == nil {
+		return found, nil, ReasonNoListener
 	}
-	x.refuse(refuse(ReasonBadPath))
+	path, send, ok := w.paths(req.Path)
+	if ok {
+		found, why = x.match(addr, req, path)
+	} else { // It is the listener's of its host all the same.
+		found, why = table.Found{Listener: addr.Listener(req.Host)}, ReasonBadPath
+		x.account.matched(nil, found.Listener)
+	}
+	if found.Listener != nil {
+		x.down.matched(found.Listener)
+		w.origin = w.originOf(found.Listener.Trusted, req, x.down.remote())
+	}
+	return found, send, why
 }
 
 // match finds what serves the request by a path in normal form, or says why nothing does.

@@ -22,6 +22,8 @@ type Decision struct {
 	Found     table.Found    // never a route of a split, which is drawn
 	Rewritten bool
 	Rerouted  []string // rules whose rewrites had the rule chosen anew
+	// Client is who the request is taken to come from, by what a trusted proxy says; not valid where nobody is known.
+	Client netip.Addr
 
 	Ways     []Way  // of a pool one, of a split all, by key
 	Location []byte // of a redirect; empty where it would name an address of the machine that is not known
@@ -38,8 +40,8 @@ type Way struct {
 }
 
 // Decide is what an exchange does with a request head at an address, by the same steps. It serves and counts nothing, and
-// draws nothing. client may be unknown.
-func Decide(addr *table.Address, head []byte, client netip.Addr) (d Decision) {
+// draws nothing. peer is who gives the request to the gateway, and may be unknown.
+func Decide(addr *table.Address, head []byte, peer netip.Addr) (d Decision) {
 	if addr == nil {
 		d.refuse(ReasonNoListener)
 		return d
@@ -66,8 +68,12 @@ func Decide(addr *table.Address, head []byte, client netip.Addr) (d Decision) {
 		return d
 	}
 	why := d.match(addr, normal, len(head))
+	if l := d.Found.Listener; l != nil {
+		w.origin = w.originOf(l.Trusted, req, netip.AddrPortFrom(peer, 0))
+		d.Client = w.origin.client.Addr()
+	}
 	if why == 0 && d.Found.Route.Rewrite != nil {
-		send, why = d.rewrite(&w, arrival{req, send, addr}, netip.AddrPortFrom(client, 0), len(head))
+		send, why = d.rewrite(&w, arrival{req, send, addr}, len(head))
 	}
 	if why != 0 {
 		d.refuse(why)
@@ -89,9 +95,9 @@ func (d *Decision) match(addr *table.Address, normal []byte, size int) Reason {
 }
 
 // rewrite is that of an exchange. A split is not drawn from: all of its routes have the rewrite of the rule.
-func (d *Decision) rewrite(w *Worker, a arrival, client netip.AddrPort, size int) (send []byte, why Reason) {
+func (d *Decision) rewrite(w *Worker, a arrival, size int) (send []byte, why Reason) {
 	d.Rewritten = true
-	w.arrived(a, client)
+	w.arrived(a)
 	d.Found, send, _, why = w.rewrites(d.Found, a, func(normal []byte) (table.Found, Reason) {
 		d.Rerouted = append(d.Rerouted, d.Found.Route.RuleName)
 		why := d.match(a.at, normal, size)

@@ -23,9 +23,9 @@ const (
 )
 
 // note encodes what a request says of itself.
-func (w *Worker) note(a *account, remote netip.AddrPort, req *http1.Request) {
+func (w *Worker) note(a *account, req *http1.Request) {
 	q := w.cfg.AccessLog.Query
-	b := appendClient(w.line[:0], remote)
+	b := appendClient(w.line[:0], &w.origin)
 	b = accesslog.AppendText(b, "method", req.Method, mostMethod)
 	b = accesslog.AppendText(b, "host", req.Authority, mostHost)
 	b = q.AppendPath(b, "path", req.Path, mostTarget)
@@ -47,11 +47,22 @@ func (w *Worker) note(a *account, remote netip.AddrPort, req *http1.Request) {
 	w.keepNote(a, b)
 }
 
-func appendClient(b []byte, remote netip.AddrPort) []byte {
-	b = accesslog.AppendName(b, "client")
-	b = append(b, '"')
-	b = remote.Addr().AppendTo(b)
-	return accesslog.AppendInt(append(b, '"'), "client_port", int64(remote.Port()))
+// appendClient appends who the client is and, where somebody else told that, who.
+func appendClient(b []byte, o *origin) []byte {
+	b = appendAddress(b, "client", "client_port", o.client)
+	if o.peer != o.client {
+		b = appendAddress(b, "peer", "peer_port", o.peer)
+	}
+	return b
+}
+
+func appendAddress(b []byte, name, port string, a netip.AddrPort) []byte {
+	b = append(accesslog.AppendName(b, name), '"')
+	b = append(a.Addr().AppendTo(b), '"')
+	if a.Port() == 0 {
+		return b // A proxy need not tell it.
+	}
+	return accesslog.AppendInt(b, port, int64(a.Port()))
 }
 
 // keepNote puts an encoded part of the line to the account.
@@ -82,7 +93,7 @@ func (w *Worker) noteSent(a *account, head, received []byte) {
 // noteRefused encodes what can be said of a request whose head cannot be read. Its target may be anything, and is shown
 // where it begins with a path.
 func (w *Worker) noteRefused(a *account, remote netip.AddrPort, req *http1.Request) {
-	b := appendClient(w.line[:0], remote)
+	b := appendClient(w.line[:0], &origin{peer: remote, client: remote})
 	if req != nil && len(req.Method) > 0 {
 		b = accesslog.AppendText(b, "method", req.Method, mostMethod)
 		if path, _, _ := bytes.Cut(req.Target, []byte("?")); len(path) > 0 && path[0] == '/' {

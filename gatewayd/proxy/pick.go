@@ -32,7 +32,7 @@ func (x *exchange) rehash(req *http1.Request) {
 	if !r.HashSource && r.HashHeader == "" {
 		return
 	}
-	hash, hashed := HashOf(r, req, x.down.remote().Addr())
+	hash, hashed := HashOf(r, req, x.w.origin.client.Addr())
 	if hashed {
 		x.hash = hash
 		x.flags |= xHashed

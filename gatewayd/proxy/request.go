@@ -1,10 +1,6 @@
 package proxy
 
-import (
-	"strconv"
-
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
-)
+import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 
 // appendRequest appends the head that the backend gets: the client's, without what ends at the gateway and without
 // what a client may not say of itself, then what the gateway says. It notes where the value of Host is.
@@ -45,7 +41,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 }
 
 // ours are the fields that the gateway sends, and those that claim to say the same. A client is not believed in them
-// (Traefik CVE-2024-45410 and its kin); the client's Host is sent at its place.
+// (Traefik CVE-2024-45410 and its kin), a trusted proxy is in those that appendForwarded looks at; Host is sent at its place.
 func ours(id http1.FieldID) bool {
 	switch id {
 	case http1.FieldHost, http1.FieldForwarded, http1.FieldXForwardedFor, http1.FieldXForwardedHost,
@@ -54,22 +50,6 @@ func ours(id http1.FieldID) bool {
 		return true
 	}
 	return false
-}
-
-// appendForwarded appends what the gateway knows of the client and its connection.
-func (x *exchange) appendForwarded(b []byte, d *door, req *http1.Request) []byte {
-	b = append(b, "X-Forwarded-For: "...)
-	b = x.down.remote().Addr().AppendTo(b)
-	b = append(b, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: "...)
-	b = strconv.AppendInt(b, int64(d.place.Port), 10)
-	b = append(b, "\r\n"...)
-	if len(req.Authority) > 0 {
-		b = http1.AppendField(b, "X-Forwarded-Host", req.Authority)
-		b = http1.AppendField(b, "X-Original-Host", req.Authority)
-	}
-	b = append(b, "X-Request-Id: "...)
-	b = x.w.appendID(b)
-	return append(b, "\r\n"...)
 }
 
 // appendHop appends what is meant for the backend's connection alone, and the empty line.

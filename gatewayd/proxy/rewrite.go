@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"net/netip"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
@@ -23,7 +22,7 @@ type arrival struct {
 // rewrite does what the rewrite of a request's route says. What is found and the path to send are those of the end. ok is
 // false where the exchange was refused.
 func (x *exchange) rewrite(found table.Found, a arrival) (at table.Found, send []byte, ok bool) {
-	x.w.arrived(a, x.down.remote())
+	x.w.arrived(a)
 	at, send, saved, why := x.w.rewrites(found, a, func(normal []byte) (table.Found, Reason) { return x.match(a.at, a.req, normal) })
 	if why != 0 {
 		x.refuse(refuse(why))
@@ -64,12 +63,12 @@ func (w *Worker) rewrites(found table.Found, a arrival, again func(normal []byte
 }
 
 // arrived begins the rewrites of a request, whose values are those that it came with.
-func (w *Worker) arrived(a arrival, client netip.AddrPort) {
+func (w *Worker) arrived(a arrival) {
 	req, path := a.req, a.path
 	w.changes.Reset()
 	w.subject = rewrite.Subject{
 		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http",
-		Client: client, Port: a.at.Place.Port,
+		Client: w.origin.client, Port: a.at.Place.Port, Peer: w.origin.peer.Addr(), Listed: w.origin.listed,
 		SentPath: path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: path, Query: req.Query,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +65,9 @@ type Worker struct {
 	planning   bool
 	stirred    []*exchange // went on in this handler
 
-	rewritten bool // the request at hand has a rewrite, and changes are its own
+	origin    origin           // of the request at hand
+	senders   []netip.AddrPort // that it came by
+	rewritten bool             // the request at hand has a rewrite, and changes are its own
 
 	over    *account // of the exchange that has just ended, until it is concluded
 	unknown account  // of a request that had no exchange

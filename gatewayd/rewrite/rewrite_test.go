@@ -37,7 +37,7 @@ func parsed(t testing.TB, head string) *http1.Request {
 func subjectOf(r *http1.Request) *Subject {
 	return &Subject{
 		Fields: r.Fields, Method: r.Method, Host: r.Host, Minor: r.Minor, Scheme: "http",
-		Client: netip.MustParseAddrPort("192.0.2.7:4711"), Port: 8080,
+		Client: netip.MustParseAddrPort("192.0.2.7:4711"), Port: 8080, Peer: netip.MustParseAddr("10.0.0.2"), Listed: true,
 		SentPath: r.Path, SentQuery: r.Query, HasSentQuery: r.HasQuery, Path: r.Path, Query: r.Query,
 	}
 }
@@ -50,7 +50,7 @@ func TestVariables(t *testing.T) {
 		"http_req_x-TWO": "one, two", "http_req_Host": "Shop.Example:8080", "http_req_X-Missing": "",
 		"http_req_Cookie":    `a=1; Session="s 1"; b; Session=other; c=d=e`,
 		"var_cookie_Session": "s 1", "var_cookie_session": "", "var_cookie_b": "", "var_cookie_c": "d=e",
-		"var_add_x_forwarded_for_proxy": "10.0.0.9, 192.0.2.7", "var_client_ip": "192.0.2.7", "var_client_port": "4711",
+		"var_add_x_forwarded_for_proxy": "10.0.0.9, 10.0.0.2", "var_client_ip": "192.0.2.7", "var_client_port": "4711",
 		"var_client_user": "alice", "var_host": "shop.example", "var_http_method": "POST", "var_http_version": "HTTP/1.1",
 		"var_query_string": "a=1&b=%20", "var_request_query": "a=1&b=%20", "var_request_scheme": "http",
 		"var_request_uri": "/Shop/caf%C3%A9?a=1&b=%20", "var_server_port": "8080", "var_uri_path": "/Shop/caf%C3%A9",

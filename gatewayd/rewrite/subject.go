@@ -18,6 +18,9 @@ type Subject struct {
 	Scheme       string
 	Client       netip.AddrPort
 	Port         int // that the client connected to
+	// Peer is who gave the request to the gateway, Listed says that it is believed in its X-Forwarded-For.
+	Peer   netip.Addr
+	Listed bool
 
 	// SentPath and SentQuery are those of the request line, with dot-segments resolved.
 	SentPath, SentQuery []byte
@@ -43,11 +46,11 @@ func (s *Subject) server(scratch []byte, name string) (value, after []byte) {
 	start := len(scratch)
 	switch name {
 	case "add_x_forwarded_for_proxy":
-		before, _ := joined(nil, s.Fields, "x-forwarded-for")
-		if scratch = append(scratch, before...); len(before) > 0 {
-			scratch = append(scratch, ", "...)
+		if s.Listed {
+			before, _ := joined(nil, s.Fields, "x-forwarded-for")
+			scratch = append(append(scratch, before...), ", "...)
 		}
-		scratch = s.Client.Addr().AppendTo(scratch)
+		scratch = s.Peer.AppendTo(scratch)
 	case "client_ip":
 		scratch = s.Client.Addr().AppendTo(scratch)
 	case "client_port":

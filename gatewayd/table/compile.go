@@ -203,6 +203,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 		MaxConnections:   o.MaxConnections,
 		MaxBodyBytes:     int64(o.MaxBodyBytes),
 		Pages:            newPages(o.ErrorPages),
+		Trusted:          newTrust(o.Proxies()),
 	}
 }
 

@@ -98,7 +98,8 @@ type Listener struct {
 	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
 	BodyTimeout                                   time.Duration  // without a byte
 
-	Pages map[int]*Page // of answers of the gateway's own, by status; the caller must not change it
+	Pages   map[int]*Page // of answers of the gateway's own, by status; the caller must not change it
+	Trusted Trust         // who is believed in what it says of a client
 }
 
 // An Affinity is the cookie that brings a client back to its backend.

@@ -12,6 +12,8 @@ func SampleWord(format string, n int) string {
 	switch format {
 	case "ip", "target_address":
 		return fmt.Sprintf("127.0.0.%d", n)
+	case "network":
+		return fmt.Sprintf("10.%d.0.0/16", n)
 	case "hostname":
 		return fmt.Sprintf("*.h%d.example", n)
 	case "cookie_name":

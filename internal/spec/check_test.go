@@ -51,6 +51,15 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, `"error_pages":{"502":{"body":"` + strings.Repeat("x", 65537) + `"}}`, `error_pages["502"].body`, "1 to 65536 bytes long, not 65537"},
 		{Listeners, `"error_pages":{"502":{"body":"x","content_type":"text/html\r\nX: y"}}`, `error_pages["502"].content_type`, "must be a media type"},
 		{Listeners, `"error_pages":{"502":{"body":"x","content_type":"page"}}`, `error_pages["502"].content_type`, "must be a media type"},
+		{Listeners, `"trusted_proxies":["10.0.0.0/8","lb.example"]`, "trusted_proxies", `"lb.example" must be a network such as 10.0.0.0/8`},
+		{Listeners, `"trusted_proxies":["10.0.0.1/8"]`, "trusted_proxies", `"10.0.0.1/8" has bits behind its mask; write 10.0.0.0/8 for the network, or leave out the mask for the one address`},
+		{Listeners, `"trusted_proxies":["2001:db8::1/32"]`, "trusted_proxies", "write 2001:db8::/32 for"},
+		{Listeners, `"trusted_proxies":["::ffff:10.0.0.0/104"]`, "trusted_proxies", "must be written as the IPv4 network 10.0.0.0/8"},
+		{Listeners, `"trusted_proxies":["::ffff:10.0.0.1/104"]`, "trusted_proxies", "write 10.0.0.0/8 for"},
+		{Listeners, `"trusted_proxies":["::ffff:10.0.0.1"]`, "trusted_proxies", "must be written as the IPv4 address 10.0.0.1"},
+		{Listeners, `"trusted_proxies":["fe80::1%eth0"]`, "trusted_proxies", "without a zone"},
+		{Listeners, `"trusted_proxies":["10.0.0.1","10.0.0.1"]`, "trusted_proxies", `"10.0.0.1" is given twice`},
+		{Listeners, `"trusted_proxies":[` + strings.Join(networks(257), ",") + `]`, "trusted_proxies", "must have 0 to 256 entries, not 257"},
 		{Listeners, `"drain_timeout":"-1s"`, "drain_timeout", "must be 0s to 1h, not -1s"},
 
 		{CABundles, `"pem":""`, "pem", "is required"},
@@ -295,6 +304,7 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Rules, noPool + `"split":{"a":{"pool":"p","setting":"s"},"b":{"pool":"p","setting":"s","weight":0}}`},
 		{Rules, noPool + `"redirect":{"status":308,"url":"HTTPS://[2001:db8::1]:8443?a=%20#b","include_path":true,"include_query":true}`},
 		{Rules, noPool + `"listener":"l","redirect":{"status":303,"listener":"l"}`},
+		{Listeners, `"trusted_proxies":["10.0.0.1","0.0.0.0/0","::/0","2001:DB8::/32","192.0.2.7/32",` + strings.Join(networks(251), ",") + `]`},
 		{Listeners, `"drain_timeout":"3600s","keep_alive_timeout":"1.` + strings.Repeat("0", 29) + `s"`},
 		{Pools, `"targets":{}`},
 		{Pools, `"targets":null`},
@@ -417,4 +427,12 @@ func decode(t testing.TB, kind *Kind, fields string) Object {
 		t.Fatalf("%s with %s: %v", kind, fields, ps)
 	}
 	return o
+}
+
+// networks are as many different ones, in quotes.
+func networks(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf(`"10.%d.%d.0/24"`, i/256, i%256))
+	}
+	return list
 }

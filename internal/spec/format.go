@@ -14,6 +14,7 @@ import (
 var formats = map[string]func(string) error{
 	"name":           checkName,
 	"ip":             checkIP,
+	"network":        checkNetwork,
 	"hostname":       checkHostname,
 	"field_name":     checkFieldName,
 	"target_address": checkTargetAddress,

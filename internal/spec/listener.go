@@ -1,5 +1,7 @@
 package spec
 
+import "net/netip"
+
 // A Listener is where clients connect. Several listeners may share an address and port; the request's host decides
 // among them: an exact name first, then the most specific pattern, then the listener without names.
 type Listener struct {
@@ -14,6 +16,7 @@ type Listener struct {
 	MaxURLBytes      int       `json:"max_url_bytes" tfsdk:"max_url_bytes" spec:"128..65536" doc:"Longest target in a request line, query included, in bytes. A longer one is answered 414. It cannot be longer than max_header_bytes lets it."`
 	MaxBodyBytes     int       `json:"max_body_bytes" tfsdk:"max_body_bytes" spec:"0..1125899906842624" doc:"Largest body of a request, in bytes. A larger one is answered 413: before anything of it is forwarded where the request tells its length, else as soon as too much has come, and the target sees a request that breaks off. 0 means without limit."`
 	MaxConnections   int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many client connections the listener's address and port may have at once, those of WebSockets included. Reached: a new one is answered 503 and closed, or closed at once where many come. Where several listeners share the address and port, that of the one without host names holds, else the largest. 0 means without limit."`
+	TrustedProxies   []string  `json:"trusted_proxies" tfsdk:"trusted_proxies" spec:"set,is=network,0..256" doc:"Networks, or single IP addresses, of proxies in front of the gateway that are believed in what they say of a client: \"10.0.0.0/8\", \"2001:db8::5\". A connection from one of them may tell the client's address by X-Forwarded-For, and X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port, X-Original-Host and X-Request-Id of its own. What anybody else says under these names is replaced. None by default."`
 	DrainTimeout     Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
 	CloseSpread      *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
 
@@ -33,3 +36,14 @@ func (l *Listener) defaults() {
 }
 
 func (l *Listener) check(ps *Problems) { checkSpread(ps, l.CloseSpread, l.DrainTimeout) }
+
+// Proxies are the networks of trusted_proxies; what is none is left out, as Check refuses it.
+func (l *Listener) Proxies() []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range l.TrustedProxies {
+		if n, err := parseNetwork(text); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}

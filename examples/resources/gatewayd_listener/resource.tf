@@ -16,6 +16,9 @@ resource "gatewayd_listener" "shop" {
   keep_alive_timeout = "5m"
   body_timeout       = "30s"
 
+  # The load balancer in front tells who the client is, by X-Forwarded-For. Nobody else is believed in that.
+  trusted_proxies = ["10.20.0.0/24", "2001:db8:7::5"]
+
   # A longer URL is answered 414, a larger body 413.
   max_url_bytes  = 8192
   max_body_bytes = 10485760

@@ -1,0 +1,69 @@
+package table
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+func networks(texts ...string) (list []netip.Prefix) {
+	for _, s := range texts {
+		list = append(list, netip.MustParsePrefix(s))
+	}
+	return list
+}
+
+func TestTrust(t *testing.T) {
+	trust := newTrust(networks("192.0.2.0/24", "10.0.0.0/8", "10.1.0.0/16", "192.0.3.0/24", "198.51.100.7/32", "2001:db8::/33", "255.255.255.255/32"))
+	for address, want := range map[string]bool{
+		"10.0.0.0": true, "10.255.255.255": true, "10.1.2.3": true, "9.255.255.255": false, "11.0.0.0": false,
+		"192.0.2.255": true, "192.0.3.0": true, "192.0.4.0": false, "192.0.1.255": false,
+		"198.51.100.7": true, "198.51.100.8": false, "198.51.100.6": false, "255.255.255.255": true, "0.0.0.0": false,
+		"2001:db8::": true, "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff": true, "2001:db8:8000::": false, "2001:db7:ffff::": false, "::": false,
+		"::ffff:10.0.0.1": true, "::ffff:11.0.0.0": false, "::10.0.0.1": false,
+	} {
+		if got := trust.Has(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is believed: %v, want %v", address, got, want)
+		}
+	}
+	if trust.Has(netip.Addr{}) || (Trust{}).Has(netip.MustParseAddr("10.0.0.1")) {
+		t.Error("nobody is believed, or somebody by nobody")
+	}
+	everybody := newTrust(networks("0.0.0.0/0"))
+	if !everybody.Has(netip.MustParseAddr("255.1.2.3")) || everybody.Has(netip.MustParseAddr("::1")) {
+		t.Error("0.0.0.0/0 is not all of IPv4 and nothing else")
+	}
+}
+
+// TestTrustIsThatOfItsNetworks compares with asking one network after the other.
+func TestTrustIsThatOfItsNetworks(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	some := func() netip.Addr { // Few enough that networks overlap, touch and are missed by one.
+		b := [16]byte{0xfd}
+		b[14], b[15] = byte(r.IntN(3)), byte(r.Uint32())
+		if r.IntN(2) == 0 {
+			return netip.AddrFrom4([4]byte{10, 0, b[14], b[15]})
+		}
+		return netip.AddrFrom16(b)
+	}
+	for range 500 {
+		var list []netip.Prefix
+		for range r.IntN(20) {
+			a := some()
+			list = append(list, netip.PrefixFrom(a, a.BitLen()-r.IntN(12)).Masked())
+		}
+		trust := newTrust(list)
+		for range 100 {
+			a := some()
+			want := slices.ContainsFunc(list, func(n netip.Prefix) bool { return n.Contains(a) })
+			if got := trust.Has(a); got != want {
+				t.Fatalf("%s in %v: %v, want %v", a, list, got, want)
+			}
+		}
+	}
+	trust, a := newTrust(networks("10.0.0.0/8", "192.0.2.0/24", "fd00::/8")), netip.MustParseAddr("::ffff:192.0.2.9")
+	if n := testing.AllocsPerRun(100, func() { trust.Has(a) }); n != 0 {
+		t.Errorf("asking allocates %v times", n)
+	}
+}
