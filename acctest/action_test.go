@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +15,36 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// answered is what a request gets, in a line: the status, who answers, and what the target saw; or where it leads.
+// answered is what a request for a path gets, as sent says it.
 func answered(tb testing.TB, port int, path string) string {
 	tb.Helper()
+	return sent(tb, port, "GET "+path)
+}
+
+// sent is what a request gets, in a line: the status, who answers, and what the target saw; or where it leads. The request
+// is words too: method and path, and fields as Name:value.
+func sent(tb testing.TB, port int, request string) string {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, gatewaytest.URL("http", port, "/"), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, word := range strings.Fields(request) {
+		name, value, field := strings.Cut(word, ":")
+		path, query, _ := strings.Cut(word, "?")
+		switch {
+		case word[0] == '/':
+			r.URL.Path, r.URL.RawQuery = path, query
+		case !field:
+			r.Method = word
+		case name == "Host":
+			r.Host = value
+		default:
+			r.Header.Set(name, value)
+		}
+	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Get(gatewaytest.URL("http", port, path))
+	answer, err := client.Do(r)
 	if err != nil {
 		tb.Error(err)
 		return ""

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -121,39 +122,60 @@ func (s *stage) emptied(*terraform.State) error {
 	return s.isEmpty()
 }
 
-// TestTies: two rules that take the same requests are a warning at plan and apply and a condition in the status, until
-// one of them differs.
+// TestTies: two rules that take the same requests, and one that takes what no request is left for, with conditions too,
+// are a warning at plan and apply, in a dry run and in answers, and a condition in the status, each naming the holder,
+// until one of them differs.
 func TestTies(t *testing.T) {
 	s := newStage(t)
 	s.port("port")
-	conditions := func(want int, parts ...string) func(*resource.TestStep) {
-		return after(func() {
-			status, err := s.gateway.Client().Status(t.Context())
-			if err != nil || len(status.Conditions) != want {
-				t.Fatalf("want %d conditions, got %+v and %v", want, status, err)
-			}
-			for _, c := range status.Conditions {
-				if c.Kind != "rule" || c.Name != "b" || !holdsAll(c.Message, parts) {
-					t.Errorf("want a condition of rule b with %q, got %+v", parts, c)
+	client := s.gateway.Client()
+	// wrong wants one condition, of rule b, or none.
+	wrong := func(path string, parts ...string) func(*resource.TestStep) {
+		return func(step *resource.TestStep) {
+			before(s.witness.forget)(step)
+			after(func() {
+				status, err := client.Status(t.Context())
+				if want := min(len(parts), 1); err != nil || len(status.Conditions) != want || want != min(len(s.witness.remarks("apply")), 1) {
+					t.Fatalf("want %d conditions, got %+v and %v; the apply said %v", want, status, err, s.witness.remarks("apply"))
 				}
-			}
-			if warnings := s.witness.remarks("apply"); (len(warnings) > 0) != (want > 0) {
-				t.Errorf("with %d conditions the apply said %v", want, warnings)
-			}
-			if want > 0 {
-				if err := s.witness.find("apply", status.Conditions[0].Path, parts...); err != nil {
-					t.Error(err)
+				if len(parts) == 0 {
+					return
 				}
-			}
-			s.witness.forget()
-		})
+				if c := status.Conditions[0]; c.Kind != "rule" || c.Name != "b" || c.Path != path || !holdsAll(c.Message, parts) {
+					t.Errorf("want a condition of rule b at %s with %q, got %+v", path, parts, c)
+				}
+				s.heard("apply", path, parts...)
+				b, revision := s.get(spec.Rules, "b")
+				answer, dry := client.Changes(t.Context(), []api.Change{{Kind: "rule", Name: "b", Put: spec.Encode(b), IfMatch: revision}}, true)
+				meta, err := client.Update(t.Context(), spec.Rules, "b", b, revision, "")
+				if dry != nil || err != nil {
+					t.Fatal(dry, err)
+				}
+				for what, told := range map[string]spec.Problems{"a dry run": answer.Results[0].Warnings, "an answer": meta.Warnings} {
+					if len(told) != 1 || told[0].Path != path || !holdsAll(told[0].Message, parts) {
+						t.Errorf("%s: want a warning at %s with %q, got %v", what, path, parts, told)
+					}
+				}
+			})(step)
+		}
 	}
-	s.variables["paths"] = map[string][]string{"a": {"/a"}, "b": {"/a"}}
-	s.variables["priority"] = map[string]int{}
-	steps := []resource.TestStep{s.step("ties", conditions(1, `rule "a"`))}
-	s.variables["priority"] = map[string]int{"a": 7, "b": 7}
-	steps = append(steps, s.step("ties", conditions(1, `rule "a"`)))
-	s.variables["paths"] = map[string][]string{"a": {"/a"}, "b": {"/b"}}
-	steps = append(steps, s.step("ties", conditions(0)))
-	s.run(steps...)
+	// With b alone another, what the dry run says is known at plan.
+	atPlan := after(func() { s.heard("plan", "match", `rule "a"`) })
+	type match = map[string]any
+	equals := func(values ...string) match { return match{"equals": values} }
+	rules := func(a, b map[string]any, more ...func(*resource.TestStep)) resource.TestStep {
+		s.variables["a"], s.variables["b"] = a, b
+		return s.step("ties", more...)
+	}
+	plain := match{"paths": []string{"/a"}}
+	asks := match{"methods": []string{"GET", "POST"}, "headers": match{"X-Team": match{"prefix": "b"}}, "query": match{"v": equals("1", "2")}}
+	narrow := match{"paths": []string{"/shop/*"}, "methods": []string{"GET"}, "headers": match{"X-Team": equals("blue")}, "query": match{"v": equals("1")}}
+	other := match{"paths": []string{"/shop/*"}, "methods": []string{"GET"}, "headers": match{"X-Team": equals("red")}, "query": match{"v": equals("1")}}
+	s.run(
+		rules(match{"match": plain}, match{"match": plain}, wrong("match", `rule "a"`)),
+		rules(match{"match": asks, "priority": 7}, match{"match": asks, "priority": 7}, wrong("match", `rule "a"`)),
+		rules(match{"match": asks, "priority": 7}, match{"match": narrow}, wrong("match", "takes nothing that", `rule "a"`), atPlan),
+		rules(match{"match": asks, "priority": 7}, match{"match": other}, wrong("")),
+		rules(match{"match": asks, "priority": 7}, match{"match": asks, "priority": 7}, wrong("match", `rule "a"`), atPlan),
+	)
 }

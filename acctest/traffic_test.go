@@ -89,8 +89,8 @@ func TestChangesUnderTraffic(t *testing.T) {
 	)
 }
 
-// TestRulesMove: priorities swap, rules move between listeners and exchange what they name, each in one apply, while
-// requests run.
+// TestRulesMove: priorities swap, rules move between listeners, exchange what they name and exchange their hosts, with
+// conditions or without, each in one apply, while requests run.
 func TestRulesMove(t *testing.T) {
 	s := newStage(t)
 	port, other := s.port("port"), s.port("other")
@@ -115,6 +115,19 @@ func TestRulesMove(t *testing.T) {
 					t.Errorf("port %d %s: want %s, got %s", r.port, r.path, r.want, got)
 				}
 			}
+			for host, want := range map[string]string{"north.example": left, "south.example": right} {
+				for send, want := range map[string]string{
+					"GET /chunked/1?v=2.1 X-Team:red":                 "200 of " + want,
+					"GET /chunked/1?v=2.1 X-Team:red X-Opt-Out:yes":   "503 the rest",
+					"GET /chunked/1?v=1 X-Team:red":                   "503 the rest",
+					"GET /chunked/1?v=2 X-Team:green":                 "503 the rest",
+					"POST /chunked/1?v=2.1 X-Team:red Accept:text/v2": "503 the rest",
+				} {
+					if got := sent(t, other, "Host:"+host+" "+send); got != want {
+						t.Errorf("%s at %s: want %s, got %s", send, host, want, got)
+					}
+				}
+			}
 			requests.wait(20)
 			tunnel.alive(t, "of a rule that changes")
 		})
@@ -124,13 +137,14 @@ func TestRulesMove(t *testing.T) {
 	steps = append(steps, s.step("rules", routes("blue", "green", "404 Not Found", "blue", "green")))
 	set(20, 10, "web", false)
 	steps = append(steps, s.step("rules", routes("green", "green", "404 Not Found", "blue", "green"),
-		planned(actions(map[string]string{"gatewayd_rule.first": "update", "gatewayd_rule.second": "update"}))))
+		planned(actions(map[string]string{"gatewayd_rule.first": "update", "gatewayd_rule.second": "update", "gatewayd_rule.rest": "update"}))))
 	set(10, 20, "other", false)
 	steps = append(steps, s.step("rules", routes("blue", "blue", "green", "blue", "green"),
-		planned(actions(map[string]string{"gatewayd_rule.first": "update", "gatewayd_rule.second": "update", "gatewayd_rule.moving": "update"}))))
+		planned(actions(map[string]string{"gatewayd_rule.first": "update", "gatewayd_rule.second": "update", "gatewayd_rule.rest": "update", "gatewayd_rule.moving": "update"}))))
 	set(10, 20, "web", true)
 	steps = append(steps, s.step("rules", routes("blue", "green", "404 Not Found", "green", "blue"),
-		planned(actions(map[string]string{"gatewayd_rule.left": "update", "gatewayd_rule.right": "update", "gatewayd_rule.moving": "update"})),
+		planned(actions(map[string]string{"gatewayd_rule.left": "update", "gatewayd_rule.right": "update", "gatewayd_rule.moving": "update",
+			"gatewayd_rule.north": "update", "gatewayd_rule.south": "update"})),
 		after(func() {
 			requests.end()
 			tunnel.end(t, "of a rule that changes")

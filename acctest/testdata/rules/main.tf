@@ -83,3 +83,42 @@ resource "gatewayd_rule" "right" {
   pool     = var.swapped ? gatewayd_pool.blue.name : gatewayd_pool.green.name
   setting  = var.swapped ? gatewayd_setting.plain.name : gatewayd_setting.slow.name
 }
+
+# Two rules of hosts and conditions that exchange their hosts, and a third that takes what they do not, by its priority.
+resource "gatewayd_rule" "north" {
+  name     = "north"
+  listener = gatewayd_listener.other.name
+  priority = 5
+  pool     = gatewayd_pool.blue.name
+  setting  = gatewayd_setting.plain.name
+
+  match = {
+    hostnames = [var.swapped ? "south.example" : "north.example"]
+    methods   = ["GET"]
+    headers   = { X-Team = { equals = ["blue", "red"] }, X-Opt-Out = { absent = true } }
+    query     = { v = { prefix = "2" } }
+  }
+}
+
+resource "gatewayd_rule" "south" {
+  name     = "south"
+  listener = gatewayd_listener.other.name
+  priority = 5
+  pool     = gatewayd_pool.green.name
+  setting  = gatewayd_setting.plain.name
+
+  match = {
+    hostnames = [var.swapped ? "north.example" : "south.example"]
+    methods   = ["GET"]
+    headers   = { X-Team = { equals = ["blue", "red"] }, X-Opt-Out = { absent = true } }
+    query     = { v = { prefix = "2" } }
+  }
+}
+
+resource "gatewayd_rule" "rest" {
+  name     = "rest"
+  listener = gatewayd_listener.other.name
+  priority = var.first # Changes with the others, never to before them.
+  match    = { hostnames = ["*.example"] }
+  respond  = { status = 503, body = "the rest" }
+}

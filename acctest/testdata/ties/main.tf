@@ -1,6 +1,6 @@
 variable "port" { type = number }
-variable "priority" { type = map(number) }
-variable "paths" { type = map(list(string)) }
+variable "a" { type = any }
+variable "b" { type = any }
 
 resource "gatewayd_listener" "web" {
   name    = "web"
@@ -19,8 +19,8 @@ resource "gatewayd_setting" "web" {
 resource "gatewayd_rule" "a" {
   name     = "a"
   listener = gatewayd_listener.web.name
-  priority = lookup(var.priority, "a", null)
-  match    = { paths = var.paths["a"] }
+  priority = try(var.a.priority, null)
+  match    = var.a.match
   pool     = gatewayd_pool.web.name
   setting  = gatewayd_setting.web.name
 }
@@ -28,8 +28,8 @@ resource "gatewayd_rule" "a" {
 resource "gatewayd_rule" "b" {
   name     = "b"
   listener = gatewayd_listener.web.name
-  priority = lookup(var.priority, "b", null)
-  match    = { paths = var.paths["b"] }
+  priority = try(var.b.priority, null)
+  match    = var.b.match
   pool     = gatewayd_pool.web.name
   setting  = gatewayd_setting.web.name
 
