@@ -65,6 +65,15 @@ func TestRefusals(t *testing.T) {
 	steps = append(steps, s.refusal(s.step("errors/reference"), "Unable to create rule", func() {
 		s.heard("plan", "pool", `"nowhere"`, "gatewayd_pool.")
 		s.heard("apply", "pool", `"nowhere"`, "does not exist")
+		for path, part := range map[string]string{
+			"rewrite":            `"nothing"`,
+			`split["b"].pool`:    `"nowhere"`,
+			`split["b"].setting`: `"nohow"`,
+			"redirect.listener":  `listener "many", which has several host names or wildcards; name one that has none or a plain one, or give a url`,
+		} {
+			s.heard("plan", path, part)
+			s.heard("apply", path, part)
+		}
 	})...)
 	steps = append(steps, s.refusal(s.step("errors/port"), "Unable to create listener", func() {
 		s.heard("apply", "port", "another process has it")
