@@ -82,12 +82,27 @@ func (w *Worker) noteSent(a *account, head, received []byte) {
 			b = w.cfg.AccessLog.Query.AppendPath(b, "path_sent", path, mostTarget)
 		}
 	}
-	if _, rest, found := bytes.Cut(head, []byte("\r\nX-Request-Id: ")); found {
-		id, _, _ := bytes.Cut(rest, []byte("\r"))
+	if id, found := sentID(head); found {
 		b = accesslog.AppendText(b, "request_id", id, mostHost)
 	}
 	w.line = b
 	w.keepNote(a, b)
+}
+
+// sentID is the request id in a head that is sent. A rewrite may have spelt its name otherwise than the gateway does.
+func sentID(head []byte) (id []byte, found bool) {
+	if _, rest, found := bytes.Cut(head, []byte("\r\nX-Request-Id: ")); found {
+		id, _, _ = bytes.Cut(rest, []byte("\r"))
+		return id, true
+	}
+	for more := true; more; {
+		var line []byte
+		line, head, more = bytes.Cut(head, []byte("\r\n"))
+		if name, value, ok := bytes.Cut(line, []byte(": ")); ok && http1.EqualFold(name, "x-request-id") {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
 // noteRefused encodes what can be said of a request whose head cannot be read. Its target may be anything, and is shown
