@@ -101,20 +101,24 @@ const (
 )
 
 // AppendPath appends a field with a path. Unless queries are shown in full, the values of parameters in it (;name=value)
-// are left out, since session ids stand there.
+// are left out, since session ids stand there; for a server that decodes before it looks for them, "%3b" begins one, too.
 func (q Query) AppendPath(b []byte, name string, path []byte, most int) []byte {
-	if q == Full || bytes.IndexByte(path, ';') < 0 {
+	if q == Full || parameter(path) < 0 {
 		return AppendText(b, name, path, most)
 	}
 	b = append(AppendName(b, name), '"')
 	start := len(b)
-	for len(path) > 0 && len(b)-start < most {
+	for len(path) > 0 {
+		if len(b)-start >= most {
+			b = append(b, "..."...)
+			break
+		}
 		segment := path
 		if i := bytes.IndexByte(path, '/'); i >= 0 {
 			segment = path[:i+1]
 		}
 		path = path[len(segment):]
-		if i := bytes.IndexByte(segment, ';'); i >= 0 {
+		if i := parameter(segment); i >= 0 {
 			b = appendEscaped(b, segment[:i], most)
 			b = append(b, ";*"...)
 			if segment[len(segment)-1] == '/' {
@@ -125,6 +129,16 @@ func (q Query) AppendPath(b []byte, name string, path []byte, most int) []byte {
 		b = appendEscaped(b, segment, most)
 	}
 	return append(b, '"')
+}
+
+// parameter is where the first parameter of a path begins, or less than 0.
+func parameter(path []byte) int {
+	for i, c := range path {
+		if c == ';' || c == '%' && len(path) >= i+3 && path[i+1] == '3' && path[i+2]|0x20 == 'b' {
+			return i
+		}
+	}
+	return -1
 }
 
 // mostName is how much of the name of a parameter is shown.
@@ -147,11 +161,11 @@ func (q Query) AppendQuery(b []byte, name string, query []byte, most int) []byte
 		}
 		var part []byte
 		part, query, more = bytes.Cut(query, []byte{'&'})
-		if i := bytes.IndexByte(part, '='); i >= 0 {
+		if i := bytes.IndexByte(part, '='); i >= 0 && len(bytes.TrimLeft(part[i:], "=")) > 0 {
 			b = appendEscaped(b, part[:i], mostName)
 			b = append(b, "=*"...)
 		} else if len(part) > 0 {
-			b = append(b, '*') // It may be a value without a name.
+			b = append(b, '*') // It may be a value without a name. Base64 ends in "=".
 		}
 		if more {
 			b = append(b, '&')

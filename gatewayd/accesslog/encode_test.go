@@ -17,6 +17,9 @@ func TestQueries(t *testing.T) {
 		{"a=1&&secret&b", "a=*&&*&*", "a=1&&secret&b"},
 		{"a=b=c", "a=*", "a=b=c"},
 		{"=x", "=*", "=x"},
+		{"c2VjcmV0cw==", "*", "c2VjcmV0cw=="},
+		{"c2VjcmV0cyE=&a=1", "*&a=*", "c2VjcmV0cyE=&a=1"},
+		{"a=&b", "*&*", "a=&b"},
 		{`"=1`, `\"=*`, `\"=1`},
 		{strings.Repeat("n", 100) + "=1", strings.Repeat("n", 64) + "...=*", strings.Repeat("n", 100) + "=1"},
 	} {
@@ -41,12 +44,22 @@ func TestPaths(t *testing.T) {
 		"/a;jsessionid=secret":         "/a;*",
 		"/a;jsessionid=secret/b;v=1/c": "/a;*/b;*/c",
 		"/;secret":                     "/;*",
+		"/a%3bsid=secret/b":            "/a;*/b",
+		"/a%3Bsid=secret;x":            "/a;*",
+		"/a%3":                         "/a%3",
+		"/100%/%3c":                    "/100%/%3c",
 	} {
 		if got := string(Names.AppendPath(nil, "path", []byte(path), 1000)); got != `,"path":"`+want+`"` {
 			t.Errorf("%s is shown as %s", path, got)
 		}
 		if got := string(Full.AppendPath(nil, "path", []byte(path), 1000)); got != `,"path":"`+path+`"` {
 			t.Errorf("%s is shown in full as %s", path, got)
+		}
+	}
+	// What is cut shows, whether there is something to hide or not.
+	for _, path := range []string{strings.Repeat("/a", 30), strings.Repeat("/a;b", 30), "/;" + strings.Repeat("/a", 30), "/;/" + strings.Repeat("a", 90)} {
+		if got := string(Names.AppendPath(nil, "path", []byte(path), 40)); !strings.HasSuffix(got, `..."`) || len(got) > 100 {
+			t.Errorf("a path of %d bytes is shown as %s", len(path), got)
 		}
 	}
 }

@@ -204,6 +204,8 @@ func TestHostileRequests(t *testing.T) {
 		"GET /\",\"msg\":\"forged HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
 		"GET\n{\"msg\":\"forged\"}\n / HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET /\n{\"msg\":\"forged\"}\n HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /bytes/1%3bsid=canary-escaped?Y2FuYXJ5canary== HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+		"GET /app#access_token=canary-fragment HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET http://user:canary-user@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\",\"msg\":\"forged\r\n\r\n",
 		strings.Repeat("M", 200) + " /" + strings.Repeat("\x01", 5000) + " HTTP/1.1\r\nHost: a\r\n\r\n",
