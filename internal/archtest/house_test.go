@@ -262,6 +262,24 @@ func TestTargetsDocumentThemselves(t *testing.T) {
 	}
 }
 
+// TestFuzzTargetsHaveACorpus: every run of the tests tries what fuzzing found worth keeping.
+func TestFuzzTargetsHaveACorpus(t *testing.T) {
+	for path, p := range source(t).packages {
+		for _, f := range p.tests {
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok || !strings.HasPrefix(fn.Name.Name, "Fuzz") {
+					continue
+				}
+				corpus := filepath.Join(path, "testdata", "fuzz", fn.Name.Name)
+				if inputs, err := os.ReadDir(filepath.Join(root, corpus)); err != nil || len(inputs) == 0 {
+					t.Errorf("there is nothing in %s; commit some inputs", corpus)
+				}
+			}
+		}
+	}
+}
+
 var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
 
 // TestStrictnessNamesTests: every test that docs/strictness.md puts its trust in is there.
