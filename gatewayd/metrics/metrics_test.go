@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,16 +29,17 @@ type rig struct {
 	port int
 }
 
-func newRig(t testing.TB) *rig {
+// newRig starts a gateway; fields are more of the listener, each with a comma in front.
+func newRig(t testing.TB, fields ...string) *rig {
 	r := &rig{t: t, echo: gatewaytest.StartEcho(t, "one"), port: gatewaytest.FreePort(t)}
 	config := filepath.Join(t.TempDir(), "config.json")
 	document := fmt.Sprintf(`{
-		"listeners": [{"name":"web","address":"127.0.0.1","port":%d,"drain_timeout":"1s"}],
+		"listeners": [{"name":"web","address":"127.0.0.1","port":%d,"drain_timeout":"1s"%s}],
 		"pools": [{"name":"apps","targets":{"one":{"address":"127.0.0.1","port":%d}}}, {"name":"empty"}],
 		"probes": [{"name":"up","interval":"100ms"}],
 		"settings": [{"name":"plain","probe":"up"}],
 		"rules": [{"name":"app","listener":"web","pool":"apps","setting":"plain"},
-			{"name":"none","listener":"web","pool":"empty","setting":"plain","match":{"paths":["/none"]}}]}`, r.port, r.echo.Addr().Port())
+			{"name":"none","listener":"web","pool":"empty","setting":"plain","match":{"paths":["/none"]}}]}`, r.port, strings.Join(fields, ""), r.echo.Addr().Port())
 	if err := os.WriteFile(config, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +225,28 @@ func TestSeriesFollowObjects(t *testing.T) {
 	}
 	if text := r.scrape(); strings.Contains(text, `rule="renamed"`) || strings.Contains(text, `pool="renamed-pool"`) {
 		t.Error("series of a deleted rule are left")
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// Who is turned away without a word shows in a number of its own.
+func TestTurnedAwayIsCounted(t *testing.T) {
+	r := newRig(t, `,"max_connections":1`)
+	const series = "gatewayd_connections_turned_away_total"
+	if got := value(r.scrape(), series); got != "0" {
+		t.Errorf("before anybody came %s is %q", series, got)
+	}
+	for n := 0; value(r.scrape(), series) == "0"; n++ {
+		if n == 100 {
+			t.Fatal("nobody of thousands was turned away")
+		}
+		for range 50 {
+			c, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", r.port))
+			if err != nil {
+				break // It was turned away already.
+			}
+			t.Cleanup(func() { c.Close() })
+		}
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
