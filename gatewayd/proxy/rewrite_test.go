@@ -162,6 +162,31 @@ func TestRewritesThatMakeNoRequest(t *testing.T) {
 	}
 }
 
+// The limits of a listener are of what clients send. What a rewrite makes of it has one of its own, which is no client's
+// fault.
+func TestRewrittenURLsHaveTheirOwnLimit(t *testing.T) {
+	s := answering(t, ok("x"))
+	r := newRig(t, func(r *rig) {
+		r.listener.MaxURLBytes, r.listener.MaxHeaderBytes = 128, 12<<10
+		r.rewriting("w", `{"url":{"path":"/{http_req_X-V}{http_req_X-V}","query":"{http_req_X-V}"}}`)
+	}, s.addr)
+	p := r.dial()
+	value := strings.Repeat("v", 10<<10)
+	p.send("GET / HTTP/1.1\r\nHost: a\r\nX-V: " + value + "\r\n\r\n")
+	p.expect(200, "x")
+	if got := s.got()[0]; !strings.HasPrefix(got, "GET /"+value+value+"?"+value+" HTTP/1.1\r\n") {
+		t.Errorf("the backend got %.99q", got)
+	}
+	p.send("GET / HTTP/1.1\r\nHost: a\r\nX-V: " + value + value[:1<<10] + "\r\n\r\n")
+	if h := p.expect(500, "*"); h.Get("Gatewayd-Reason") != "rewrite_too_large" {
+		t.Errorf("got %v", h)
+	}
+	p.send("GET /" + value[:128] + " HTTP/1.1\r\nHost: a\r\nX-V: v\r\n\r\n")
+	if h := p.expect(414, "*"); h.Get("Gatewayd-Reason") != "target_too_long" {
+		t.Errorf("got %v", h)
+	}
+}
+
 // TestNoRequestIsSmuggledInByAValue: the name of a user is base64 and holds what no field can.
 func TestNoRequestIsSmuggledInByAValue(t *testing.T) {
 	s := answering(t, ok("x"))

@@ -9,7 +9,7 @@ import (
 // A Rewrite changes the heads of requests and answers of the rules that name it, in steps.
 type Rewrite struct {
 	Name  string        `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the rewrite, unique among rewrites. A new name renames it in place."`
-	Steps []RewriteStep `json:"steps" tfsdk:"steps" spec:"0..40" doc:"What is done, in this order: where two steps change the same, the later one counts. Together they have at most 40 conditions and 40 changes of headers and URLs. Variables are what the client or the target sent, whatever the steps before did."`
+	Steps []RewriteStep `json:"steps" tfsdk:"steps" spec:"0..40" doc:"What is done, in this order: where two steps change the same, the later one counts. Together they have at most 40 conditions and 40 changes of headers and URLs. Variables are what the client or the target sent, whatever the steps before did. All new values of one request or answer come to at most 32 KiB, else it is answered 500; max_url_bytes and max_header_bytes of the listener are of what clients send, and do not bound them."`
 }
 
 // A RewriteStep is done where all of its conditions hold.
