@@ -212,7 +212,7 @@ func (g *gateway) create(t testing.TB, collection, body string) string {
 
 // samples are strings that a format takes, for required fields.
 var samples = map[string]string{
-	"name": "sample", "ip": "10.0.0.1", "variable": "var_host", "pattern": "a", "certificates": certtest.Sample(1).Certificate,
+	"": "sample", "name": "sample", "ip": "10.0.0.1", "variable": "var_host", "pattern": "a", "certificates": certtest.Sample(1).Certificate,
 }
 
 // minimal is a legal object with the given name and nothing but what is required; what it names is called "base".
