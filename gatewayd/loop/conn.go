@@ -40,7 +40,7 @@ const (
 	fDead                          // on the list of the dying
 )
 
-// A Conn is one connection of a loop, over TCP or a Unix socket: the Stream without TLS. It lives in the loop's slab: after the turn in
+// A Conn is one connection of a loop, over TCP or a Unix socket, as it is or with a Layer. It lives in the loop's slab: after the turn in
 // which its handler heard Closed the entry becomes another connection's, so a handler lets go of its *Conn in Closed.
 type Conn struct {
 	l       *Loop // nil in an unused entry
@@ -49,8 +49,9 @@ type Conn struct {
 	index   uint32
 	gen     uint32
 	flags   uint32
-	held    *Buffer // what Data did not take
-	out     *item   // the output queue, first and last
+	held    *Buffer  // what Data did not take
+	lay     *layered // nil for plain TCP
+	out     *item    // the output queue, first and last
 	last    *item
 	queued  int
 	timer   Timer
@@ -138,6 +139,7 @@ func (c *Conn) CloseWrite() {
 	if !c.alive() || c.flags&fFin != 0 {
 		return
 	}
+	c.endLayer()
 	c.flags |= fFin
 	c.sendFin()
 }
@@ -148,6 +150,7 @@ func (c *Conn) Close() {
 	if !c.alive() {
 		return
 	}
+	c.endLayer()
 	c.flags = c.flags&^fTimeout | fClosing
 	c.drained = uint32(c.queued)
 	c.l.wheel.set(&c.timer, c.l.now+Time(flushTime))
@@ -213,6 +216,9 @@ func (l *Loop) bury(c *Conn) {
 	l.wheel.unlink(&c.timer)
 	c.held.Release()
 	c.held = nil
+	if c.lay != nil {
+		c.lay.drop()
+	}
 	c.endSplice()
 	c.dropQueue()
 	if c.flags&fOpen != 0 {
@@ -230,11 +236,19 @@ func (l *Loop) bury(c *Conn) {
 		c.h = nil
 		var err error
 		if c.flags&fClosing == 0 || c.op == opStop || c.op == opPanic {
-			err = c.op.error(syscall.Errno(c.errno))
+			err = c.why()
 		} // else the handler asked for the end and got it
 		defer l.survive("closed")
 		h.Closed(err)
 	}
+}
+
+// why is what ended the connection.
+func (c *Conn) why() error {
+	if c.op == opLayer {
+		return &OpError{Op: "read", Err: c.lay.err}
+	}
+	return c.op.error(syscall.Errno(c.errno))
 }
 
 var (

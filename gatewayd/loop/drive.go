@@ -129,6 +129,10 @@ func (c *Conn) input() {
 			if !c.spliceIn() {
 				return
 			}
+		case c.lay != nil && c.lay.more:
+			if !c.open(nil) {
+				return
+			}
 		case c.flags&fEOF != 0:
 			if c.flags&fBroken != 0 && syscall.Errno(c.errno) != syscall.EPIPE {
 				return // a reset, not a FIN; EPIPE says that a FIN had come before it
@@ -160,7 +164,11 @@ func (c *Conn) yield() {
 func (c *Conn) receive() bool {
 	l := c.l
 	b := l.read
-	if c.held != nil {
+	if c.lay != nil {
+		if c.held != nil && c.held.Len() == MaxBuffer {
+			return false
+		}
+	} else if c.held != nil {
 		if c.held.Len() == MaxBuffer {
 			return false
 		}
@@ -176,12 +184,19 @@ func (c *Conn) receive() bool {
 		c.fail(opRead, e)
 		c.flags &^= fReadable
 		return false
+	case n == 0 && c.lay != nil:
+		c.flags &^= fReadable
+		c.failLayer(ErrTruncated)
+		return false
 	case n == 0:
 		c.flags = c.flags&^fReadable | fEOF
 	default:
 		if n < len(b) && c.flags&fHup == 0 {
 			// All there was: what comes later is an edge, and so is a FIN, because it would be a hang-up.
 			c.flags &^= fReadable
+		}
+		if c.lay != nil {
+			return c.open(b[:n])
 		}
 		if c.held != nil {
 			c.held.end += n
@@ -240,6 +255,10 @@ func (c *Conn) finish() {
 func (c *Conn) finishBroken() {
 	if c.flags&fPaused != 0 && c.flags&fAccepted == 0 {
 		if c.held != nil {
+			return
+		}
+		if c.op == opLayer {
+			c.die(c.op, 0) // nothing behind it would be understood
 			return
 		}
 		if n, e := c.l.kernel.Peek(int(c.fd)); n > 0 && e == 0 {

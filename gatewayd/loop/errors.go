@@ -12,7 +12,8 @@ var (
 	ErrStopped = errors.New("loop stopped")
 )
 
-// An OpError says which operation ended a connection and why; Err is a syscall.Errno.
+// An OpError says which operation ended a connection and why; Err is a syscall.Errno, or what a Layer could not
+// understand.
 type OpError struct {
 	Op  string // connect, read, write, register
 	Err error
@@ -20,7 +21,7 @@ type OpError struct {
 
 func (e *OpError) Error() string { return e.Op + ": " + e.Err.Error() }
 
-// Unwrap gives the system's error to errors.Is and errors.As.
+// Unwrap gives what happened to errors.Is and errors.As.
 func (e *OpError) Unwrap() error { return e.Err }
 
 // op is what a connection did when it broke; with the Errno it takes four bytes of a Conn instead of an error's 16.
@@ -34,6 +35,7 @@ const (
 	opRegister
 	opPanic
 	opStop
+	opLayer // what is wrong, the layer's state says
 )
 
 func (o op) error(e syscall.Errno) error {

@@ -3,9 +3,14 @@
 package loop
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
+	"math/big"
 	"net"
 	"runtime"
 	"slices"
@@ -106,4 +111,20 @@ func BenchmarkLagBesideAStorm(b *testing.B) {
 	s := l.Stats()
 	b.ReportMetric(float64(s.Lag.Quantile(0.5).Microseconds()), "lag-p50-µs")
 	b.ReportMetric(float64(s.Lag.Quantile(0.99).Microseconds()), "lag-p99-µs")
+}
+
+func certificate(t testing.TB) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"loop.test"}, NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -67,6 +67,7 @@ type Loop struct {
 	pipes   pipes
 	read    []byte
 	scratch []byte
+	plain   []byte // see opened
 	fds     *Descriptors
 	spare   int // descriptor kept for when none is left, -1 without
 	events  []Event

@@ -42,6 +42,15 @@ func (c *Conn) Write(b []byte) {
 	if !c.writes() {
 		return
 	}
+	if c.lay != nil {
+		c.lay.Seal(b)
+		b = c.lay.Output()
+	}
+	c.send(b)
+}
+
+// send is Write of bytes as they go out on the wire.
+func (c *Conn) send(b []byte) {
 	n := 0
 	if c.writable() {
 		var e syscall.Errno
@@ -56,6 +65,13 @@ func (c *Conn) Write(b []byte) {
 // WriteParts implements Gatherer.
 func (c *Conn) WriteParts(parts *Parts) {
 	if !c.writes() {
+		return
+	}
+	if c.lay != nil {
+		for _, b := range parts {
+			c.lay.Seal(b)
+		}
+		c.send(c.lay.Output())
 		return
 	}
 	n := 0

@@ -15,6 +15,9 @@ func (c *Conn) Quiet() bool {
 	if !c.alive() || c.held != nil || c.flags&(fOpen|fConnecting|fEOF|fBroken) != fOpen {
 		return false
 	}
+	if c.lay != nil && (c.lay.more || c.lay.wire != nil) {
+		return false
+	}
 	_, e := c.l.kernel.Peek(int(c.fd))
 	return e == syscall.EAGAIN
 }

@@ -94,7 +94,7 @@ func (p *pipes) release(l *Loop) {
 // Spliced(0) is called. One SpliceTo runs at a time.
 func (c *Conn) SpliceTo(dst Stream, n int64) bool {
 	d, ok := dst.(*Conn)
-	if !ok || n <= 0 || d == c || d.l != c.l || !c.alive() || !d.alive() || c.splice != nil {
+	if !ok || n <= 0 || d == c || d.l != c.l || c.lay != nil || d.lay != nil || !c.alive() || !d.alive() || c.splice != nil {
 		return false
 	}
 	if c.flags&(fConnecting|fEOF|fBroken) != 0 || d.flags&(fConnecting|fBroken|fFin) != 0 {

@@ -6,8 +6,8 @@ import "net/netip"
 // clock once a turn; everything that happens in one turn happens at the same Time.
 type Time int64
 
-// A Stream is both directions of one connection, as an exchange or a tunnel sees it. *Conn implements it for plain
-// TCP; a TLS connection and an HTTP/2 stream are meant to implement it too, so nothing above this interface may ask
+// A Stream is both directions of one connection, as an exchange or a tunnel sees it. *Conn implements it for TCP,
+// as it is or with a Layer; an HTTP/2 stream is meant to implement it too, so nothing above this interface may ask
 // which one it holds.
 //
 // Every method must be called on the loop that owns the stream. No method calls the stream's Handler before it

@@ -1,6 +1,4 @@
-//go:build linux || darwin || freebsd
-
-package loop
+package handshake
 
 import (
 	"bytes"
@@ -18,10 +16,9 @@ import (
 
 // Content types of TLS 1.3 records and the one handshake message used here (RFC 8446 sections 5.1 and 4).
 const (
-	recordAlert     = 21
-	recordHandshake = 22
-	recordData      = 23
-	keyUpdate       = 24
+	recordAlert = 21
+	recordData  = 23
+	keyUpdate   = 24
 )
 
 // secretOf finds a secret in a key log.

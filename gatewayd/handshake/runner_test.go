@@ -1,0 +1,243 @@
+package handshake
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+func serverConfig(t testing.TB) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+}
+
+var anyServer = &tls.Config{InsecureSkipVerify: true}
+
+// TestBytesBothWays sends much more than any queue takes, in pieces of every size, while the peer answers all of it.
+func TestBytesBothWays(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			addr, ended := serving(t, running(t), serverConfig(t))
+			config := anyServer.Clone()
+			config.MinVersion, config.MaxVersion = version, version
+			c := tls.Client(dial(t, addr), config)
+			want := pattern(8<<20, 3)
+			var writer sync.WaitGroup
+			writer.Go(func() {
+				for rest, n := want, 1; len(rest) > 0; n = n*3%100_003 + 1 {
+					n = min(n, len(rest))
+					if _, err := c.Write(rest[:n]); err != nil {
+						t.Error(err)
+						return
+					}
+					rest = rest[n:]
+				}
+				if err := c.CloseWrite(); err != nil {
+					t.Error(err)
+				}
+			})
+			got, err := io.ReadAll(c)
+			if err != nil {
+				t.Error(err)
+			}
+			writer.Wait()
+			if string(got) != string(want) {
+				t.Errorf("%d of %d bytes came back, or others", len(got), len(want))
+			}
+			_ = c.Close()
+			if err := <-ended; err != nil {
+				t.Errorf("Closed(%v)", err)
+			}
+		})
+	}
+}
+
+// TestDribbledHandshake gives the loop a byte at a time.
+func TestDribbledHandshake(t *testing.T) {
+	addr, _ := serving(t, running(t), serverConfig(t))
+	c := tls.Client(dribble{dial(t, addr)}, anyServer)
+	if _, err := c.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != "hello" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+type dribble struct{ net.Conn }
+
+func (d dribble) Write(b []byte) (int, error) {
+	for i := range b {
+		if _, err := d.Conn.Write(b[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(b), nil
+}
+
+// TestFinIsNoEnd: FIN without close_notify may be anybody's, so it is no end of what the peer has to say.
+func TestFinIsNoEnd(t *testing.T) {
+	addr, ended := serving(t, running(t), serverConfig(t))
+	raw := dial(t, addr)
+	c := tls.Client(raw, anyServer)
+	if _, err := c.Write([]byte("half a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.CloseWrite()
+	if err := <-ended; !errors.Is(err, loop.ErrTruncated) {
+		t.Errorf("Closed(%v), want %v", err, loop.ErrTruncated)
+	}
+}
+
+// TestForgedRecord: what was changed on the way is never handed over, and its sender is told.
+func TestForgedRecord(t *testing.T) {
+	r, ended := shakeHands(t)
+	record := r.seal(recordData, []byte("hello"))
+	record[len(record)-1] ^= 1
+	if _, err := r.raw.Write(record); err != nil {
+		t.Fatal(err)
+	}
+	r.expect(recordAlert, []byte{2, 20}) // bad_record_mac
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "bad record MAC") {
+		t.Errorf("Closed(%v)", err)
+	}
+}
+
+// TestWaitingCostsNoSlot: while clients keep their handshakes waiting, others are served by the only slot there is.
+func TestWaitingCostsNoSlot(t *testing.T) {
+	addr, _ := serving(t, running(t), serverConfig(t))
+	for range 20 {
+		raw := dial(t, addr)
+		mute := &muted{Conn: raw, after: 1}
+		go func() { _ = tls.Client(mute, anyServer).Handshake() }()
+		// The server's flight proves that this handshake runs and waits for its client.
+		if _, err := raw.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := tls.Client(dial(t, addr), anyServer)
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A muted connection says only so many things, and hears none.
+type muted struct {
+	net.Conn
+	after int
+}
+
+func (m *muted) Write(b []byte) (int, error) {
+	if m.after--; m.after >= 0 {
+		return m.Conn.Write(b)
+	}
+	return len(b), nil
+}
+
+func (m *muted) Read([]byte) (int, error) { return 0, io.EOF }
+
+// TestSilenceCostsNoGoroutine: connections that say nothing, or half a ClientHello, are memory and a timer.
+func TestSilenceCostsNoGoroutine(t *testing.T) {
+	l := running(t)
+	addr, _ := serving(t, l, serverConfig(t))
+	before := runtime.NumGoroutine()
+	const n = 200
+	for i := range n {
+		raw := dial(t, addr)
+		if i%2 == 0 {
+			if _, err := raw.Write([]byte{recordHandshake, 3, 1, 1, 0, clientHello, 0, 0, 200, 3}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	accepted := func() bool { return l.Stats().Conns == n && l.Stats().Buffers == n/2 }
+	for end := time.Now().Add(patience); !accepted(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("there are %d connections that hold %d buffers", l.Stats().Conns, l.Stats().Buffers)
+		}
+	}
+	if now := runtime.NumGoroutine(); now > before+5 {
+		t.Errorf("%d goroutines more", now-before)
+	}
+}
+
+// TestSlowHandshakeEnds: nobody keeps a handshake for longer than the loop waits, whether it began or not.
+func TestSlowHandshakeEnds(t *testing.T) {
+	l := running(t)
+	config := serverConfig(t)
+	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 2)
+	r.patience = 50 * time.Millisecond
+	addr := listening(t, l, func(c *loop.Conn) {
+		r.Serve(c, config, scratch, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
+	})
+	silent, halfway := dial(t, addr), dial(t, addr)
+	go func() { _ = tls.Client(&muted{Conn: halfway, after: 1}, anyServer).Handshake() }()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, ErrTimeout) {
+			t.Errorf("a handshake ended with %v", err)
+		}
+	}
+	if _, err := io.Copy(io.Discard, silent); err == nil {
+		t.Log("the silent connection ended by FIN")
+	}
+}
+
+// TestFirstBytes: who speaks something else is told apart before anything computes for it.
+func TestFirstBytes(t *testing.T) {
+	for name, c := range map[string]struct {
+		first string
+		want  error
+	}{
+		"HTTP":                {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", ErrNotTLS},
+		"SSL 2":               {"\x80\x2e\x01\x00\x02", ErrNotTLS},
+		"no hello":            {"\x16\x03\x01\x00\x04\x02\x00\x00\x00", ErrHello},
+		"empty record":        {"\x16\x03\x01\x00\x00", ErrHello},
+		"large record":        {"\x16\x03\x01\xff\xff", ErrHello},
+		"large hello":         {"\x16\x03\x01\x00\x05\x01\x00\xff\xff\x00", ErrHello},
+		"other version":       {"\x16\x02\x00\x00\x05\x01", ErrHello},
+		"split header":        {"\x16\x03\x01\x00\x01\x02\x16\x03\x01\x00\x03\x00\x00\x00", ErrHello},
+		"another record type": {"\x16\x03\x01\x00\x01\x01\x15\x03\x01\x00\x02\x00\x00", ErrHello},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr, ended := serving(t, running(t), serverConfig(t))
+			raw := dial(t, addr)
+			if _, err := raw.Write([]byte(c.first)); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; err != c.want {
+				t.Errorf("ended with %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// FuzzHello: a ClientHello is whole at one place, however it is cut into pieces and records.
+func FuzzHello(f *testing.F) {
+	f.Add([]byte{recordHandshake, 3, 1, 0, 6, clientHello, 0, 0, 2, 9, 9}, 3)
+	f.Add([]byte{recordHandshake, 3, 1, 0, 2, clientHello, 0, recordHandshake, 3, 1, 0, 3, 0, 1, 9}, 8)
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), 1)
+	f.Fuzz(func(t *testing.T, b []byte, n int) {
+		whole, err := helloIn(b)
+		if n < 0 || n > len(b) {
+			return
+		}
+		early, wrong := helloIn(b[:n])
+		if early && !whole || wrong != nil && err == nil && !whole {
+			t.Errorf("%x: %v, %v; its first %d bytes: %v, %v", b, whole, err, n, early, wrong)
+		}
+		if whole && err != nil {
+			t.Errorf("%x is whole and wrong: %v", b, err)
+		}
+	})
+}

@@ -1,0 +1,188 @@
+//go:build linux || darwin || freebsd
+
+package loop
+
+import (
+	"errors"
+	"io"
+	"testing"
+)
+
+// A mask is a layer that changes every byte but one, which stands for the end.
+type mask struct {
+	out    []byte
+	chatty int // bytes that it says of its own accord whenever it is asked
+}
+
+const (
+	masking = 0x55
+	lastly  = 0x00
+)
+
+func (m *mask) Open(dst, wire []byte) (n, used int, err error) {
+	m.out = append(m.out, make([]byte, m.chatty)...)
+	for n < len(dst) && used < len(wire) {
+		b := wire[used]
+		used++
+		if b == lastly {
+			return n, used, io.EOF
+		}
+		dst[n] = b ^ masking
+		n++
+	}
+	return n, used, nil
+}
+
+func (m *mask) Seal(p []byte) {
+	for _, b := range p {
+		m.out = append(m.out, b^masking)
+	}
+}
+
+func (m *mask) End() { m.out = append(m.out, lastly) }
+
+func (m *mask) Output() []byte {
+	b := m.out
+	m.out = nil
+	return b
+}
+
+// masked makes bytes that have none which, masked, would be the end.
+func masked(b []byte) []byte {
+	for i := range b {
+		if b[i] == masking {
+			b[i]++
+		}
+	}
+	return b
+}
+
+// TestLayerCarriesEverything sends more than all queues take through a layer to a handler that pauses, and ends its side.
+func TestLayerCarriesEverything(t *testing.T) {
+	l := running(t)
+	ended := make(chan error, 1)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetLayer(&mask{})
+		c.SetHandler(&echo{c, func(err error) { ended <- err }})
+	})
+	c := dial(t, addr)
+	want := masked(pattern(16<<20, 5))
+	go func() {
+		wire := new(mask)
+		wire.Seal(want)
+		wire.End()
+		_, _ = c.Write(wire.Output())
+	}()
+	wire, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(wire))
+	n, _, err := new(mask).Open(got, wire)
+	if err != io.EOF {
+		t.Errorf("the end was not said: %v", err)
+	}
+	if same := common(got[:n], want); same != len(want) || n != same {
+		t.Errorf("%d bytes of %d came back, of which %d are right", n, len(want), same)
+	}
+	_ = c.Close()
+	if err := <-ended; err != nil {
+		t.Errorf("Closed(%v)", err)
+	}
+}
+
+// TestLayerHoldsBack: a handler that takes bytes one by one gets all of them, also those that the layer would still say
+// when no more come.
+func TestLayerHoldsBack(t *testing.T) {
+	l := running(t)
+	want := masked(pattern(300<<10, 6))
+	got := make(chan byte, len(want))
+	addr := listening(t, l, func(c *Conn) {
+		c.SetLayer(&mask{})
+		c.SetHandler(&nibbler{c: c, got: got})
+	})
+	c := dial(t, addr)
+	wire := new(mask)
+	wire.Seal(want)
+	if _, err := c.Write(wire.Output()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		if b := <-got; b != want[i] {
+			t.Fatalf("byte %d is %x, want %x", i, b, want[i])
+		}
+	}
+}
+
+// A nibbler takes up to 1000 bytes and rests for the rest of the turn.
+type nibbler struct {
+	c     *Conn
+	got   chan byte
+	timer Timer
+}
+
+func (h *nibbler) Connected() {}
+
+func (h *nibbler) Data(b []byte) int {
+	n := min(len(b), 1000)
+	for _, x := range b[:n] {
+		h.got <- x
+	}
+	h.c.Pause()
+	h.c.Loop().SetTimer(&h.timer, h.c.Loop().Now(), func() { h.c.Resume() })
+	return n
+}
+
+func (h *nibbler) EOF()         {}
+func (h *nibbler) Drained()     {}
+func (h *nibbler) Timeout()     {}
+func (h *nibbler) Closed(error) { h.c.Loop().StopTimer(&h.timer) }
+
+// TestLayerTruncated: FIN that the layer does not know of is no end.
+func TestLayerTruncated(t *testing.T) {
+	l := running(t)
+	ended := make(chan error, 1)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetLayer(&mask{})
+		c.SetHandler(&echo{c, func(err error) { ended <- err }})
+	})
+	c := dial(t, addr)
+	_, _ = c.Write([]byte{1, 2, 3})
+	_ = c.CloseWrite()
+	if err := <-ended; !errors.Is(err, ErrTruncated) {
+		t.Errorf("Closed(%v), want %v", err, ErrTruncated)
+	}
+}
+
+// TestLayerUnread: what a layer says of its own accord does not fill the memory where nobody reads it.
+func TestLayerUnread(t *testing.T) {
+	l := running(t)
+	ended := make(chan error, 1)
+	addr := listening(t, l, func(c *Conn) {
+		c.SetLayer(&mask{chatty: 4 << 10})
+		c.SetHandler(&mute{ended})
+	})
+	c := dial(t, addr)
+	for n := range 1 << 20 {
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrUnread) {
+				t.Errorf("Closed(%v), want %v", err, ErrUnread)
+			}
+			return
+		default:
+			_, _ = c.Write([]byte{byte(n) | 1})
+		}
+	}
+	t.Fatal("the layer's output was queued without end")
+}
+
+// A mute handler takes everything and says nothing.
+type mute struct{ ended chan error }
+
+func (m *mute) Connected()        {}
+func (m *mute) Data(b []byte) int { return len(b) }
+func (m *mute) EOF()              {}
+func (m *mute) Drained()          {}
+func (m *mute) Timeout()          {}
+func (m *mute) Closed(err error)  { m.ended <- err }
