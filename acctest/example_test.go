@@ -1,6 +1,7 @@
 package acctest
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -23,10 +25,13 @@ const examples = "../examples"
 // destroys it. A directory that it does not know how to run is an error.
 func TestExamples(t *testing.T) {
 	parallel, alone := map[string]func(*stage, string){}, map[string]func(*stage, string){
-		"provider":  (*stage).runExample,
-		"websocket": (*stage).runConversation,
-		"enrol":     func(s *stage, dir string) { s.runMachines(dir, "target/chat-one", "target/chat-two") },
-		"replace":   func(s *stage, dir string) { s.runMachines(dir, "one", "two") },
+		"provider":    (*stage).runExample,
+		"websocket":   (*stage).runConversation,
+		"maintenance": (*stage).runMaintenance,
+		"redirect":    (*stage).runRedirect,
+		"canary":      (*stage).runCanary,
+		"enrol":       func(s *stage, dir string) { s.runMachines(dir, "target/chat-one", "target/chat-two") },
+		"replace":     func(s *stage, dir string) { s.runMachines(dir, "one", "two") },
 	}
 	for _, k := range spec.Kinds() {
 		parallel["resources/gatewayd_"+k.Name] = (*stage).runExample
@@ -127,6 +132,84 @@ func (s *stage) runExample(dir string) {
 		}
 	}
 	s.run(steps...)
+}
+
+// server is a value of a variable of targets: one server, which answers as its name.
+func (s *stage) server(name string) map[string]any {
+	s.Helper()
+	port := int(gatewaytest.StartEcho(s, name).Addr().Port())
+	return map[string]any{"one": map[string]any{"address": "127.0.0.1", "port": port}}
+}
+
+// wants sends requests to a port, and wants what each gets.
+func (s *stage) wants(port string, answers map[string]string) {
+	s.Helper()
+	for request, want := range answers {
+		if got := sent(s, s.variables[port].(int), request); got != want {
+			s.Errorf("%s: want %s, got %s", request, want, got)
+		}
+	}
+}
+
+// runMaintenance runs the example of a page, which comes and goes while a conversation goes on.
+func (s *stage) runMaintenance(dir string) {
+	s.Helper()
+	s.variables["targets"] = s.server("shop")
+	var open *talk
+	step := func(shown bool, everybody string) resource.TestStep {
+		s.variables["maintenance"] = shown
+		return s.example(dir, after(func() {
+			s.wants("port", map[string]string{"GET /bytes/1": everybody, "GET /bytes/1 X-Staff:yes": "200 of shop"})
+			if open == nil {
+				open = startTalk(s, s.variables["port"].(int), "/", 20*time.Millisecond)
+			}
+			open.alive(s, "of the shop")
+		}))
+	}
+	first := step(false, "200 of shop")
+	shown := step(true, "503 <!doctype html><title>Back soon</title><p>We are back at noon.</p>")
+	over := step(false, "200 of shop")
+	after(func() { open.end(s, "of the shop") })(&over)
+	s.run(first, shown, over)
+}
+
+// runRedirect runs the example of a port that leads to another.
+func (s *stage) runRedirect(dir string) {
+	s.Helper()
+	s.variables["targets"] = s.server("shop")
+	door, port := s.port("door_port"), s.port("port")
+	to := func(host, path string) string { return fmt.Sprintf("308 to http://%s:%d%s", host, port, path) }
+	s.run(s.example(dir, after(func() {
+		s.wants("door_port", map[string]string{
+			"GET /cart?id=1": to("127.0.0.1", "/cart?id=1"),
+			fmt.Sprintf("POST / Host:shop.example.com:%d", door):  to("shop.example.com", "/"),
+			"GET /cart?id=1 Host:old.example.com":                 "301 to https://www.example.com/shop/cart",
+			"GET /.well-known/acme-challenge/a Host:shop.example": "404 of shop",
+		})
+		s.wants("port", map[string]string{"GET /bytes/1": "200 of shop"})
+	})))
+}
+
+// runCanary runs the example of a new version, of which a larger share is taken by the second apply.
+func (s *stage) runCanary(dir string) {
+	s.Helper()
+	s.variables["stable"], s.variables["canary"] = s.server("stable"), s.server("canary")
+	step := func(percent int, both bool) resource.TestStep {
+		s.variables["percent"] = percent
+		return s.example(dir, after(func() {
+			port := s.variables["port"].(int)
+			served := map[string]int{}
+			eventually(s, "the shares are drawn", func() bool {
+				served[servedBy(s, port, "/bytes/1")]++
+				return served["stable"] > 5 && (!both || served["canary"] > 5)
+			})
+			if n := len(served); both != (n == 2) {
+				s.Errorf("%d of 100: %v served", percent, served)
+			}
+			s.wants("port", map[string]string{"GET /bytes/1 X-Version:canary": "200 of canary"})
+		}))
+	}
+	s.run(step(0, false), step(50, true))
 }
 
 // runConversation runs the example of a WebSocket service, with servers behind it and a conversation through it.
