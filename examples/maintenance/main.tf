@@ -43,6 +43,7 @@ resource "gatewayd_rule" "staff" {
   setting  = gatewayd_setting.shop.name
 }
 
+# While it is there, gatewayd status tells that no request reaches the rule of the shop.
 resource "gatewayd_rule" "maintenance" {
   count    = var.maintenance ? 1 : 0
   name     = "maintenance"
