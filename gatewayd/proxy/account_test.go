@@ -113,7 +113,8 @@ func TestPipelinedRequestsAreCounted(t *testing.T) {
 // An answer that breaks off has its status; a client that leaves before one has none. Neither has a latency.
 func TestBrokenExchangesAreCounted(t *testing.T) {
 	backend := newServer(t, func(p *peer) {
-		if strings.Contains(p.head(), "/half") {
+		// The client may have left before its request was here.
+		if head, _ := p.tryHead(); strings.Contains(head, "/half") {
 			p.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
 			return
 		}
@@ -127,7 +128,7 @@ func TestBrokenExchangesAreCounted(t *testing.T) {
 	// A client that ends its side may still wait; only a reset says that it left.
 	p := r.dial()
 	p.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
-	until(t, "the backend has the request", func() bool { return backend.conns.Load() == 2 })
+	until(t, "the backend has the connection", func() bool { return backend.conns.Load() == 2 })
 	if err := p.Conn.(*net.TCPConn).SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
