@@ -19,21 +19,23 @@ type rig struct {
 	t    *testing.T
 	echo *gatewaytest.Echo
 	port int
+	tcp  int // the port of a listener with the PROXY protocol
 	path string
 }
 
 func newRig(t *testing.T) *rig {
 	dir := t.TempDir()
-	r := &rig{t: t, echo: gatewaytest.StartEcho(t, "one"), port: gatewaytest.FreePort(t), path: filepath.Join(dir, "access.log")}
+	r := &rig{t: t, echo: gatewaytest.StartEcho(t, "one"), port: gatewaytest.FreePort(t), tcp: gatewaytest.FreePort(t), path: filepath.Join(dir, "access.log")}
 	config := filepath.Join(dir, "config.json")
 	document := fmt.Sprintf(`{
 		"listeners": [{"name":"web","address":"127.0.0.1","port":%d},
-			{"name":"behind","address":"127.0.0.1","port":%[1]d,"hostnames":["behind.test"],"trusted_proxies":["127.0.0.0/8"]}],
+			{"name":"behind","address":"127.0.0.1","port":%[1]d,"hostnames":["behind.test"],"trusted_proxies":["127.0.0.0/8"]},
+			{"name":"tcp","address":"127.0.0.1","port":%[3]d,"proxy_protocol":true,"trusted_proxies":["127.0.0.0/8"]}],
 		"pools": [{"name":"apps","targets":{"one":{"address":"127.0.0.1","port":%[2]d}}}, {"name":"empty"}],
 		"settings": [{"name":"plain"}],
 		"rules": [{"name":"app","listener":"web","pool":"apps","setting":"plain"},
 			{"name":"back","listener":"behind","pool":"apps","setting":"plain"},
-			{"name":"none","listener":"web","pool":"empty","setting":"plain","match":{"paths":["/none"]}}]}`, r.port, r.echo.Addr().Port())
+			{"name":"none","listener":"web","pool":"empty","setting":"plain","match":{"paths":["/none"]}}]}`, r.port, r.echo.Addr().Port(), r.tcp)
 	if err := os.WriteFile(config, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +155,18 @@ func TestLinesBehindAProxy(t *testing.T) {
 		_, peerPort := line["peer_port"]
 		if _, told := c.want["peer"]; peer != told || peerPort != told || port != (c.port || c.want["client_port"] != nil) || line["request_id"] != "told" {
 			t.Errorf("%s: the line is %v", c.list, line)
+		}
+	}
+}
+
+// The same of a PROXY protocol header, also where the request cannot be read.
+func TestLinesBehindAProxyHeader(t *testing.T) {
+	r := newRig(t)
+	for i, send := range []string{"GET /bytes/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET /\n"} {
+		gatewaytest.Send(t, r.tcp, "PROXY TCP4 192.0.2.9 198.51.100.7 4711 443\r\n"+send)
+		line := r.lines(i + 1)[i]
+		if line["client"] != "192.0.2.9" || line["client_port"] != 4711.0 || line["peer"] != "127.0.0.1" || line["peer_port"] == nil {
+			t.Errorf("the line is %v", line)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (w *Worker) stranger(c *client, received int, req *http1.Request) {
 	w.unknown.received, w.unknown.open = int64(received), false
 	w.over = &w.unknown
 	if w.cfg.AccessLog != nil {
-		w.noteRefused(w.over, c.remote(), req)
+		w.noteRefused(w.over, c, req)
 	}
 }
 

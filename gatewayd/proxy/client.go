@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxyproto"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
@@ -18,6 +19,7 @@ type client struct {
 	door       *door
 	prev, next *client // in door
 	x          *exchange
+	told       *proxyproto.Header // by the peer, of whom the connection is; nil where it is the peer's own
 	body       http1.Body
 	keepAlive  time.Duration // of the listener that served last
 	taking     time.Duration // how long it may take nothing of its answer, by the setting that served last
@@ -333,7 +335,21 @@ func (w *Worker) freeClient(c *client) {
 
 func (c *client) matched(l *table.Listener) { c.keepAlive = l.KeepAliveTimeout }
 
-func (c *client) remote() netip.AddrPort { return c.stream.RemoteAddr() }
-func (c *client) local() netip.AddrPort  { return c.stream.LocalAddr() }
-func (c *client) queued() int            { return c.stream.Queued() }
-func (c *client) resume()                { c.stream.Resume() }
+func (c *client) peer() netip.AddrPort { return c.stream.RemoteAddr() }
+
+func (c *client) remote() netip.AddrPort {
+	if c.told != nil {
+		return c.told.From
+	}
+	return c.stream.RemoteAddr()
+}
+
+func (c *client) local() netip.AddrPort {
+	if c.told != nil {
+		return c.told.To
+	}
+	return c.stream.LocalAddr()
+}
+
+func (c *client) queued() int { return c.stream.Queued() }
+func (c *client) resume()     { c.stream.Resume() }

@@ -22,7 +22,9 @@ import (
 type downstream interface {
 	// matched says which listener serves the request.
 	matched(l *table.Listener)
-	// remote is the client's address and port, local the one that it connected to. Neither is IPv4-mapped.
+	// peer is the other end of the connection. remote is the client's address and port, local the one that it connected to:
+	// those of the connection, unless the peer told of it by the PROXY protocol. None is IPv4-mapped.
+	peer() netip.AddrPort
 	remote() netip.AddrPort
 	local() netip.AddrPort
 

@@ -23,9 +23,9 @@ const (
 )
 
 // note encodes what a request says of itself.
-func (w *Worker) note(a *account, req *http1.Request) {
+func (w *Worker) note(a *account, peer netip.AddrPort, req *http1.Request) {
 	q := w.cfg.AccessLog.Query
-	b := appendClient(w.line[:0], &w.origin)
+	b := appendClient(w.line[:0], w.origin.client, peer)
 	b = accesslog.AppendText(b, "method", req.Method, mostMethod)
 	b = accesslog.AppendText(b, "host", req.Authority, mostHost)
 	b = q.AppendPath(b, "path", req.Path, mostTarget)
@@ -48,10 +48,10 @@ func (w *Worker) note(a *account, req *http1.Request) {
 }
 
 // appendClient appends who the client is and, where somebody else told that, who.
-func appendClient(b []byte, o *origin) []byte {
-	b = appendAddress(b, "client", "client_port", o.client)
-	if o.peer != o.client {
-		b = appendAddress(b, "peer", "peer_port", o.peer)
+func appendClient(b []byte, client, peer netip.AddrPort) []byte {
+	b = appendAddress(b, "client", "client_port", client)
+	if peer != client {
+		b = appendAddress(b, "peer", "peer_port", peer)
 	}
 	return b
 }
@@ -107,8 +107,8 @@ func sentID(head []byte) (id []byte, found bool) {
 
 // noteRefused encodes what can be said of a request whose head cannot be read. Its target may be anything, and is shown
 // where it begins with a path.
-func (w *Worker) noteRefused(a *account, remote netip.AddrPort, req *http1.Request) {
-	b := appendClient(w.line[:0], &origin{peer: remote, client: remote})
+func (w *Worker) noteRefused(a *account, c *client, req *http1.Request) {
+	b := appendClient(w.line[:0], c.remote(), c.peer())
 	if req != nil && len(req.Method) > 0 {
 		b = accesslog.AppendText(b, "method", req.Method, mostMethod)
 		if path, _, _ := bytes.Cut(req.Target, []byte("?")); len(path) > 0 && path[0] == '/' {

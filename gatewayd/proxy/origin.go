@@ -10,7 +10,7 @@ import (
 // An origin is where a request comes from, as far as that is believed. Everything that goes by the client's address goes
 // by this.
 type origin struct {
-	peer    netip.AddrPort // who gave the request to the gateway
+	peer    netip.AddrPort // who gave the request to the gateway, or to a proxy that told of it by the PROXY protocol
 	client  netip.AddrPort // the peer, or whom it tells of; its port is 0 where that is not told
 	trusted bool           // what the peer says of the request is believed
 	listed  bool           // so is its X-Forwarded-For, which goes on in front of the peer's address

@@ -36,6 +36,9 @@ const (
 	ReasonBadRewrite
 	ReasonRewriteTooLarge
 	ReasonRequestLoop
+	ReasonUntrustedProxy
+	ReasonNoProxyHeader
+	ReasonBadProxyHeader
 	ReasonInternal
 
 	reasonEnd
@@ -76,6 +79,9 @@ var reasons = [...]struct {
 	{400, "bad_rewrite", "the rule's rewrite makes no valid request of this one"},
 	{500, "rewrite_too_large", "the rule's rewrite makes the head too large"},
 	{508, "request_loop", "the request came through this gateway, or others of its kind, too often: a target leads back to it"},
+	{400, "untrusted_proxy", "the connection comes from none of the proxies that may tell whose it is"},
+	{400, "no_proxy_header", "the connection does not begin with a PROXY protocol header"},
+	{400, "bad_proxy_header", "the PROXY protocol header is malformed"},
 	{500, "internal", "the gateway failed"},
 }
 

@@ -135,6 +135,14 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 // Accept serves a client connection that was accepted on an address and port, which are spelled as in table.Place.
 func (w *Worker) Accept(c *loop.Conn, address string, port int) {
 	d := w.door(table.Place{Address: address, Port: port})
+	greets, welcome := d.greeted(c.RemoteAddr())
+	if !welcome {
+		w.refused(ReasonUntrustedProxy)
+		w.logClosed(d, c.RemoteAddr(), errUntrusted)
+		c.Reset()
+		d.tidy()
+		return
+	}
 	why, tell := d.admit()
 	if why == 0 {
 		c.CountedIn(d.open)
@@ -145,7 +153,7 @@ func (w *Worker) Accept(c *loop.Conn, address string, port int) {
 		d.tidy()
 		return
 	}
-	w.serve(c, d, why)
+	w.serve(c, d, why, greets)
 }
 
 func (w *Worker) door(at table.Place) *door {
@@ -157,8 +165,9 @@ func (w *Worker) door(at table.Place) *door {
 	return d
 }
 
-// serve makes a stream a client connection. why says that it is one too many, or 0.
-func (w *Worker) serve(s loop.Stream, d *door, why Reason) {
+// serve makes a stream a client connection. why says that it is one too many, or 0; greets that it begins with a PROXY
+// protocol header.
+func (w *Worker) serve(s loop.Stream, d *door, why Reason, greets bool) {
 	var c *client
 	if n := len(w.freeClients); n > 0 {
 		c, w.freeClients = w.freeClients[n-1], w.freeClients[:n-1]
@@ -166,21 +175,35 @@ func (w *Worker) serve(s loop.Stream, d *door, why Reason) {
 		c = new(client)
 	}
 	*c = client{w: w, stream: s, keepAlive: 75 * time.Second, taking: ownWriteTimeout, excess: why}
-	if a := d.address(); a != nil {
-		c.keepAlive = a.KeepAliveTimeout
+	if why != 0 {
+		w.excess++
 	}
 	d.push(c)
 	w.stats.Clients++
-	s.SetHandler(c)
 	patience := c.keepAlive
-	if why != 0 {
-		w.excess++
+	if a := d.address(); a != nil {
+		c.keepAlive = a.KeepAliveTimeout
+		if patience = c.keepAlive; greets {
+			patience = a.HeaderTimeout
+		}
+	}
+	if greets {
+		s.SetHandler(&greeting{c: c})
+	} else {
+		s.SetHandler(c)
+	}
+	c.await(patience)
+}
+
+// await gives a connection on which nothing was asked yet its time.
+func (c *client) await(patience time.Duration) {
+	if c.excess != 0 {
 		patience = min(patience, excessTime)
 	}
-	if w.closing {
+	if c.w.closing {
 		patience = min(patience, time.Second) // it was queued when the sockets closed, and may still ask once
 	}
-	s.SetDeadline(w.l.Now() + loop.Time(patience))
+	c.stream.SetDeadline(c.w.l.Now() + loop.Time(patience))
 }
 
 // enter begins every call of the loop. What is still collected then was left by a handler that panicked.

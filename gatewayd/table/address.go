@@ -14,6 +14,9 @@ type Address struct {
 	HeaderTimeout, KeepAliveTimeout time.Duration
 	MaxHeaderBytes, MaxURLBytes     int
 	MaxConnections                  int // over all loops; 0: no limit
+	// ProxyProtocol says that connections begin with a header of the PROXY protocol, Proxies whose are believed.
+	ProxyProtocol bool
+	Proxies       Trust
 	// Listeners are all of the address, by name. The caller must not change it.
 	Listeners []*Listener
 
@@ -36,6 +39,32 @@ func (a *Address) setLimits() {
 	}
 	if slices.ContainsFunc(limits, func(l *Listener) bool { return l.MaxConnections == 0 }) {
 		a.MaxConnections = 0
+	}
+}
+
+// setProxies says whether connections of the address begin with a PROXY protocol header, and whose is believed: one of its
+// listeners is enough. A listener that does not say so is told.
+func (c *compiler) setProxies(a *Address) {
+	var first *Listener
+	var spans []span
+	for _, l := range a.Listeners {
+		if !l.ProxyProtocol {
+			continue
+		}
+		if first == nil {
+			first = l
+		}
+		spans = append(spans, l.Trusted.spans...)
+	}
+	if first == nil {
+		return
+	}
+	a.ProxyProtocol, a.Proxies = true, joined(spans)
+	for _, l := range a.Listeners {
+		if !l.ProxyProtocol {
+			c.warn(onListener(l.Name, "proxy_protocol", "is false, and listener %q on the same address and port has it true; "+
+				"connections there begin with a PROXY protocol header for both, so give listener %q proxy_protocol = true too, or another port", first.Name, l.Name))
+		}
 	}
 }
 

@@ -144,6 +144,7 @@ func (c *compiler) listeners() {
 		a.unchanged = before != nil && slices.Equal(a.Listeners, before.Listeners)
 		a.sites.sort()
 		a.setLimits()
+		c.setProxies(a)
 		c.table.places = append(c.table.places, a.Place)
 	}
 	slices.SortFunc(c.table.places, func(a, b Place) int {
@@ -204,6 +205,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 		MaxBodyBytes:     int64(o.MaxBodyBytes),
 		Pages:            newPages(o.ErrorPages),
 		Trusted:          newTrust(o.Proxies()),
+		ProxyProtocol:    o.ProxyProtocol,
 	}
 }
 

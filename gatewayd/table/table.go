@@ -100,6 +100,8 @@ type Listener struct {
 
 	Pages   map[int]*Page // of answers of the gateway's own, by status; the caller must not change it
 	Trusted Trust         // who is believed in what it says of a client
+	// ProxyProtocol is what the listener says; the Address decides.
+	ProxyProtocol bool
 }
 
 // An Affinity is the cookie that brings a client back to its backend.

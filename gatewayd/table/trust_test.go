@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 func networks(texts ...string) (list []netip.Prefix) {
@@ -65,5 +67,28 @@ func TestTrustIsThatOfItsNetworks(t *testing.T) {
 	trust, a := newTrust(networks("10.0.0.0/8", "192.0.2.0/24", "fd00::/8")), netip.MustParseAddr("::ffff:192.0.2.9")
 	if n := testing.AllocsPerRun(100, func() { trust.Has(a) }); n != 0 {
 		t.Errorf("asking allocates %v times", n)
+	}
+}
+
+// Whose PROXY protocol header is taken at an address is what those of its listeners say that have it.
+func TestProxiesOfAnAddress(t *testing.T) {
+	listener := func(name string, has bool, trusted ...string) *spec.Listener {
+		l := spec.Listeners.New().(*spec.Listener)
+		l.Name, l.Port, l.Hostnames, l.ProxyProtocol, l.TrustedProxies = name, 80, []string{name}, has, trusted
+		return l
+	}
+	table, warnings := Compile(setOf(listener("a", true, "10.0.0.0/8"), listener("b", false, "192.0.2.0/24"), listener("c", true, "10.0.0.1", "198.51.100.0/24")), groups{})
+	a := table.Address("", 80)
+	if !a.ProxyProtocol || len(warnings) != 1 || warnings[0].Name != "b" || warnings[0].Problem.Path != "proxy_protocol" {
+		t.Errorf("the PROXY protocol is %v, the warnings %v", a.ProxyProtocol, warnings)
+	}
+	for address, want := range map[string]bool{"10.9.9.9": true, "198.51.100.1": true, "192.0.2.1": false} {
+		if got := a.Proxies.Has(netip.MustParseAddr(address)); got != want {
+			t.Errorf("a header of %s is taken: %v, want %v", address, got, want)
+		}
+	}
+	table, warnings = Compile(setOf(listener("a", false, "10.0.0.0/8")), groups{})
+	if a := table.Address("", 80); a.ProxyProtocol || a.Proxies.Has(netip.MustParseAddr("10.0.0.1")) || len(warnings) > 0 {
+		t.Errorf("without it: %v, %v", a, warnings)
 	}
 }

@@ -17,6 +17,7 @@ type Listener struct {
 	MaxBodyBytes     int       `json:"max_body_bytes" tfsdk:"max_body_bytes" spec:"0..1125899906842624" doc:"Largest body of a request, in bytes. A larger one is answered 413: before anything of it is forwarded where the request tells its length, else as soon as too much has come, and the target sees a request that breaks off. 0 means without limit."`
 	MaxConnections   int       `json:"max_connections" tfsdk:"max_connections" spec:"0..1000000" doc:"How many client connections the listener's address and port may have at once, those of WebSockets included. Reached: a new one is answered 503 and closed, or closed at once where many come. Where several listeners share the address and port, that of the one without host names holds, else the largest. 0 means without limit."`
 	TrustedProxies   []string  `json:"trusted_proxies" tfsdk:"trusted_proxies" spec:"set,is=network,0..256" doc:"Networks, or single IP addresses, of proxies in front of the gateway that are believed in what they say of a client: \"10.0.0.0/8\", \"2001:db8::5\". A connection from one of them may tell the client's address by X-Forwarded-For, and X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port, X-Original-Host and X-Request-Id of its own. What anybody else says under these names is replaced. None by default."`
+	ProxyProtocol    bool      `json:"proxy_protocol" tfsdk:"proxy_protocol" doc:"Every connection begins with a PROXY protocol header, version 1 or 2, from which the client's address is taken. One of trusted_proxies must send it: a connection from anybody else is closed, and so is one without a header or with a malformed one. The header has header_timeout to come. Connections belong to the address and port: where one of several listeners there has it, it holds for all of them, and those of them that have it say who is trusted. Listeners without it should be given it, too. A change holds for new connections."`
 	DrainTimeout     Duration  `json:"drain_timeout" tfsdk:"drain_timeout" spec:"0s..1h" doc:"How long open requests and WebSockets of the listener may go on after the listener was deleted."`
 	CloseSpread      *Duration `json:"close_spread" tfsdk:"close_spread" spec:"0s..1h" doc:"The last part of the drain, over which WebSockets are asked to close one after the other. Null means the smaller of 10s and half of drain_timeout."`
 
@@ -35,7 +36,12 @@ func (l *Listener) defaults() {
 	l.DrainTimeout = "30s"
 }
 
-func (l *Listener) check(ps *Problems) { checkSpread(ps, l.CloseSpread, l.DrainTimeout) }
+func (l *Listener) check(ps *Problems) {
+	if l.ProxyProtocol && len(l.TrustedProxies) == 0 {
+		ps.AddNeeding("proxy_protocol", []string{"trusted_proxies"}, "needs trusted_proxies, for a header is taken from nobody else and every connection would be closed; name the addresses of the load balancer there")
+	}
+	checkSpread(ps, l.CloseSpread, l.DrainTimeout)
+}
 
 // Proxies are the networks of trusted_proxies; what is none is left out, as Check refuses it.
 func (l *Listener) Proxies() []netip.Prefix {

@@ -36,3 +36,13 @@ resource "gatewayd_listener" "shop" {
   drain_timeout = "2m"
   close_spread  = "30s"
 }
+
+# For a load balancer on this machine that passes TCP connections on, each behind a PROXY protocol header that tells the
+# client's address.
+resource "gatewayd_listener" "local" {
+  name            = "local"
+  address         = "127.0.0.1"
+  port            = var.port
+  proxy_protocol  = true
+  trusted_proxies = ["127.0.0.1"]
+}
