@@ -79,16 +79,34 @@ func (p *pipes) spoil(l *Loop, b *pipe) {
 	}
 }
 
-func (p *pipes) release(l *Loop) {
-	for _, b := range p.idle {
+func (p *pipes) release(l *Loop) { p.free(l, len(p.idle)) }
+
+// free closes idle pipes, as many as n.
+func (p *pipes) free(l *Loop, n int) {
+	kept := len(p.idle) - n
+	for _, b := range p.idle[kept:] {
 		l.kernel.Close(b.r, false)
 		l.kernel.Close(b.w, false)
 	}
-	l.stats.idlePipes.Add(-int64(len(p.idle)))
-	p.open -= len(p.idle)
-	l.fds.add(-2 * int64(len(p.idle)))
-	p.idle = nil
+	clear(p.idle[kept:])
+	p.idle = p.idle[:kept]
+	p.open -= n
+	l.stats.idlePipes.Add(-int64(n))
+	l.fds.add(-2 * int64(n))
 }
+
+// FreePipes closes pipes that wait for their next use, for as many descriptors as n where there are so many, and says how
+// many it freed. On the loop only.
+func (l *Loop) FreePipes(n int) (freed int) {
+	k := min((n+1)/2, len(l.pipes.idle))
+	if k > 0 {
+		l.pipes.free(l, k)
+	}
+	return 2 * max(k, 0)
+}
+
+// IdlePipes is how many pipes wait for their next use. Anybody may ask.
+func (l *Loop) IdlePipes() int { return int(l.stats.idlePipes.Load()) }
 
 // SpliceTo implements Splicer. It may be called from Data that takes everything it was given; if that takes less,
 // Spliced(0) is called. One SpliceTo runs at a time.

@@ -193,4 +193,9 @@ func TestInjectedFrameBehindAStuckPipe(t *testing.T) {
 		}
 	})
 	until(t, "the pipe is given back", func() bool { return l.Stats().Pipes == 0 && l.Stats().IdlePipes == 1 })
+	on(t, l, func() {
+		if none, one, again := l.FreePipes(0), l.FreePipes(3), l.FreePipes(3); none != 0 || one != 2 || again != 0 || l.IdlePipes() != 0 {
+			t.Errorf("asked for 0, 3 and 3 descriptors the loop freed %d, %d and %d, and has %d pipes", none, one, again, l.IdlePipes())
+		}
+	})
 }

@@ -86,6 +86,9 @@ func (x *exchange) connect() {
 	u := w.newUpstream()
 	x.up, u.x = u, x
 	x.flags &^= xReached
+	if over := w.beyond(8); over >= 0 {
+		w.free(over + 1) // What is idle gives way before the last descriptors are taken.
+	}
 	to := x.health.Backend.Key.Addr
 	u.sources, u.taken = x.route.Setting.Sources, w.l.Now()
 	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path, From: x.source()}, u)

@@ -20,7 +20,10 @@ const (
 
 // Connections counts the client connections of each address and port, over all loops. It keeps a number for every address
 // and port that ever had one. The zero value is ready.
-type Connections struct{ by sync.Map } // table.Place to *atomic.Int64
+type Connections struct {
+	by      sync.Map                  // table.Place to *atomic.Int64
+	workers atomic.Pointer[[]*Worker] // all that share it; the slice is never changed
+}
 
 func (c *Connections) at(p table.Place) *atomic.Int64 {
 	n, found := c.by.Load(p)
@@ -37,8 +40,10 @@ func (d *door) admit() (why Reason, tell bool) {
 	if fds := w.cfg.Descriptors; fds != nil {
 		// A quarter is for connections to targets alone; half of it may for a moment be those that are told no.
 		most, used := fds.Share()
-		if used > most-most/4 {
-			return ReasonNoDescriptor, tell && used <= most-most/8
+		used -= w.leaving
+		room := used <= most-most/8
+		if over := used - (most - most/4); over > 0 && !(w.free(over) && room) {
+			return ReasonNoDescriptor, tell && room
 		}
 	}
 	n := d.open.Add(1)

@@ -112,7 +112,7 @@ func (w *Worker) keepIdle(u *upstream, h *backend.Health, s *table.Setting) bool
 	}
 	f.first = u
 	f.n++
-	w.stats.Idle++
+	w.idle.Add(1)
 	u.stream.SetDeadline(w.l.Now() + loop.Time(s.KeepAliveIdle))
 	return true
 }
@@ -140,7 +140,7 @@ func (u *upstream) unshelve() {
 	u.shelf, u.next, u.prev = nil, nil, nil
 	f.n--
 	f.health.Unshelve()
-	u.w.stats.Idle--
+	u.w.idle.Add(-1)
 }
 
 // tidy drops an empty shelf, and the stock with its last one. It is called with the end of every connection that was

@@ -148,8 +148,8 @@ func TestNothingIsKeptOfAGoneBackend(t *testing.T) {
 		answer <- true
 		p.expect(200, "x")
 		r.on(func() {
-			if len(r.w.stocks) != 0 || r.w.stats.Idle != 0 {
-				t.Errorf("health %v: %d stocks, %d idle connections are kept", health, len(r.w.stocks), r.w.stats.Idle)
+			if len(r.w.stocks) != 0 || r.w.idle.Load() != 0 {
+				t.Errorf("health %v: %d stocks, %d idle connections are kept", health, len(r.w.stocks), r.w.idle.Load())
 			}
 		})
 	}

@@ -27,6 +27,7 @@ func (w *Worker) refused(r Reason) { w.stats.Refused[r]++ }
 // Stats is a copy of the worker's figures, taken on the loop.
 func (w *Worker) Stats() Stats {
 	s := w.stats
+	s.Idle = int(w.idle.Load())
 	s.Tunnels = w.tunnels.Stats()
 	return s
 }

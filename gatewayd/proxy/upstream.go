@@ -41,6 +41,7 @@ const (
 	uAnswered                   // bytes of an answer came
 	uKeep                       // the answer lets the connection live on
 	uFoul                       // an interim answer does not
+	uShed                       // it was given up for its descriptor
 )
 
 func (w *Worker) newUpstream() *upstream {
@@ -317,6 +318,9 @@ func (u *upstream) Closed(err error) {
 	w := u.w
 	w.enter()
 	u.stream = nil
+	if u.flags&uShed != 0 {
+		w.leaving--
+	}
 	u.unshelve()
 	if u.home != nil {
 		w.tidy(u.home)

@@ -57,6 +57,10 @@ type Worker struct {
 	stats   Stats
 	excess  int // client connections that are one too many, and wait to be told
 
+	idle    atomic.Int64 // connections to backends; written on the loop
+	leaving int          // of those that were idle, and were given up in this turn
+	asked   atomic.Bool  // another loop has asked for descriptors
+
 	// Open exchanges, the newest first, and the drains that may cut them.
 	first      *exchange
 	drains     drains
@@ -126,6 +130,7 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		random:  rand.NewChaCha8(seed),
 	}
 	w.tunnels.Told = w.logTunnel
+	cfg.Connections.join(w)
 	if cfg.Affinity != nil {
 		w.sealer = affinity.NewSealer(cfg.Affinity)
 	}
