@@ -17,7 +17,8 @@ import (
 const most = 4096
 
 // Open reads the secret in a file of a directory, without the space around it, or at the first start keeps a new one
-// there: in a file with mode 0600 that is there whole or not at all. created says that it is new. A file that others may
+// there: in a file with mode 0600 that is there whole or not at all. created says that it is new. Where fresh is nil the
+// file must be there, and fs.ErrNotExist says that it is not. A file that others may
 // read is refused, and so is one that they may have put there: the file and the directory must be root's or the process's
 // own, and nobody else may write them. No error shows what is in the file.
 func Open(dir, name string, fresh func() string) (text string, created bool, err error) {
@@ -26,7 +27,7 @@ func Open(dir, name string, fresh func() string) (text string, created bool, err
 		return "", false, fmt.Errorf("data directory: %w", err)
 	}
 	text, err = read(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && fresh != nil {
 		if created, err = create(dir, path, fresh()); err == nil {
 			text, err = read(path)
 		}

@@ -1,7 +1,8 @@
 // Package store says how a gateway's configuration is kept: records by kind and name, and one revision for all of them.
 //
 // A store knows nothing of what its records mean. Only control calls it. Package memory keeps nothing over a restart,
-// package bolt keeps one file on one node, and package storetest is the suite that every store passes.
+// package bolt keeps one file on one node, package sealed encrypts what is secret in either, and package storetest is the
+// suite that every store passes.
 //
 // Several processes may share a remote store. That needs nothing new of the interface's callers: Commit is a
 // compare-and-swap on the revision, and whoever gets ErrConflict loads again, as at boot, and repeats the write on what
@@ -34,6 +35,9 @@ type Record struct {
 	Outcome string
 	// Body is the object's JSON. The store keeps the bytes as they are.
 	Body []byte
+	// Secret is the part of it that nobody may read, nil for none. A store on a medium gets it from package sealed, which
+	// encrypted it.
+	Secret []byte
 }
 
 // A Ref is the key of a record.

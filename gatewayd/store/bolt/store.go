@@ -89,11 +89,12 @@ type head struct {
 	Retired  bool   `json:"retired,omitempty"`
 	Write    string `json:"write,omitempty"`
 	Outcome  string `json:"outcome,omitempty"`
+	Secret   []byte `json:"secret,omitempty"` // encrypted: see package sealed
 }
 
 // encodeRecord is the length of the head, the head, and the body.
 func encodeRecord(r store.Record) (key, value []byte, err error) {
-	h, err := json.Marshal(head{r.ID, r.Revision, r.Retired, r.Write, r.Outcome})
+	h, err := json.Marshal(head{r.ID, r.Revision, r.Retired, r.Write, r.Outcome, r.Secret})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +115,7 @@ func decodeRecord(key, value []byte) (store.Record, error) {
 	}
 	return store.Record{
 		Kind: string(kind), Name: string(name), ID: h.ID, Revision: h.Revision, Retired: h.Retired,
-		Write: h.Write, Outcome: h.Outcome, Body: bytes.Clone(value[n+int(size):]),
+		Write: h.Write, Outcome: h.Outcome, Secret: h.Secret, Body: bytes.Clone(value[n+int(size):]),
 	}, nil
 }
 

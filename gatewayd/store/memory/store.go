@@ -37,7 +37,7 @@ func (s *Store) Load(ctx context.Context) (uint64, []store.Record, error) {
 	}
 	records := make([]store.Record, 0, len(s.records))
 	for _, r := range s.records {
-		r.Body = slices.Clone(r.Body)
+		r.Body, r.Secret = slices.Clone(r.Body), slices.Clone(r.Secret)
 		records = append(records, r)
 	}
 	slices.SortFunc(records, func(a, b store.Record) int {
@@ -63,7 +63,7 @@ func (s *Store) Commit(ctx context.Context, base, next uint64, puts []store.Reco
 		delete(s.records, r)
 	}
 	for _, r := range puts {
-		r.Body = slices.Clone(r.Body)
+		r.Body, r.Secret = slices.Clone(r.Body), slices.Clone(r.Secret)
 		s.records[store.Ref{Kind: r.Kind, Name: r.Name}] = r
 	}
 	s.revision = next

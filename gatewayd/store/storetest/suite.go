@@ -94,12 +94,12 @@ func testRoundTrip(t *testing.T, m Maker) {
 	s := open(t, m)
 	full := store.Record{
 		Kind: "pool", Name: "web", ID: "01", Revision: 7, Retired: true, Write: "print", Outcome: "created",
-		Body: []byte("{\"name\": \"wéb\",\n \"x\": \"\\u0000\"}\x00\xff"),
+		Body: []byte("{\"name\": \"wéb\",\n \"x\": \"\\u0000\"}\x00\xff"), Secret: []byte("a secret \x00\xff"),
 	}
 	bare := store.Record{Kind: "rule", Name: "a", Body: []byte("{}")}
 	commit(t, s, 0, 7, []store.Record{full, bare})
 	expect(t, s, 7, full, bare)
-	full.Retired, full.Body = false, []byte("1")
+	full.Retired, full.Body, full.Secret = false, []byte("1"), nil
 	commit(t, s, 7, 9, []store.Record{full})
 	expect(t, s, 9, full, bare)
 }
@@ -178,16 +178,17 @@ func testBig(t *testing.T, m Maker) {
 
 func testOwnership(t *testing.T, m Maker) {
 	s := open(t, m)
-	r := rec("pool", "a", 1)
+	r, want := rec("pool", "a", 1), rec("pool", "a", 1)
+	r.Secret, want.Secret = []byte("secret"), []byte("secret")
 	commit(t, s, 0, 1, []store.Record{r})
-	r.Body[0] = 'X'
-	expect(t, s, 1, rec("pool", "a", 1))
+	r.Body[0], r.Secret[0] = 'X', 'X'
+	expect(t, s, 1, want)
 	_, records, err := s.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	records[0].Body[0] = 'X'
-	expect(t, s, 1, rec("pool", "a", 1))
+	records[0].Body[0], records[0].Secret[0] = 'X', 'X'
+	expect(t, s, 1, want)
 }
 
 // testConcurrent has many committers count one record up; no step may be lost.
