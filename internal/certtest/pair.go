@@ -114,3 +114,18 @@ func must(err error) {
 		panic("certtest: " + err.Error())
 	}
 }
+
+// KeyOf is the key of a sample's certificate.
+func KeyOf(certificate string) string {
+	var key string
+	samples.Range(func(_, made any) bool {
+		if p := made.(func() *Pair)(); p.Certificate == certificate {
+			key = p.Key
+		}
+		return key == ""
+	})
+	if key == "" {
+		panic("certtest: that is no sample")
+	}
+	return key
+}

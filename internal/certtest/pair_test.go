@@ -27,3 +27,22 @@ func TestPairs(t *testing.T) {
 		t.Error("samples are not the same ones, or are all the same")
 	}
 }
+
+// TestShows: a key is found in each form, and its certificate shows nothing of it.
+func TestShows(t *testing.T) {
+	p := New(Issue{})
+	for form, secret := range p.forms() {
+		if p.Shows(append([]byte("before"), secret...)) == "" {
+			t.Errorf("%s: not found", form)
+		}
+	}
+	if p.Shows([]byte(p.Key)) == "" {
+		t.Error("the key itself is not found")
+	}
+	if form := p.Shows([]byte(p.Certificate)); form != "" {
+		t.Errorf("the certificate shows the key: %s", form)
+	}
+	if form := p.Shows([]byte(New(Issue{}).Key)); form != "" {
+		t.Errorf("another key is this one: %s", form)
+	}
+}
