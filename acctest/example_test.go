@@ -1,6 +1,7 @@
 package acctest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -107,11 +110,35 @@ func (s *stage) example(dir string, more ...func(*resource.TestStep)) resource.T
 		if strings.Contains(string(text), `variable "port"`) && s.variables["port"] == nil {
 			s.port("port")
 		}
+		s.certificates(string(text))
 		if err := os.WriteFile(filepath.Join(work, filepath.Base(file)), text, 0o600); err != nil {
 			s.Fatal(err)
 		}
 	}
 	return s.in(work, more...)
+}
+
+// certificates gives the variables of a configuration that are about certificates their values.
+func (s *stage) certificates(text string) {
+	s.Helper()
+	shop, api := certtest.Sample(1), certtest.Sample(2)
+	for name, value := range map[string]string{
+		"shop_certificate": shop.Certificate, "shop_key": shop.Key, "api_pfx": pfx(s.T, api, "for the example"), "api_password": "for the example",
+	} {
+		if strings.Contains(text, fmt.Sprintf("variable %q", name)) {
+			s.variables[name] = value
+		}
+	}
+}
+
+// pfx is a certificate and its key in one PFX, in base 64.
+func pfx(t *testing.T, p *certtest.Pair, password string) string {
+	t.Helper()
+	der, err := pkcs12.Modern.Encode(p.Signer, p.Leaf, nil, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(der)
 }
 
 var importLine = regexp.MustCompile(`(?m)^terraform import (\S+) (\S+)$`)

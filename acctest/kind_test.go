@@ -86,7 +86,9 @@ func (m *matrix) withDefaults(o attributes) attributes {
 func (m *matrix) withoutDefaults(o attributes) attributes {
 	c := attributes{}
 	for i := range m.kind.Fields() {
-		if f := &m.kind.Fields()[i]; f.Required || m.kind == spec.Rules && isAction(f) && o[f.Name] != nil {
+		f := &m.kind.Fields()[i]
+		needed := f.Required || m.kind == spec.Rules && isAction(f) || m.kind == spec.Certificates
+		if needed && o[f.Name] != nil {
 			c[f.Name] = o[f.Name]
 		}
 	}
@@ -99,7 +101,7 @@ func (m *matrix) address(label string) string { return "gatewayd_" + m.kind.Name
 func (m *matrix) configuration(all shapes) map[string]any {
 	resources := m.furniture()
 	for label, o := range all {
-		resources["gatewayd_"+m.kind.Name][label] = o
+		resources["gatewayd_"+m.kind.Name][label] = o.named(m.kind)
 	}
 	return map[string]any{"resource": resources}
 }
@@ -111,7 +113,11 @@ func (m *matrix) furniture() map[string]map[string]attributes {
 	}
 	resources := map[string]map[string]attributes{}
 	for name, all := range m.variables["furniture"].(map[string]map[string]attributes) {
-		resources[name] = maps.Clone(all)
+		k := spec.KindByName(strings.TrimPrefix(name, "gatewayd_"))
+		resources[name] = map[string]attributes{}
+		for label, o := range all {
+			resources[name][label] = o.named(k)
+		}
 	}
 	return resources
 }
@@ -144,7 +150,7 @@ func (m *matrix) actions(from, to shapes) map[string]string {
 func (m *matrix) want(all shapes) {
 	m.Helper()
 	for label, o := range all {
-		want := decode(m.T, m.kind, o)
+		want := shown(m.T, m.kind, o)
 		if got, _ := m.get(m.kind, want.Key()); got != nil && !spec.Equal(want, got) {
 			m.Errorf("%s on the gateway (-want +got):\n%s", label, cmp.Diff(want, got))
 		}
@@ -286,6 +292,16 @@ func (m *matrix) race(all shapes) []resource.TestStep {
 	}
 }
 
+// attribute is a problem's path as Terraform writes it.
+func attribute(k *spec.Kind, path string) string {
+	for _, f := range k.Fields() {
+		if f.Secret && f.Name == path {
+			return f.Attribute
+		}
+	}
+	return path
+}
+
 // wrong writes every value that cannot be: all of them are errors on their attributes before anything is asked or done.
 func (m *matrix) wrong() []resource.TestStep {
 	o := wrongOf(m.kind.Fields())
@@ -294,7 +310,7 @@ func (m *matrix) wrong() []resource.TestStep {
 		step.PlanOnly, step.ExpectError = true, regexp.MustCompile("Invalid value for")
 	}), m.write(map[string]any{"resource": m.furniture()}, before(func() {
 		for _, p := range spec.Check(object) {
-			if err := m.witness.find("validate", p.Path, strings.TrimSuffix(p.Message, ".")); err != nil {
+			if err := m.witness.find("validate", attribute(m.kind, p.Path), strings.TrimSuffix(p.Message, ".")); err != nil {
 				m.Error(err)
 			}
 		}

@@ -31,6 +31,7 @@ func TestUnrelatedChangesEndNothing(t *testing.T) {
 	bystander := &bystander{stage: s, port: port}
 
 	s.variables["n"], s.variables["authority"] = 0, certtest.Sample(9).Certificate
+	s.variables["key"] = certtest.Sample(9).Key
 	steps := []resource.TestStep{s.step("live", after(func() {
 		s.healthy("chat", "chat", "blue", "target/chat")
 		health = s.health("chat", "chat")
@@ -138,6 +139,8 @@ func (b *bystander) object(kind *spec.Kind, name string, n int) spec.Object {
 		o.Name, o.Targets = name, map[string]spec.PoolTarget{"a": {Address: fmt.Sprintf("127.0.0.%d", n), Port: &port, Weight: n}}
 	case *spec.Target:
 		o.Name, o.Pool, o.Address = name, "other-0", fmt.Sprintf("127.0.1.%d", n)
+	case *spec.Certificate:
+		o.Name, o.CertificatePEM, o.PrivateKeyPEM = name, &certtest.Sample(n).Certificate, &certtest.Sample(n).Key
 	case *spec.CABundle:
 		o.Name, o.PEM = name, certtest.Sample(n).Certificate
 	case *spec.Probe:

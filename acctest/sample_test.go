@@ -3,11 +3,13 @@ package acctest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -32,10 +34,20 @@ func furniture(t *testing.T) map[string]map[string]attributes {
 // minimal has the required attributes alone. n makes samples differ.
 func minimal(t *testing.T, k *spec.Kind, n int) attributes {
 	o := minimalOf(t, k, k.Fields(), n)
-	if k == spec.Rules {
+	switch k {
+	case spec.Rules:
 		act(t, o, "pool", n)
+	case spec.Certificates:
+		certify(o, n)
 	}
 	return o
+}
+
+// certify gives a certificate's sample one form and no other.
+func certify(o attributes, n int) {
+	o["certificate_pem"], o["private_key_pem"] = certtest.Sample(n).Certificate, certtest.Sample(n).Key
+	delete(o, "pfx")
+	delete(o, "password")
 }
 
 // act gives a rule's sample one action and no other.
@@ -127,6 +139,9 @@ func null(t *testing.T, k *spec.Kind, n int) attributes {
 			o[f.Name] = nil
 		}
 	}
+	if k == spec.Certificates {
+		certify(o, n)
+	}
 	return o
 }
 
@@ -136,6 +151,9 @@ func full(t *testing.T, k *spec.Kind, n int) attributes {
 	o := fullOf(t, k, k.Fields(), n)
 	if k == spec.Rules {
 		act(t, o, ruleActions[n/2%len(ruleActions)], n)
+	}
+	if k == spec.Certificates {
+		certify(o, n)
 	}
 	for range 30 {
 		ps := spec.Check(decode(t, k, o))
@@ -275,6 +293,28 @@ func wrongWord(f *spec.Field) (string, bool) {
 		return "", true
 	}
 	return "", false
+}
+
+// named are attributes by the names that Terraform has for fields.
+func (o attributes) named(k *spec.Kind) attributes {
+	named := maps.Clone(o)
+	for _, f := range k.Fields() {
+		if v, given := o[f.Name]; given && f.Secret {
+			delete(named, f.Name)
+			named[f.Attribute] = v
+		}
+	}
+	return named
+}
+
+// shown is the object that the attributes mean, as the gateway shows it: without what is secret.
+func shown(t *testing.T, k *spec.Kind, o attributes) spec.Object {
+	t.Helper()
+	object, ps := spec.Decode(k, spec.Encode(decode(t, k, o)))
+	if object == nil {
+		t.Fatal(ps)
+	}
+	return object
 }
 
 // decode is the object that the attributes mean.

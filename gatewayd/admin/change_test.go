@@ -142,7 +142,7 @@ func TestConfigIsReplacedInOneCommit(t *testing.T) {
 		t.Errorf("a refused configuration left something behind: %v %s", now.header, now.body)
 	}
 	g.do(t, "PUT", "/v1/config", `{}`, "If-Match", "*").want(t, 200)
-	if now := g.do(t, "GET", "/v1/config", "").want(t, 200); now.body != `{"ca_bundles":[],"listeners":[],"pools":[],"targets":[],"probes":[],"settings":[],"rewrites":[],"rules":[]}`+"\n" {
+	if now := g.do(t, "GET", "/v1/config", "").want(t, 200); now.body != `{"certificates":[],"ca_bundles":[],"listeners":[],"pools":[],"targets":[],"probes":[],"settings":[],"rewrites":[],"rules":[]}`+"\n" {
 		t.Errorf("the empty configuration: %s", now.body)
 	}
 }

@@ -182,7 +182,7 @@ func (d document) changes(set *spec.Set) (changes []control.Change, paths []stri
 		c := control.Change{Kind: spec.KindOf(o), Name: o.Key(), Put: o}
 		if e := set.Live(c.Kind, c.Name); e == nil {
 			c.IfNoneMatch = true
-		} else if spec.Equal(e.Object, o) {
+		} else if spec.Keeps(e.Object, o) {
 			continue
 		} else {
 			c.ID, c.IfMatch = e.ID, e.Revision

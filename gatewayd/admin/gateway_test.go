@@ -244,8 +244,11 @@ func minimal(t testing.TB, fields []spec.Field, name string) map[string]any {
 func least(t testing.TB, kind *spec.Kind, name string) map[string]any {
 	t.Helper()
 	object := minimal(t, kind.Fields(), name)
-	if kind == spec.Rules { // It has one of several actions.
+	switch kind {
+	case spec.Rules: // It has one of several actions.
 		object["pool"], object["setting"] = "base", "base"
+	case spec.Certificates: // It comes in one of several forms.
+		object["certificate_pem"], object["private_key_pem"] = certtest.Sample(1).Certificate, certtest.Sample(1).Key
 	}
 	return object
 }

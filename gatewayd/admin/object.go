@@ -41,7 +41,7 @@ func (a *admin) list(w http.ResponseWriter, r *http.Request) error {
 			break
 		}
 		page.Items = append(page.Items, api.Item{
-			Name: e.Name(), ID: e.ID, ETag: api.ETag(e.Revision), Retired: e.Retired, Object: spec.Encode(e.Object),
+			Name: e.Name(), ID: e.ID, ETag: api.ETag(e.Revision), Retired: e.Retired, Object: spec.Encode(e.Object), Facts: e.Facts(),
 		})
 	}
 	w.Header().Set(api.HeaderRevision, strconv.FormatUint(set.Revision(), 10))

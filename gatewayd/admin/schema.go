@@ -54,7 +54,7 @@ func fieldSchema(f *spec.Field) *huma.Schema {
 	case spec.ObjectOf:
 		s = objectSchema(f.Fields)
 	}
-	s.Description, s.Nullable, s.Default = f.Doc, f.Nullable, f.Default
+	s.Description, s.Nullable, s.Default, s.WriteOnly = f.Doc, f.Nullable, f.Default, f.Secret
 	for _, word := range f.OneOf {
 		s.Enum = append(s.Enum, word)
 	}
@@ -99,6 +99,11 @@ func pageSchema(kind *spec.Kind) *huma.Schema {
 		Properties: map[string]*huma.Schema{
 			"name": text(), "id": text(), "etag": text(), "retired": boolean(), "object": refTo(kindName(kind)),
 		},
+	}
+	if len(kind.Facts()) > 0 {
+		facts := objectSchema(kind.Facts())
+		facts.Description = "What follows from the object's fields."
+		item.Properties["facts"] = facts
 	}
 	return &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"items"},

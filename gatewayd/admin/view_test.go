@@ -46,7 +46,7 @@ func TestConditionsAreTold(t *testing.T) {
 		Version: "1.2.3", Revision: 1, Started: "2026-01-02T03:04:05Z",
 		Nodes:      []api.Node{{Name: "one", Version: "1.2.3", Revision: 1, Started: "2026-01-02T03:04:05Z"}},
 		Activity:   api.Activity{Loops: 2, Tunnels: 3},
-		Objects:    map[string]int{"ca_bundles": 0, "listeners": 1, "pools": 0, "targets": 0, "probes": 0, "settings": 0, "rewrites": 0, "rules": 0},
+		Objects:    map[string]int{"certificates": 0, "ca_bundles": 0, "listeners": 1, "pools": 0, "targets": 0, "probes": 0, "settings": 0, "rewrites": 0, "rules": 0},
 		Conditions: []api.Condition{{Kind: "listener", Name: "b", Path: "port", Message: "is odd"}},
 		Retired:    []api.Retired{},
 	}

@@ -81,7 +81,7 @@ func (c *Controller) difference(d *draft, set *spec.Set, batch []*job) *commit {
 				w = c.memory.writes[l]
 			}
 			x.kept[l] = true
-			x.puts = append(x.puts, record(after, w, d.base.body(after)))
+			x.puts = append(x.puts, d.base.record(after, w))
 		case after == nil:
 			// What is not in the store either, made and removed in one batch, does no harm here.
 			x.deletes = append(x.deletes, store.Ref{Kind: s.kind.Name, Name: s.name})
@@ -93,10 +93,12 @@ func (c *Controller) difference(d *draft, set *spec.Set, batch []*job) *commit {
 	return x
 }
 
-func record(e *spec.Entry, w write, body []byte) store.Record {
+// record is what is stored of an entry.
+func (s *state) record(e *spec.Entry, w write) store.Record {
+	body, secret := s.body(e)
 	return store.Record{
 		Kind: e.Kind.Name, Name: e.Name(), ID: e.ID, Revision: e.Revision, Retired: e.Retired,
-		Write: w.print, Outcome: w.outcome, Body: body,
+		Write: w.print, Outcome: w.outcome, Body: body, Secret: secret,
 	}
 }
 

@@ -99,6 +99,10 @@ func (c *Controller) Apply(ctx context.Context, changes []Change) ([]Result, err
 	if len(changes) == 0 {
 		return nil, nil
 	}
+	changes, fault := settled(changes)
+	if fault != nil {
+		return nil, fault
+	}
 	j := &job{changes: changes, done: make(chan struct{})}
 	select {
 	case c.jobs <- j:
@@ -137,6 +141,10 @@ func errClosed() error {
 // DryRun answers what Apply would, and changes nothing. An object that would be created has no id yet. What only binding
 // a socket would show is not found.
 func (c *Controller) DryRun(changes []Change) ([]Result, error) {
+	changes, fault := settled(changes)
+	if fault != nil {
+		return nil, fault
+	}
 	base := c.state.Load()
 	d := newDraft(base, nil)
 	j := &job{changes: changes}

@@ -3,6 +3,7 @@ package control
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -119,7 +120,7 @@ func (d *draft) newID(kind *spec.Kind, name string) string {
 func (d *draft) apply(j *job, revision uint64, repeat func(*Change) *Result) error {
 	start := len(d.log)
 	j.results, j.writes, j.revision = make([]*Result, len(j.changes)), nil, revision
-	err := check(j.changes)
+	var err *Error
 	for i := range j.changes {
 		if err != nil {
 			break
@@ -147,20 +148,24 @@ func (d *draft) apply(j *job, revision uint64, repeat func(*Change) *Result) err
 	return nil
 }
 
-// check looks at every object by itself, so that the caller learns of all at once.
-func check(changes []Change) *Error {
+// settled looks at every object by itself, so that the caller learns of all at once, and puts each in the form in which it
+// is kept. That is the caller's work, not the writer's: a certificate takes a while.
+func settled(changes []Change) ([]Change, *Error) {
+	changes = slices.Clone(changes)
 	var faults []*Error
-	for i, c := range changes {
+	for i := range changes {
+		c := &changes[i]
 		if c.Put == nil {
 			continue
 		}
-		if problems := spec.Check(c.Put); len(problems) > 0 {
+		var problems spec.Problems
+		if c.Put, problems = spec.Settle(c.Put); len(problems) > 0 {
 			faults = append(faults, &Error{
 				Reason: Invalid, Change: i, Problems: problems, Message: fmt.Sprintf("The %s %q is not valid.", c.Kind, c.Name),
 			})
 		}
 	}
-	return together(faults)
+	return changes, together(faults)
 }
 
 // together makes one error of several, nil of none.

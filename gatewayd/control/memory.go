@@ -111,7 +111,7 @@ func (c *Change) print() string {
 	}
 	action, body := "delete", []byte(nil)
 	if c.Put != nil {
-		action, body = "put", spec.Encode(c.Put)
+		action, body = "put", spec.EncodeWhole(c.Put)
 	}
 	h := sha256.New()
 	for _, part := range []string{c.Key, c.Kind.Name, c.Name, c.ID, action, fmt.Sprint(c.Retired), string(body)} {

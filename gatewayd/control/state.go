@@ -3,9 +3,11 @@ package control
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -26,9 +28,9 @@ type state struct {
 type loaded struct {
 	entry    *spec.Entry
 	problems spec.Problems
-	// body is the record's, where it has fields that this version does not know. They are kept until the object's next
-	// write, for the version that knows them.
-	body []byte
+	// body and secret are the record's, where it has fields that this version does not know. They are kept until the
+	// object's next write, for the version that knows them.
+	body, secret []byte
 }
 
 // unread is a record that could not be made an object, and why.
@@ -82,7 +84,7 @@ func (c *Controller) adopt(ctx context.Context) error {
 		}
 		if l := (loaded{entry: e, problems: append(unknown, spec.Check(e.Object)...)}); len(l.problems) > 0 {
 			if len(unknown) > 0 {
-				l.body = r.Body
+				l.body, l.secret = r.Body, r.Secret
 			}
 			s.loaded = append(s.loaded, l)
 			c.log.Warn("a stored object would be refused today and is served as far as it goes", "kind", r.Kind, "name", r.Name, "problems", l.problems.Error())
@@ -114,7 +116,7 @@ func entry(r store.Record, revision uint64) (e *spec.Entry, unknown spec.Problem
 	if kind == nil {
 		return nil, nil, fmt.Sprintf("there is no kind %q", r.Kind)
 	}
-	o, unknown, problems := spec.DecodeStored(kind, r.Body)
+	o, unknown, problems := spec.DecodeStored(kind, whole(r))
 	switch {
 	case len(problems) > 0:
 		return nil, nil, problems.Error()
@@ -128,6 +130,18 @@ func entry(r store.Record, revision uint64) (e *spec.Entry, unknown spec.Problem
 		e = e.Retire()
 	}
 	return e, unknown, ""
+}
+
+// whole is the JSON of a record's object, with what is secret of it. Where one of the two is no object, decoding says so.
+func whole(r store.Record) []byte {
+	var body, secret map[string]json.RawMessage
+	switch {
+	case r.Secret == nil || json.Unmarshal(r.Body, &body) != nil || body == nil:
+		return r.Body
+	case json.Unmarshal(r.Secret, &secret) != nil:
+		return r.Secret
+	}
+	return merged(r.Body, r.Secret)
 }
 
 // prepareAgain tries once more what could not be served, such as a listener whose port was taken, and says whether that
@@ -256,7 +270,7 @@ func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry
 }
 
 // amiss is what is wrong between the entry and others: its namings of objects that are not there, and what spec tells of
-// hosts and places.
+// hosts and places; and what time does to it.
 func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 	var problems []spec.Problem
 	for _, r := range e.Refs() {
@@ -264,7 +278,7 @@ func amiss(set *spec.Set, e *spec.Entry) []spec.Problem {
 			problems = append(problems, spec.Problem{Path: r.Path, Message: fmt.Sprintf("names %s %q, which does not exist", r.Kind, r.Name)})
 		}
 	}
-	return slices.Concat(problems, set.HostConditions(e), set.PlaceConditions(e))
+	return slices.Concat(problems, set.HostConditions(e), set.PlaceConditions(e), e.Soon(time.Now()))
 }
 
 func toldAt(problems []spec.Problem, path string) bool {

@@ -68,13 +68,18 @@ func (d *draft) write(c *Change, revision uint64) (*Result, *Error) {
 		return d.create(c, revision)
 	case e == nil:
 		return nil, missing(c)
-	case spec.Equal(e.Object, c.Put):
+	}
+	o, lacks := spec.Inherit(c.Put, e.Object)
+	switch {
+	case len(lacks) > 0:
+		return nil, incomplete(c, lacks)
+	case spec.Equal(e.Object, o):
 		return &Result{Outcome: Unchanged, Entry: e, Revision: max(revision-1, e.Revision)}, nil
 	}
 	if err := c.matches(e); err != nil {
 		return nil, err
 	}
-	next := spec.NewEntry(e.ID, revision, c.Put)
+	next := spec.NewEntry(e.ID, revision, o)
 	if next.Name() != c.Name {
 		if err := d.vacate(c, next.Name()); err != nil {
 			return nil, err
@@ -99,14 +104,26 @@ func (d *draft) create(c *Change, revision uint64) (*Result, *Error) {
 	if _, found := d.unread(c.Kind, c.Name); found {
 		return nil, unreadable(c.Kind, c.Name)
 	}
+	// What a retired object keeps secret is its users', not for whoever takes its name.
+	o, lacks := spec.Inherit(c.Put, nil)
+	if len(lacks) > 0 {
+		return nil, incomplete(c, lacks)
+	}
 	r := &Result{Outcome: Created, Revision: revision}
 	if retired := d.Get(c.Kind, c.Name); retired != nil {
-		r.Outcome, r.Entry = Revived, spec.NewEntry(retired.ID, revision, c.Put)
+		r.Outcome, r.Entry = Revived, spec.NewEntry(retired.ID, revision, o)
 	} else {
-		r.Entry = spec.NewEntry(d.newID(c.Kind, c.Name), revision, c.Put)
+		r.Entry = spec.NewEntry(d.newID(c.Kind, c.Name), revision, o)
 	}
 	d.put(r.Entry)
 	return r, nil
+}
+
+// incomplete refuses an object whose secrets were left out and are not there either.
+func incomplete(c *Change, lacks spec.Problems) *Error {
+	err := refuse(Invalid, nil, "The %s %q is not complete.", c.Kind, c.Name)
+	err.Problems = lacks
+	return err
 }
 
 // illegal says why no object of the kind can have the name; empty if one can.

@@ -97,6 +97,10 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d.store = file
+	if d.store, err = d.sealed(ctx, cfg.DataDir, file); err != nil {
+		d.store = file
+		return err
+	}
 	if d.plane, err = plane.Start(plane.Config{
 		Loops: cfg.Loops, DNSServers: cfg.DNSServers, Affinity: key, Log: d.log, AccessLog: accesslog.Config{Path: cfg.AccessLog, Query: cfg.AccessLogQuery},
 	}); err != nil {

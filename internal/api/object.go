@@ -19,6 +19,8 @@ type Item struct {
 	Retired bool   `json:"retired"`
 	// Object is what a GET of the object answers.
 	Object json.RawMessage `json:"object"`
+	// Facts follow from the object's fields, as when a certificate expires; nil for a kind that has none.
+	Facts json.RawMessage `json:"facts,omitempty"`
 }
 
 // Revision is that of the ETag; 0 where it is none.

@@ -13,7 +13,7 @@ import (
 
 // Put is a change that creates or updates the object that is called name now.
 func Put(name string, o spec.Object) api.Change {
-	return api.Change{Kind: spec.KindOf(o).Name, Name: name, Put: spec.EncodeSparse(o)}
+	return api.Change{Kind: spec.KindOf(o).Name, Name: name, Put: spec.EncodeWhole(o)}
 }
 
 // Changes writes several objects in one commit, all or none. With dryRun nothing is written, and the answer says what

@@ -140,10 +140,10 @@ func ifMatch(revision uint64) http.Header {
 	return http.Header{"If-Match": {api.ETag(revision)}}
 }
 
-// put sends only what differs from the defaults, so that a gateway that does not know a newer field is not asked about
+// put sends only what differs from the defaults, and secrets, so that a gateway that does not know a newer field is not asked about
 // it without need.
 func (c *Client) put(ctx context.Context, r request, o spec.Object, key string) (Meta, error) {
-	r.method, r.body = http.MethodPut, spec.EncodeSparse(o)
+	r.method, r.body = http.MethodPut, spec.EncodeWhole(o)
 	a, err := c.write(ctx, r, key)
 	if err != nil {
 		return Meta{}, err

@@ -401,14 +401,15 @@ func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
 
 // valid is the least that makes an object of each kind.
 var valid = map[*Kind]map[string]string{
-	CABundles: {"name": `"c"`, "pem": quoted(certtest.Sample(1).Certificate)},
-	Listeners: {"name": `"l"`, "port": "80"},
-	Pools:     {"name": `"p"`},
-	Targets:   {"name": `"t"`, "pool": `"p"`, "address": `"10.0.0.1"`},
-	Settings:  {"name": `"s"`},
-	Probes:    {"name": `"h"`},
-	Rewrites:  {"name": `"w"`},
-	Rules:     {"name": `"r"`, "listener": `"l"`, "pool": `"p"`, "setting": `"s"`},
+	Certificates: {"name": `"c"`, "certificate_pem": quoted(certtest.Sample(1).Certificate), "private_key_pem": quoted(certtest.Sample(1).Key)},
+	CABundles:    {"name": `"c"`, "pem": quoted(certtest.Sample(1).Certificate)},
+	Listeners:    {"name": `"l"`, "port": "80"},
+	Pools:        {"name": `"p"`},
+	Targets:      {"name": `"t"`, "pool": `"p"`, "address": `"10.0.0.1"`},
+	Settings:     {"name": `"s"`},
+	Probes:       {"name": `"h"`},
+	Rewrites:     {"name": `"w"`},
+	Rules:        {"name": `"r"`, "listener": `"l"`, "pool": `"p"`, "setting": `"s"`},
 }
 
 // quoted is a text as JSON writes it.

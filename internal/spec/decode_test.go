@@ -193,7 +193,7 @@ func TestDecodeConfig(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		`[]`:                     "must be an object with one key a collection, not a list",
-		`{"pool":[]}`:            "pool: is not a collection; there are ca_bundles, listeners, pools, targets, probes, settings, rewrites, rules",
+		`{"pool":[]}`:            "pool: is not a collection; there are certificates, ca_bundles, listeners, pools, targets, probes, settings, rewrites, rules",
 		`{"pools":{}}`:           "pools: must be a list, not an object",
 		`{"pools":[{"nam":1}]}`:  "pools[0].nam: is not a known field; there are algorithm, fail_open, hash_header, name, slow_start, targets",
 		`{"pools":[],"pools":1}`: "pools: is given twice",

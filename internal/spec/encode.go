@@ -7,11 +7,29 @@ import (
 	"reflect"
 )
 
-// Encode writes an object as JSON, every field of it.
-func Encode(o Object) []byte { return encode(o) }
+// Encode writes an object as JSON, every field of it but for secrets.
+func Encode(o Object) []byte {
+	k := KindOf(o)
+	if !k.HasSecrets() {
+		return encode(o)
+	}
+	v := reflect.ValueOf(o).Elem()
+	out := []byte{'{'}
+	for i := range k.fields {
+		f := &k.fields[i]
+		if f.Secret {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, encode(f.Name)...), ':'), encode(v.Field(f.index).Interface())...)
+	}
+	return append(out, '}')
+}
 
-// EncodeSparse writes what of an object differs from the defaults, so that a gateway that does not know a newer field
-// is not asked about it without need.
+// EncodeSparse writes what of an object differs from the defaults, without secrets, so that a gateway that does not know a
+// newer field is not asked about it without need.
 func EncodeSparse(o Object) []byte {
 	return encode(sparse(KindOf(o).fields, reflect.ValueOf(o).Elem()))
 }
@@ -32,6 +50,7 @@ func sparse(fields []Field, v reflect.Value) map[string]any {
 		f := &fields[i]
 		value := v.Field(f.index)
 		switch {
+		case f.Secret:
 		case (f.Nullable || f.Required) && isNil(value):
 		case f.Type == ObjectOf:
 			if value.Kind() == reflect.Pointer {

@@ -47,6 +47,12 @@ type Field struct {
 	OneOf []string
 	// Ref is the name of the kind whose objects the field names.
 	Ref string
+	// Secret says that nothing shows the value: see secret.go.
+	Secret bool
+	// Settled says that a field that is left out may come from a secret, in the form in which the object is kept.
+	Settled bool
+	// Attribute is the field's name in Terraform: Name, but for a secret, of which it says that it is write-only.
+	Attribute string
 
 	index int
 }
@@ -84,7 +90,7 @@ func fieldsOf(t reflect.Type) []Field {
 	fields := make([]Field, 0, t.NumField())
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		f := Field{Name: sf.Tag.Get("json"), Doc: sf.Tag.Get("doc"), index: i}
+		f := Field{Name: sf.Tag.Get("json"), Attribute: sf.Tag.Get("tfsdk"), Doc: sf.Tag.Get("doc"), index: i}
 		f.shape(sf.Type, v.Elem().Field(i))
 		for _, word := range strings.Split(sf.Tag.Get("spec"), ",") {
 			f.tag(word)
@@ -154,6 +160,10 @@ func (f *Field) tag(word string) {
 		f.Required = true
 	case word == "set":
 		f.Type = SetOf
+	case word == "secret":
+		f.Secret = true
+	case word == "settled":
+		f.Settled = true
 	case name == "is":
 		f.Format = format(value)
 	case name == "keys":

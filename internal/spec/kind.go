@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// An Object is one desired object of a gateway: a *CABundle, *Listener, *Pool, *Target, *Setting, *Probe, *Rewrite or *Rule.
-// Once it is in a Set it is never changed.
+// An Object is one desired object of a gateway: a *Certificate, *CABundle, *Listener, *Pool, *Target, *Setting, *Probe,
+// *Rewrite or *Rule. Once it is in a Set it is never changed.
 type Object interface {
 	// Key is its name, unique in its kind.
 	Key() string
@@ -30,10 +30,13 @@ type Kind struct {
 
 	object reflect.Type
 	fields []Field
+	facts  []Field
 }
 
 // The kinds.
 var (
+	Certificates = newKind(Certificate{}, "certificate", "certificates", true,
+		"A certificate with its private key, which a listener or the gateway itself proves with who it is.")
 	CABundles = newKind(CABundle{}, "ca_bundle", "ca_bundles", true,
 		"Authorities whose certificates are trusted, of clients or of targets.")
 	Listeners = newKind(Listener{}, "listener", "listeners", false,
@@ -55,7 +58,7 @@ var (
 // Kinds lists every kind, in the order a reader should meet them. It is also an order in which objects can be created
 // one after the other, and deleted in reverse.
 func Kinds() []*Kind {
-	return []*Kind{CABundles, Listeners, Pools, Targets, Probes, Settings, Rewrites, Rules}
+	return []*Kind{Certificates, CABundles, Listeners, Pools, Targets, Probes, Settings, Rewrites, Rules}
 }
 
 // KindByName finds a kind by Name; nil if there is none.
@@ -91,7 +94,7 @@ func KindOf(o Object) *Kind {
 
 func newKind(zero any, name, collection string, retires bool, doc string) *Kind {
 	t := reflect.TypeOf(zero)
-	return &Kind{Name: name, Collection: collection, Doc: doc, Retires: retires, object: t, fields: fieldsOf(t)}
+	return &Kind{Name: name, Collection: collection, Doc: doc, Retires: retires, object: t, fields: fieldsOf(t), facts: factsOf(t)}
 }
 
 // New makes an object of the kind with every default set.

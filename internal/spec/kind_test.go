@@ -24,8 +24,14 @@ func fieldsAreSound(t *testing.T, path string, fields []Field, of reflect.Type) 
 		f := &fields[i]
 		where := path + "." + f.Name
 		tag := of.Field(f.index).Tag
-		if tag.Get("json") != f.Name || tag.Get("tfsdk") != f.Name || f.Name == "" || strings.Contains(f.Name, ",") {
-			t.Errorf("%s: json %q and tfsdk %q must be equal, without options", where, tag.Get("json"), tag.Get("tfsdk"))
+		if tag.Get("json") != f.Name || tag.Get("tfsdk") != f.Attribute || f.Name == "" || strings.Contains(f.Name+f.Attribute, ",") {
+			t.Errorf("%s: json %q and tfsdk %q must be there, without options", where, tag.Get("json"), tag.Get("tfsdk"))
+		}
+		if f.Secret != (f.Attribute != f.Name) || f.Secret != strings.HasSuffix(f.Attribute, "_wo") {
+			t.Errorf("%s: json %q and tfsdk %q must be equal, and end in _wo in Terraform where it is secret (%t)", where, f.Name, f.Attribute, f.Secret)
+		}
+		if f.Secret && (strings.Contains(path, ".") || f.Type != String || !f.Nullable || f.Format != "" || len(f.OneOf) > 0) {
+			t.Errorf("%s: a secret is a string at the top of its kind that may be null, and no problem of a grammar or word shows it", where)
 		}
 		if !strings.HasSuffix(f.Doc, ".") || strings.HasSuffix(f.Doc, "..") {
 			t.Errorf("%s: its documentation does not end in a full stop: %q", where, f.Doc)

@@ -25,11 +25,12 @@ type Entry struct {
 	name  string
 	refs  []Ref
 	seats map[seat]string // of a pool: see seatsOf
+	facts facts           // nil where there are none
 }
 
 // NewEntry makes an entry of an object that nobody changes any more.
 func NewEntry(id string, revision uint64, o Object) *Entry {
-	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, name: o.Key(), refs: Refs(o), seats: seatsOf(o)}
+	return &Entry{Kind: KindOf(o), ID: id, Revision: revision, Object: o, name: o.Key(), refs: Refs(o), seats: seatsOf(o), facts: knownFacts(o)}
 }
 
 // Name is the object's name.

@@ -55,6 +55,6 @@ func (d *DataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 		resp.Diagnostics.Append(d.gateway.Failed(d.kind, summary, err)...)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, o)...)
+	resp.State.Raw = valueOf(resp.State.Schema.Type().TerraformType(ctx), o)
 	warn(d.kind, name, meta.Warnings, &resp.Diagnostics)
 }

@@ -22,7 +22,7 @@ func unable(verb string, k *spec.Kind, name string) string {
 
 // invalid is the diagnostic of a problem that the provider found by itself.
 func invalid(k *spec.Kind, p spec.Problem) diag.Diagnostic {
-	summary := "Invalid value for " + p.Path
+	summary := "Invalid value for " + attributeText(k, p.Path)
 	if p.Path == "" {
 		summary = "Invalid " + k.Name
 	}
@@ -36,7 +36,7 @@ func warning(k *spec.Kind, object string, p spec.Problem) diag.Diagnostic {
 
 // sentence is a problem for a reader who sees no path.
 func sentence(k *spec.Kind, p spec.Problem) string {
-	subject := p.Path
+	subject := attributeText(k, p.Path)
 	if subject == "" {
 		subject = "The " + k.Name
 	}

@@ -27,7 +27,7 @@ func pathAmong(fields []spec.Field, text string) path.Path {
 			if f == nil || collection == spec.Map || collection == spec.List {
 				return at
 			}
-			at, fields, collection = at.AtName(s), f.Fields, f.Type
+			at, fields, collection = at.AtName(f.Attribute), f.Fields, f.Type
 		case spec.MapKey:
 			if collection != spec.Map {
 				return at
@@ -41,6 +41,14 @@ func pathAmong(fields []spec.Field, text string) path.Path {
 		}
 	}
 	return at
+}
+
+// attributeText is a problem's path as Terraform writes it.
+func attributeText(k *spec.Kind, text string) string {
+	if f := fieldNamed(k.Fields(), text); f != nil {
+		return f.Attribute
+	}
+	return text
 }
 
 func fieldNamed(fields []spec.Field, name string) *spec.Field {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,31 +27,45 @@ func (r *Resource) ValidateConfig(_ context.Context, req resource.ValidateConfig
 	}
 }
 
-// ModifyPlan changes nothing but the identity. It checks the plan, and asks the gateway what it would say of the change.
+// ModifyPlan changes nothing but the identity and what follows from what is wanted. It checks the plan, and asks the gateway
+// what it would say of the change.
 //
 // What the gateway says is a warning and never an error: Terraform plans an object before it knows what the rest of the
 // plan does, so an object in the way may be deleted, renamed or changed by the same apply.
 func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) {
+	// A secret is in no plan and may be another one.
+	if req.Plan.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) && !r.kind.HasSecrets() {
 		return
 	}
-	wanted := read(r.kind, req.Plan.Raw)
-	for _, p := range wanted.problems {
+	wanted := read(r.kind, source(r.kind, req.Plan.Raw, req.Config.Raw))
+	for _, p := range slices.Concat(wanted.problems, wanted.lacking(r.kind, req.State.Raw)) {
 		resp.Diagnostics.Append(invalid(r.kind, p))
 	}
 	if wanted.object == nil || resp.Diagnostics.HasError() {
+		return
+	}
+	if resp.Plan.Raw = wanted.derived(r.kind, req.Plan.Raw, req.Config.Raw); resp.Plan.Raw.Equal(req.State.Raw) {
 		return
 	}
 	o := wanted.object
 	if o.Key() != "" {
 		identify(ctx, resp.Identity, o.Key(), &resp.Diagnostics)
 	}
+	if !r.ask(ctx, &wanted, req, resp) {
+		settled, _ := spec.Settle(o)
+		warn(r.kind, o.Key(), spec.Soon(settled, time.Now()), &resp.Diagnostics)
+	}
+}
+
+// ask asks the gateway what it would say of a plan, where it can, and notes the plan. It says whether the gateway answered.
+func (r *Resource) ask(ctx context.Context, wanted *reading, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
+	o := wanted.object
 	if r.gateway == nil {
-		return
+		return false
 	}
 	if !wanted.known() {
 		r.gateway.remember(r.kind, o.Key(), planned{})
-		return
+		return false
 	}
 	change := client.Put(o.Key(), o)
 	change.IfNoneMatch = true
@@ -60,11 +75,11 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		change.ID, change.IfMatch = known.ID, known.Revision
 		if renames := r.gateway.exchange(r.kind, change.Name, o.Key()); change.Name != o.Key() && renames != nil {
 			resp.Diagnostics.Append(r.exchanged(change.Name, o, renames))
-			return
+			return true
 		}
 	}
-	r.gateway.foresee(ctx, r.kind, o, change, &resp.Diagnostics)
-	r.gateway.remember(r.kind, o.Key(), planned{o, change})
+	defer r.gateway.remember(r.kind, o.Key(), planned{o, change})
+	return r.gateway.foresee(ctx, o, change, &resp.Diagnostics)
 }
 
 // exchanged explains a rename that closes a circle.
@@ -82,10 +97,13 @@ const thirdName = "Give one of them a third name, run terraform apply, then give
 //
 // A missing reference is one of them. Terraform plans what an expression refers to first, so an object that is planned
 // later is named by its text alone, and may be created later too: the warning says how to order the two.
-func (g *Gateway) foresee(ctx context.Context, k *spec.Kind, o spec.Object, change api.Change, diags *diag.Diagnostics) {
+//
+// It says whether the gateway answered.
+func (g *Gateway) foresee(ctx context.Context, o spec.Object, change api.Change, diags *diag.Diagnostics) bool {
+	k := spec.KindOf(o)
 	supports, complete := g.supports(o)
 	if !g.sees() || !complete {
-		return
+		return false
 	}
 	inTime, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -94,17 +112,18 @@ func (g *Gateway) foresee(ctx context.Context, k *spec.Kind, o spec.Object, chan
 		if last := len(answer.Results) - 1; last >= 0 {
 			warn(k, o.Key(), answer.Results[last].Warnings, diags)
 		}
-		return
+		return true
 	}
 	refusal, ok := errors.AsType[*api.Error](err)
 	if !ok || !isForecast(refusal) {
 		tflog.Debug(ctx, "no dry run at plan", map[string]any{"kind": k.Name, "name": o.Key(), "error": err.Error()})
 		g.turnBlind()
-		return
+		return false
 	}
 	for _, d := range g.forecast(k, o, refusal, len(supports)) {
 		diags.Append(d)
 	}
+	return true
 }
 
 // isForecast says that a refusal is about the changes, not about the call.

@@ -73,7 +73,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 		resp.Diagnostics.Append(r.gateway.Failed(r.kind, summary, err)...)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, o)...)
+	resp.State.Raw = valueOf(resp.State.Schema.Type().TerraformType(ctx), o)
 	identify(ctx, resp.Identity, o.Key(), &resp.Diagnostics)
 	storeMark(ctx, resp.Private, meta, &resp.Diagnostics)
 	warn(r.kind, o.Key(), meta.Warnings, &resp.Diagnostics)

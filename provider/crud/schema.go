@@ -2,6 +2,7 @@ package crud
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	datasource "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -19,15 +20,20 @@ import (
 )
 
 // ResourceSchema is the schema of a kind's resource. Required fields are required; nullable ones are optional; the
-// others are optional and computed with their default, so that a plan shows what will be. Nothing is computed alone and
-// nothing forces replacement. There are no validators: spec.Check runs over the whole object and knows more.
+// others are optional and computed with their default, so that a plan shows what will be. Secrets are write-only. Facts
+// alone are computed alone, and every plan knows them that knows what they follow from. Nothing forces replacement. There are no validators: spec.Check runs over the whole object and knows more.
 func ResourceSchema(k *spec.Kind) schema.Schema {
-	return schema.Schema{MarkdownDescription: k.Doc, Attributes: resourceAttributes(k.Fields())}
+	attributes := resourceAttributes(k.Fields())
+	for i := range k.Facts() {
+		attributes[k.Facts()[i].Name] = factAttribute(&k.Facts()[i])
+	}
+	return schema.Schema{MarkdownDescription: k.Doc, Attributes: attributes}
 }
 
 // DataSourceSchema is the schema of a kind's data source: the name goes in, everything else comes out.
 func DataSourceSchema(k *spec.Kind) datasource.Schema {
 	attributes := dataSourceAttributes(k.Fields())
+	maps.Copy(attributes, dataSourceAttributes(k.Facts()))
 	attributes["name"] = datasource.StringAttribute{
 		Required:            true,
 		MarkdownDescription: fmt.Sprintf("Name of the %s on the gateway.", k),
@@ -48,7 +54,7 @@ func IdentitySchema(k *spec.Kind) identityschema.Schema {
 func resourceAttributes(fields []spec.Field) map[string]schema.Attribute {
 	attributes := make(map[string]schema.Attribute, len(fields))
 	for i := range fields {
-		attributes[fields[i].Name] = resourceAttribute(&fields[i])
+		attributes[fields[i].Attribute] = resourceAttribute(&fields[i])
 	}
 	return attributes
 }
@@ -69,7 +75,8 @@ func resourceAttribute(f *spec.Field) schema.Attribute {
 		}
 		return a
 	case spec.String, spec.DurationOf:
-		a := schema.StringAttribute{Required: required, Optional: optional, Computed: computed, MarkdownDescription: doc}
+		a := schema.StringAttribute{Required: required, Optional: optional, Computed: computed || f.Settled, MarkdownDescription: doc,
+			Sensitive: f.Secret, WriteOnly: f.Secret}
 		if computed {
 			a.Default = stringdefault.StaticString(f.Default.(string))
 		}
@@ -104,10 +111,23 @@ func resourceAttribute(f *spec.Field) schema.Attribute {
 	panic(unshaped(f))
 }
 
+// factAttribute is the attribute of a fact.
+func factAttribute(f *spec.Field) schema.Attribute {
+	switch f.Type {
+	case spec.String:
+		return schema.StringAttribute{Computed: true, MarkdownDescription: f.Doc}
+	case spec.List:
+		return schema.ListAttribute{ElementType: types.StringType, Computed: true, MarkdownDescription: f.Doc}
+	}
+	panic(unshaped(f))
+}
+
 func dataSourceAttributes(fields []spec.Field) map[string]datasource.Attribute {
 	attributes := make(map[string]datasource.Attribute, len(fields))
 	for i := range fields {
-		attributes[fields[i].Name] = dataSourceAttribute(&fields[i])
+		if !fields[i].Secret {
+			attributes[fields[i].Name] = dataSourceAttribute(&fields[i])
+		}
 	}
 	return attributes
 }

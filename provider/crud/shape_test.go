@@ -12,8 +12,17 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
+// named gives fields the names in Terraform that they have in the API.
+func named(fields []spec.Field) []spec.Field {
+	for i := range fields {
+		fields[i].Attribute = fields[i].Name
+		named(fields[i].Fields)
+	}
+	return fields
+}
+
 // shapes is a list of objects that hold a map and an object with a list of objects again.
-var shapes = []spec.Field{{
+var shapes = named([]spec.Field{{
 	Name: "steps", Type: spec.List, Elem: spec.ObjectOf, Nullable: true, Fields: []spec.Field{
 		{Name: "headers", Type: spec.Map, Keys: "field_name", Nullable: true, Fields: []spec.Field{
 			{Name: "pool", Type: spec.String, Ref: "pool", Required: true},
@@ -25,7 +34,7 @@ var shapes = []spec.Field{{
 			}},
 		}},
 	},
-}}
+}})
 
 func TestPathsIntoNestedShapes(t *testing.T) {
 	for text, want := range map[string]string{

@@ -80,7 +80,7 @@ type flattening struct {
 // object decodes the value with spec.Unmarshal, so that Terraform, the API and files are read by one set of rules.
 func (f *flattening) object(k *spec.Kind, value tftypes.Value) (spec.Object, spec.Problems) {
 	o := k.New()
-	plain := f.value("", value)
+	plain := f.value("", asFields(k, value))
 	if plain == nil {
 		return o, nil
 	}

@@ -16,15 +16,16 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// The gateway keeps an object as it was written, so the state after a write is the plan.
+// The gateway keeps an object as it was written, so the state after a write is the plan, with what could not be known then.
 
 // Create writes an object that must be new. The call has an idempotency key: where its answer is lost, the client's
 // repetition gets the first answer again, and the object is in the state.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	o := wanted(r.kind, req.Plan.Raw, &resp.Diagnostics)
-	if o == nil {
+	w := r.wanted(req.Plan.Raw, req.Config.Raw, &resp.Diagnostics)
+	if w == nil {
 		return
 	}
+	o := w.object
 	summary := unable("create", r.kind, o.Key())
 	c := r.gateway.Reach(summary, &resp.Diagnostics)
 	if c == nil {
@@ -40,7 +41,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 		resp.Diagnostics.Append(r.gateway.Failed(r.kind, summary, err)...)
 		return
 	}
-	resp.State.Raw = req.Plan.Raw
+	resp.State.Raw = w.derived(r.kind, req.Plan.Raw, req.Config.Raw)
 	identify(ctx, resp.Identity, o.Key(), &resp.Diagnostics)
 	storeMark(ctx, resp.Private, meta, &resp.Diagnostics)
 	warn(r.kind, o.Key(), meta.Warnings, &resp.Diagnostics)
@@ -48,13 +49,14 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 
 // Update writes an object over the revision that the plan rests on. A new name renames it: the call goes to the old one.
 func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	o := wanted(r.kind, req.Plan.Raw, &resp.Diagnostics)
+	w := r.wanted(req.Plan.Raw, req.Config.Raw, &resp.Diagnostics)
 	name := nameIn(ctx, req.State, &resp.Diagnostics)
 	summary := unable("update", r.kind, name)
 	c := r.gateway.Reach(summary, &resp.Diagnostics)
-	if o == nil || c == nil || resp.Diagnostics.HasError() {
+	if w == nil || c == nil || resp.Diagnostics.HasError() {
 		return
 	}
+	o := w.object
 	r.gateway.turnBlind()
 	known := r.revisionOf(ctx, c, name, loadMark(ctx, req.Private, &resp.Diagnostics))
 	meta, err := c.Known(r.kind, name, known.ID).Update(ctx, o, known.Revision, client.NewKey())
@@ -73,7 +75,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 		resp.Diagnostics.Append(r.gateway.Failed(r.kind, summary, err)...)
 		return
 	}
-	resp.State.Raw = req.Plan.Raw
+	resp.State.Raw = w.derived(r.kind, req.Plan.Raw, req.Config.Raw)
 	identify(ctx, resp.Identity, o.Key(), &resp.Diagnostics)
 	storeMark(ctx, resp.Private, meta, &resp.Diagnostics)
 	warn(r.kind, o.Key(), meta.Warnings, &resp.Diagnostics)
@@ -106,20 +108,21 @@ func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp 
 	}
 }
 
-// wanted is the object of a plan, which is known in full at apply. Nil goes with an error.
-func wanted(k *spec.Kind, plan tftypes.Value, diags *diag.Diagnostics) spec.Object {
-	r := read(k, plan)
-	for _, p := range r.problems {
-		diags.Append(invalid(k, p))
+// wanted is the object of a plan, which is known in full at apply, in the form in which it is kept. Nil goes with an error.
+func (r *Resource) wanted(plan, config tftypes.Value, diags *diag.Diagnostics) *reading {
+	w := read(r.kind, source(r.kind, plan, config))
+	for _, p := range w.problems {
+		diags.Append(invalid(r.kind, p))
 	}
-	if len(r.problems) == 0 && !r.known() {
+	if len(w.problems) == 0 && !w.known() {
 		diags.AddError("Unknown values at apply", fmt.Sprintf("The plan of the %s has values that are not known: %s. "+
-			"This is a mistake in Terraform or the provider; please report it.", k, strings.Join(r.unknown, ", ")))
+			"This is a mistake in Terraform or the provider; please report it.", r.kind, strings.Join(w.unknown, ", ")))
 	}
 	if diags.HasError() {
 		return nil
 	}
-	return r.object
+	w.object, _ = spec.Settle(w.object)
+	return &w
 }
 
 // revisionOf completes a mark that has no revision, as private state that was written by hand, with the one of now.

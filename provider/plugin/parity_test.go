@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 	"github.com/gatewayd/terraform-provider-gatewayd/provider/crud"
@@ -33,7 +34,20 @@ func TestSchemaIsTheSpec(t *testing.T) {
 			t.Errorf("%s: want version 0 and a description, got %d and %q", k, s.Version, s.MarkdownDescription)
 		}
 		checkStruct(t, k.Name, reflect.TypeOf(k.New()).Elem(), k.Fields())
+		checkFacts(t, k.Name, k.Facts(), s.Attributes)
 		checkAttributes(t, k.Name, k.Fields(), s.Attributes)
+	}
+}
+
+// checkFacts wants each fact to be computed alone, and takes them out of the attributes.
+func checkFacts(t *testing.T, where string, facts []spec.Field, attributes map[string]schema.Attribute) {
+	t.Helper()
+	for _, f := range facts {
+		a := attributes[f.Name]
+		if a == nil || !a.IsComputed() || a.IsOptional() || a.GetMarkdownDescription() != f.Doc || !strings.HasSuffix(f.Doc, ".") {
+			t.Errorf("%s.%s: want a computed attribute with the documentation of the fact, got %+v", where, f.Name, a)
+		}
+		delete(attributes, f.Name)
 	}
 }
 
@@ -46,8 +60,8 @@ func checkStruct(t *testing.T, where string, typ reflect.Type, fields []spec.Fie
 	}
 	for i, f := range fields {
 		sf := typ.Field(i)
-		if name := sf.Tag.Get("json"); name != f.Name || sf.Tag.Get("tfsdk") != name || strings.Contains(name, ",") {
-			t.Errorf("%s.%s: want the tags json and tfsdk to be %q", where, sf.Name, f.Name)
+		if name := sf.Tag.Get("json"); name != f.Name || sf.Tag.Get("tfsdk") != f.Attribute || strings.Contains(name, ",") {
+			t.Errorf("%s.%s: want the tags json and tfsdk to be %q and %q", where, sf.Name, f.Name, f.Attribute)
 		}
 		inner := sf.Type
 		if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Map || inner.Kind() == reflect.Slice {
@@ -65,12 +79,15 @@ func checkAttributes(t *testing.T, where string, fields []spec.Field, attributes
 		t.Errorf("%s: want %d attributes, got %v", where, len(fields), slices.Sorted(maps.Keys(attributes)))
 	}
 	for _, f := range fields {
-		at, a := where+"."+f.Name, attributes[f.Name]
+		at, a := where+"."+f.Name, attributes[f.Attribute]
 		if a == nil {
 			t.Errorf("%s: no attribute", at)
 			continue
 		}
-		defaulted := !f.Required && !f.Nullable
+		if a.IsWriteOnly() != f.Secret || a.IsSensitive() != f.Secret {
+			t.Errorf("%s: want write-only and sensitive to be %t", at, f.Secret)
+		}
+		defaulted := !f.Required && !f.Nullable || f.Settled
 		if a.IsRequired() != f.Required || a.IsOptional() == f.Required || a.IsComputed() != defaulted {
 			t.Errorf("%s: want required %t and computed %t, got required %t, optional %t, computed %t",
 				at, f.Required, defaulted, a.IsRequired(), a.IsOptional(), a.IsComputed())
@@ -110,10 +127,10 @@ func TestNothingGivenIsTheDefault(t *testing.T) {
 	for _, k := range spec.Kinds() {
 		i := r.instance(k)
 		p := i.plan(least(k, 1))
-		want, ps := spec.Decode(k, encode(t, least(k, 1)))
-		if ps != nil || p.failed {
-			t.Fatalf("%s: %v %s", k, ps, p.diagnostics)
+		if p.failed {
+			t.Fatalf("%s: %s", k, p.diagnostics)
 		}
+		want := shown(t, k, least(k, 1))
 		if diff := cmp.Diff(want, decoded(t, k, p)); diff != "" {
 			t.Errorf("%s: %s", k, diff)
 		}
@@ -123,11 +140,32 @@ func TestNothingGivenIsTheDefault(t *testing.T) {
 // decoded is a plan as the framework itself decodes it into the struct of spec.
 func decoded(t *testing.T, k *spec.Kind, p *plan) spec.Object {
 	t.Helper()
+	if k.HasSecrets() || k.Facts() != nil { // No struct of the framework's has only some of the attributes.
+		o, ps := spec.Decode(k, encode(t, generated(t, k, withoutSecrets(k, p.value))))
+		if ps != nil {
+			t.Fatal(ps)
+		}
+		return o
+	}
 	o := reflect.New(reflect.TypeOf(k.New()).Elem()).Interface().(spec.Object)
 	if ds := (tfsdk.Plan{Raw: p.value, Schema: crud.ResourceSchema(k)}).Get(t.Context(), o); ds.HasError() {
 		t.Fatalf("%s: %v", k, ds)
 	}
 	return o
+}
+
+// withoutSecrets is a plan without the attributes that only a configuration has a value of.
+func withoutSecrets(k *spec.Kind, plan tftypes.Value) tftypes.Value {
+	values, types := membersOf(plan), map[string]tftypes.Type{}
+	for _, f := range k.Fields() {
+		if f.Secret {
+			delete(values, f.Attribute)
+		}
+	}
+	for name, v := range values {
+		types[name] = v.Type()
+	}
+	return tftypes.NewValue(tftypes.Object{AttributeTypes: types}, values)
 }
 
 func encode(t *testing.T, v any) []byte {

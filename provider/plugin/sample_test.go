@@ -2,10 +2,12 @@ package plugin_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -26,8 +28,11 @@ func minimal(fields []spec.Field, n int) object {
 // least is the least that makes an object of a kind.
 func least(k *spec.Kind, n int) object {
 	o := minimal(k.Fields(), n)
-	if k == spec.Rules {
+	switch k {
+	case spec.Rules:
 		o["pool"], o["setting"] = "there", "there"
+	case spec.Certificates:
+		o["certificate_pem"], o["private_key_pem"] = certtest.Sample(n).Certificate, certtest.Sample(n).Key
 	}
 	return o
 }
@@ -85,6 +90,12 @@ func word(f *spec.Field, n int) string {
 // needs something that is not in it, as an algorithm a header.
 func settled(t *testing.T, k *spec.Kind, config object) object {
 	t.Helper()
+	if certificate, ok := config["certificate_pem"].(string); ok { // It came with the key of another, and with a PFX.
+		config = maps.Clone(config)
+		config["private_key_pem"] = certtest.KeyOf(certificate)
+		delete(config, "pfx")
+		delete(config, "password")
+	}
 	for range 30 {
 		o, ps := spec.Decode(k, encode(t, config))
 		if o != nil {

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"strings"
@@ -98,12 +99,25 @@ func (i *instance) in(r *run) *instance {
 
 func (i *instance) config(config object) tftypes.Value {
 	i.Helper()
-	return build(i.schema.ValueType(), config)
+	return build(i.schema.ValueType(), attributes(i.kind, config))
+}
+
+// attributes is a configuration by the names that Terraform has for fields.
+func attributes(k *spec.Kind, config object) object {
+	named := maps.Clone(config)
+	for _, f := range k.Fields() {
+		if v, given := config[f.Name]; given && f.Secret {
+			delete(named, f.Name)
+			named[f.Attribute] = v
+		}
+	}
+	return named
 }
 
 func (i *instance) validate(config object) string {
 	i.Helper()
-	resp, err := i.server.ValidateResourceConfig(context.Background(), &tfprotov6.ValidateResourceConfigRequest{TypeName: i.typeName, Config: i.dynamic(i.config(config))})
+	resp, err := i.server.ValidateResourceConfig(context.Background(), &tfprotov6.ValidateResourceConfigRequest{TypeName: i.typeName, Config: i.dynamic(i.config(config)),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true}})
 	if err != nil {
 		i.Fatal(err)
 	}
@@ -150,10 +164,20 @@ func (i *instance) plan(config object) *plan {
 	return p
 }
 
-// checkPlan is Terraform's rule that a plan has every value of the configuration.
+// checkPlan is Terraform's rule that a plan has every value of the configuration, but for what is write-only, of which it
+// has none.
 func (i *instance) checkPlan(p *plan) {
 	i.Helper()
-	err := tftypes.Walk(p.config, func(at *tftypes.AttributePath, configured tftypes.Value) (bool, error) {
+	configuredOnes := membersOf(p.config)
+	for _, a := range i.schema.Block.Attributes {
+		if a.WriteOnly {
+			if !membersOf(p.value)[a.Name].IsNull() {
+				i.Errorf("%s: %s is write-only, and planned", i.typeName, a.Name)
+			}
+			configuredOnes[a.Name] = tftypes.NewValue(a.Type, nil)
+		}
+	}
+	err := tftypes.Walk(tftypes.NewValue(p.config.Type(), configuredOnes), func(at *tftypes.AttributePath, configured tftypes.Value) (bool, error) {
 		if configured.IsNull() || !configured.IsKnown() {
 			return false, nil
 		}
@@ -186,11 +210,22 @@ func (i *instance) apply(p *plan) string {
 		i.Fatal(err)
 	}
 	i.state, i.private, i.identity = i.static(resp.NewState), resp.Private, resp.NewIdentity
-	if !failed(resp.Diagnostics) && !i.state.Equal(p.value) {
+	if !failed(resp.Diagnostics) && !i.fits(p.value) {
 		diff, _ := i.state.Diff(p.value)
 		i.Errorf("%s: inconsistent result after apply: %v", i.typeName, diff)
 	}
 	return diagnostics(resp.Diagnostics)
+}
+
+// fits is Terraform's rule that a state has every known value of the plan.
+func (i *instance) fits(plan tftypes.Value) bool {
+	i.Helper()
+	fits := i.state.IsNull() == plan.IsNull()
+	is := membersOf(i.state)
+	for name, planned := range membersOf(plan) {
+		fits = fits && (planned.Equal(is[name]) || !planned.IsFullyKnown())
+	}
+	return fits
 }
 
 // must plans and applies, and wants no diagnostic.
@@ -476,7 +511,7 @@ func membersOf(v tftypes.Value) map[string]tftypes.Value {
 			panic(err)
 		}
 	}
-	return members
+	return maps.Clone(members) // They are the value's own.
 }
 
 // diagnostics writes each as "error on PATH: SUMMARY: DETAIL".

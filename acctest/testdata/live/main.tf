@@ -3,8 +3,12 @@ variable "blue" { type = number }
 variable "green" { type = number }
 variable "n" { type = number }
 variable "authority" { type = string }
+variable "key" {
+  type      = string
+  ephemeral = true
+}
 
-# In use.
+# In use, but for certificate and authority, which no listener names.
 
 resource "gatewayd_listener" "chat" {
   name    = "chat"
@@ -49,6 +53,12 @@ resource "gatewayd_rule" "chat" {
 resource "gatewayd_rewrite" "chat" {
   name  = "chat"
   steps = [{ request_headers = { "X-Chat" = { value = "{var_http_method}" } } }]
+}
+
+resource "gatewayd_certificate" "chat" {
+  name            = "chat"
+  certificate_pem = var.authority
+  private_key_wo  = var.key
 }
 
 resource "gatewayd_ca_bundle" "chat" {

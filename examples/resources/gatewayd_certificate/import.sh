@@ -1,0 +1,2 @@
+# By name:
+terraform import gatewayd_certificate.shop shop
