@@ -1,6 +1,11 @@
 package spec
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/pbkdf2"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -162,6 +167,129 @@ func TestKeysInsideEncryptedContent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// encryptedBy is content encrypted with a password, by PBES2 as RFC 8018 says.
+func encryptedBy(t *testing.T, data []byte, password string) pfxContentOut {
+	t.Helper()
+	salt, iv := make([]byte, 8), make([]byte, aes.BlockSize)
+	key, err := pbkdf2.Key(sha256.New, password, salt, 1, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := aes.BlockSize - len(data)%aes.BlockSize
+	data = append(slices.Clone(data), bytes.Repeat([]byte{byte(n)}, n)...)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
+	type algorithm struct {
+		ID         asn1.ObjectIdentifier
+		Parameters any
+	}
+	type derivation struct {
+		Salt   []byte
+		Rounds int
+		Hash   algorithm
+	}
+	type encrypted struct {
+		Type      asn1.ObjectIdentifier
+		Algorithm algorithm
+		Data      []byte `asn1:"tag:0"`
+	}
+	der, err := asn1.Marshal(struct {
+		Version int
+		Content encrypted
+	}{0, encrypted{oidData, algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}, struct{ KDF, Cipher algorithm }{
+		algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}, derivation{salt, 1, algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, asn1.NullRawValue}}},
+		algorithm{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, iv},
+	}}, data}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pfxContentOut{Type: oidEncrypted, Content: explicit(der)}
+}
+
+// TestKeyThatHidesItsRounds: a PFX whose encrypted part holds a key of a thousand million rounds is refused, and the same
+// part without the key is read.
+func TestKeyThatHidesItsRounds(t *testing.T) {
+	one := certtest.Sample(1)
+	_, contents := parts(t, pfxOf(t, pkcs12.Passwordless, one, ""))
+	var open []pfxContentOut
+	var certificates, keys []byte
+	for _, c := range contents {
+		var data []byte
+		if err := whole(c.Content.Bytes, &data); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(data); bytes.Contains(data, one.Leaf.Raw) {
+			certificates = data
+		} else if keys = data; n > 0 {
+			open = append(open, pfxContentOut{Type: c.Type, Content: explicit(c.Content.Bytes)})
+		}
+	}
+	hidden, err := asn1.Marshal([]pfxBagOut{{ID: oidShroudedBag, Value: explicit(encryptedKey(t, 1<<30))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(contents ...pfxContentOut) error {
+		t.Helper()
+		inner, err := asn1.Marshal(contents)
+		if err != nil {
+			t.Fatal(err)
+		}
+		safe, err := dataContent(inner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := asn1.Marshal(struct {
+			Version int
+			Safe    pfxContentOut
+			MAC     pfxMACOut
+		}{3, safe, sumOf(inner, pfxPasswords("x")[0])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = readPFX(base64.StdEncoding.EncodeToString(der), "x")
+		return err
+	}
+	if err := read(append(open, encryptedBy(t, certificates, "x"))...); err != nil || len(keys) == 0 {
+		t.Errorf("certificates are not read: %v", err)
+	}
+	for what, data := range map[string][]byte{"a key of many rounds": hidden, "a key that is not encrypted again": keys} {
+		if err := read(append(open, encryptedBy(t, data, "x"))...); err != errNested {
+			t.Errorf("%s: want %v, got %v", what, errNested, err)
+		}
+	}
+	lying, err := dataContent(hidden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read(lying, encryptedBy(t, certificates, "x")); err == nil || !strings.Contains(err.Error(), "in more than") {
+		t.Errorf("a key of many rounds that lies open: %v", err)
+	}
+}
+
+// encryptedKey says that its key comes after so many rounds; there is none in it.
+func encryptedKey(t *testing.T, rounds int) []byte {
+	t.Helper()
+	type parameters struct {
+		Salt   []byte
+		Rounds int
+	}
+	type algorithm struct {
+		ID         asn1.ObjectIdentifier
+		Parameters parameters
+	}
+	der, err := asn1.Marshal(struct {
+		Algorithm algorithm
+		Data      []byte
+	}{algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}, parameters{make([]byte, 8), rounds}}, make([]byte, 16)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // FuzzPFX: nothing panics, whatever a PFX is, and nothing takes long.
