@@ -1,15 +1,18 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"golang.org/x/sys/unix"
 )
 
 // zeroes are written by whoever must not allocate.
@@ -19,7 +22,7 @@ var zeroes [64 << 10]byte
 // without fn reads nothing.
 func lean(t *testing.T, fn func(c net.Conn, buf []byte)) netip.AddrPort {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{Control: narrow}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +118,16 @@ func (r *rig) hanging() (h hanging) {
 	return h
 }
 
+// narrow makes sockets for which the system keeps little, so that it soon takes nothing more: what it keeps goes by the
+// size of segments, which are large on loopback.
+func narrow(_, _ string, c syscall.RawConn) (err error) {
+	bad := c.Control(func(fd uintptr) {
+		err = errors.Join(unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 1400),
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<10))
+	})
+	return errors.Join(bad, err)
+}
+
 // inUse is the memory of the process's heap, behind a collection.
 func inUse() int64 {
 	var m runtime.MemStats
@@ -157,7 +170,7 @@ func TestHangingClientsHoldLittle(t *testing.T) {
 			var senders sync.WaitGroup
 			var conns []net.Conn
 			for range n {
-				conn, err := net.Dial("tcp", r.addr)
+				conn, err := (&net.Dialer{Control: narrow}).Dial("tcp", r.addr)
 				if err != nil {
 					t.Fatal(err)
 				}
