@@ -16,6 +16,8 @@ func SampleWord(format string, n int) string {
 		return fmt.Sprintf("10.%d.0.0/16", n)
 	case "hostname":
 		return fmt.Sprintf("*.h%d.example", n)
+	case "cipher_suite":
+		return []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}[n%2]
 	case "cookie_name":
 		return fmt.Sprintf("cookie-%d", n)
 	case "field_name":

@@ -124,6 +124,18 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Settings, `"max_connections":-1`, "max_connections", "must be 0 to 1000000, not -1"},
 		{Settings, `"eject":{"failures":0}`, "eject.failures", "must be 1 to 1000, not 0"},
 		{Settings, `"eject":{"for":"99ms"}`, "eject.for", "must be 100ms to 1h"},
+		{Listeners, `"protocol":"https"`, "certificates", "must name at least one certificate where protocol is https"},
+		{Listeners, `"protocol":"wss"`, "protocol", "must be one of"},
+		{Listeners, `"certificates":["c"]`, "certificates", "must not be given where protocol is http"},
+		{Listeners, `"tls":{}`, "tls", "must not be given where protocol is http"},
+		{Listeners, tlsListener + `"tls":{"policy":"best"}`, "tls.policy", "must be one of"},
+		{Listeners, tlsListener + `"tls":{"policy":"modern","min_version":"1.2"}`, "tls.policy", "cannot be given together with min_version"},
+		{Listeners, tlsListener + `"tls":{"policy":"modern","cipher_suites":["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}`, "tls.policy", "cannot be given together with"},
+		{Listeners, tlsListener + `"tls":{"min_version":"1.3","max_version":"1.2"}`, "tls.min_version", "1.3 is newer than 1.2"},
+		{Listeners, tlsListener + `"tls":{"max_version":"1.1"}`, "tls.min_version", "1.2 is newer than 1.1"},
+		{Listeners, tlsListener + `"tls":{"cipher_suites":["TLS_AES_128_GCM_SHA256"]}`, "tls.cipher_suites", "must not be a suite of TLS 1.3"},
+		{Listeners, tlsListener + `"tls":{"cipher_suites":["ECDHE-RSA-AES128-GCM-SHA256"]}`, "tls.cipher_suites", "must be a cipher suite of TLS 1.2 or older that gatewayd has: TLS_"},
+		{Listeners, tlsListener + `"tls":{"min_version":"1.3","cipher_suites":["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}`, "tls.cipher_suites", "must not be given where min_version is 1.3"},
 		{Settings, `"affinity":{"cookie_name":""}`, "affinity.cookie_name", "must not be empty"},
 		{Settings, `"affinity":{"cookie_name":"a b"}`, "affinity.cookie_name", "must be the name of a cookie"},
 		{Settings, `"affinity":{"cookie_name":"a=b"}`, "affinity.cookie_name", "must be the name of a cookie"},
@@ -320,6 +332,9 @@ func TestCheckAcceptsTheEdges(t *testing.T) {
 		{Settings, `"close_spread":"0s","drain_timeout":"0s","max_connections":1000000,"eject":{},"on_unhealthy":"close","source_addresses":["10.0.0.1","::1"]`},
 		{Settings, `"retries":0,"host":"[2001:db8::1]:8080","keep_alive":{"idle_timeout":"0s","max_idle":0}`},
 		{Settings, `"host_from_target":true,"host":null`},
+		{Listeners, tlsListener + `"tls":{}`},
+		{Listeners, tlsListener + `"tls":{"policy":"AppGwSslPolicy20150501"}`},
+		{Listeners, tlsListener + `"tls":{"min_version":"1.0","max_version":"1.0","cipher_suites":["TLS_RSA_WITH_3DES_EDE_CBC_SHA"]}`},
 		{Settings, `"affinity":{}`},
 		{Settings, `"affinity":{"cookie_name":"` + strings.Repeat("a", 128) + `","ttl":"1s"}`},
 		{Settings, `"affinity":{"cookie_name":"CORS.a__Host-!#$%&'*+-.^_` + "`" + `|~","ttl":"8760h"}`},
@@ -441,3 +456,6 @@ func networks(n int) (list []string) {
 	}
 	return list
 }
+
+// tlsListener begins an https listener.
+const tlsListener = `"protocol":"https","certificates":["c"],`

@@ -35,6 +35,7 @@ var formats = map[string]func(string) error{
 	"query_template": checkQueryTemplate,
 	"redirect_url":   checkRedirectURL,
 	"cookie_name":    checkCookieName,
+	"cipher_suite":   checkCipherSuite,
 	"certificates":   checkCertificates,
 }
 

@@ -8,6 +8,9 @@ type Listener struct {
 	Name             string    `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the listener, unique among listeners. A new name renames it in place."`
 	Address          string    `json:"address" tfsdk:"address" spec:"is=ip" doc:"IP address to listen on. Empty means every address of the machine, IPv4 and IPv6."`
 	Port             int       `json:"port" tfsdk:"port" spec:"required,1..65535" doc:"TCP port to listen on."`
+	Protocol         string    `json:"protocol" tfsdk:"protocol" spec:"one_of=http|https" doc:"Whether clients speak plain HTTP, or HTTP over TLS; WebSockets are taken by both. All listeners of an address and port have the same. A new protocol holds for new connections."`
+	Certificates     []string  `json:"certificates" tfsdk:"certificates" spec:"ref=certificate,0..100" doc:"Names of the certificates that clients are shown; https needs one at least, and http has none. A client gets the first that has the host name it asks for and a key of a kind that it knows; where none is such, the first of all."`
+	TLS              *TLS      `json:"tls" tfsdk:"tls" doc:"Versions and cipher suites of an https listener. Null means the policy modern: TLS 1.2 and 1.3. Where several listeners share the address and port, those of the listener whose host name the client asks for hold."`
 	Hostnames        []string  `json:"hostnames" tfsdk:"hostnames" spec:"set,is=hostname,0..1000" doc:"Host names that this listener serves. \"*\" stands for any characters, \"?\" for exactly one, as in \"*.example.com\". None means every host that no other listener of the address and port serves."`
 	HeaderTimeout    Duration  `json:"header_timeout" tfsdk:"header_timeout" spec:"100ms..1h" doc:"How long a client may take to send the head of a request, once it sent the first byte."`
 	BodyTimeout      Duration  `json:"body_timeout" tfsdk:"body_timeout" spec:"100ms..1h" doc:"How long a client may send no byte of a request's body that is waited for. A shorter stream_idle_timeout of the setting counts, too."`
@@ -28,6 +31,7 @@ type Listener struct {
 func (l *Listener) Key() string { return l.Name }
 
 func (l *Listener) defaults() {
+	l.Protocol = HTTP
 	l.HeaderTimeout = "10s"
 	l.BodyTimeout = "60s"
 	l.KeepAliveTimeout = "75s"
@@ -41,6 +45,15 @@ func (l *Listener) check(ps *Problems) {
 		ps.AddNeeding("proxy_protocol", []string{"trusted_proxies"}, "needs trusted_proxies, for a header is taken from nobody else and every connection would be closed; name the addresses of the load balancer there")
 	}
 	checkSpread(ps, l.CloseSpread, l.DrainTimeout)
+	l.TLS.check(ps)
+	switch https := l.Protocol == HTTPS; {
+	case https && len(l.Certificates) == 0:
+		ps.AddNeeding("certificates", []string{"protocol"}, "must name at least one certificate where protocol is https")
+	case !https && len(l.Certificates) > 0:
+		ps.AddNeeding("certificates", []string{"protocol"}, "must not be given where protocol is http, which has no use for them; set protocol = \"https\" or take them out")
+	case !https && l.TLS != nil:
+		ps.AddNeeding("tls", []string{"protocol"}, "must not be given where protocol is http; set protocol = \"https\" or take it out")
+	}
 }
 
 // Proxies are the networks of trusted_proxies; what is none is left out, as Check refuses it.
