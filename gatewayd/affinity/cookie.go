@@ -97,6 +97,7 @@ type Cookie struct {
 	Pin      Pin
 	Of       Scope
 	Others   []byte // further pins, as Pins.AppendTo wrote them
+	Foreign  bool   // it is sent with requests from other sites, too, and over TLS alone
 }
 
 // AppendCookie appends the value of a Set-Cookie field (RFC 6265 4.1).
@@ -108,6 +109,9 @@ func (s *Sealer) AppendCookie(dst []byte, c *Cookie) []byte {
 	if c.Lifetime > 0 {
 		dst = append(dst, "; Max-Age="...)
 		dst = strconv.AppendInt(dst, seconds(c.Lifetime), 10)
+	}
+	if c.Foreign {
+		dst = append(dst, "; SameSite=None; Secure"...)
 	}
 	return dst
 }

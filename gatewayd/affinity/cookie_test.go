@@ -109,7 +109,7 @@ func TestAppendCookie(t *testing.T) {
 		{1500 * time.Millisecond, "", "C=" + text + "; Path=/; HttpOnly; Max-Age=2"},
 		{0, "." + text, "C=" + text + "." + text + "; Path=/; HttpOnly"},
 	} {
-		if got := string(s.AppendCookie(nil, &Cookie{"C", c.ttl, pin, Scope{"p", "s"}, []byte(c.others)})); got != c.want {
+		if got := string(s.AppendCookie(nil, &Cookie{"C", c.ttl, pin, Scope{"p", "s"}, []byte(c.others), false})); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
@@ -128,7 +128,7 @@ func TestPoolsShareACookie(t *testing.T) {
 		if !ok {
 			fresh++
 			pin = Pin{Backend: ID{byte(i)}}
-			value := s.AppendCookie(nil, &Cookie{"C", 0, pin, of, pins.AppendTo(nil)})
+			value := s.AppendCookie(nil, &Cookie{"C", 0, pin, of, pins.AppendTo(nil), false})
 			value, _, _ = bytes.Cut(value, []byte(";"))
 			cookie = string(value)
 		}
@@ -164,7 +164,7 @@ func FuzzCookie(f *testing.F) {
 			t.Fatalf("took %v and left %d of %d", ok, pins.Len(), n)
 		}
 		others := pins.AppendTo(nil)
-		value := s.AppendCookie(nil, &Cookie{"C", time.Hour, Pin{Backend: ID{3}}, of, others})
+		value := s.AppendCookie(nil, &Cookie{"C", time.Hour, Pin{Backend: ID{3}}, of, others, false})
 		for _, c := range value {
 			if c <= ' ' && c != ' ' || c >= 0x7f || c == ',' || c == '"' || c == '\\' {
 				t.Fatalf("%q is no cookie", value)

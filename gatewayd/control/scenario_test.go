@@ -111,7 +111,7 @@ func TestNameThatCannotBe(t *testing.T) {
 func TestEqualWriteTouchesNothing(t *testing.T) {
 	g := shop(t)
 	g.must("updated", update("front", 1, &spec.Listener{
-		Name: "front", Port: 80, Hostnames: []string{"a.example", "b.example"},
+		Name: "front", Port: 80, Protocol: "http", Hostnames: []string{"a.example", "b.example"},
 		HeaderTimeout: "10s", BodyTimeout: "60s", KeepAliveTimeout: "75s", MaxHeaderBytes: 32768, MaxURLBytes: 32768, DrainTimeout: "30s",
 	}))
 	before, published := g.Set(), len(g.plane.published)

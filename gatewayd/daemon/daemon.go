@@ -15,11 +15,9 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/admin"
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/metrics"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/plane"
-	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secret"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/bolt"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -27,7 +25,7 @@ import (
 
 // A Config is what a gateway is started with.
 type Config struct {
-	// DataDir holds configuration, admin token and the key of affinity cookies. It is made, with mode 0700, where it is missing.
+	// DataDir holds configuration, admin token, and the keys of affinity cookies and TLS sessions. It is made, with mode 0700, where it is missing.
 	DataDir string
 	// Admin is the loopback address of the admin API, AdminSocket the path of its Unix socket; either may be empty.
 	Admin, AdminSocket string
@@ -84,9 +82,9 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	if created {
 		d.log.Info("The admin token was made.", "file", filepath.Join(cfg.DataDir, "admin.token"))
 	}
-	key, err := d.affinityKey(cfg.DataDir)
+	key, tickets, err := d.keys(cfg.DataDir)
 	if err != nil {
-		return fmt.Errorf("affinity key: %w", err)
+		return err
 	}
 	// The admin sockets come first: a gateway that could not be configured should not begin to serve.
 	if d.listeners, err = admin.Listen(cfg.Admin, cfg.AdminSocket); err != nil {
@@ -102,7 +100,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if d.plane, err = plane.Start(plane.Config{
-		Loops: cfg.Loops, DNSServers: cfg.DNSServers, Affinity: key, Log: d.log, AccessLog: accesslog.Config{Path: cfg.AccessLog, Query: cfg.AccessLogQuery},
+		Loops: cfg.Loops, DNSServers: cfg.DNSServers, Affinity: key, Tickets: tickets, Log: d.log, AccessLog: accesslog.Config{Path: cfg.AccessLog, Query: cfg.AccessLogQuery},
 	}); err != nil {
 		return err
 	}
@@ -123,25 +121,6 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	d.server = admin.Serve(handler, d.listeners, d.log)
 	d.log.Info("The gateway runs.", "version", cfg.Version, "revision", d.control.Set().Revision(), "admin", d.AdminAddr())
 	return nil
-}
-
-// affinityKeyFile is the name of the file in the data directory that holds the key of affinity cookies.
-const affinityKeyFile = "affinity.key"
-
-// affinityKey reads the key of affinity cookies, or at the first start makes it.
-func (d *Daemon) affinityKey(dir string) (*affinity.Key, error) {
-	text, created, err := secret.Open(dir, affinityKeyFile, func() string { return affinity.NewKey().Text() })
-	if err != nil {
-		return nil, err
-	}
-	key, err := affinity.ParseKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s %w; remove the file and a new one is made at the next start, with which clients are balanced anew", filepath.Join(dir, affinityKeyFile), err)
-	}
-	if created {
-		d.log.Info("The key of affinity cookies was made.", "file", filepath.Join(dir, affinityKeyFile))
-	}
-	return key, nil
 }
 
 // fill puts the objects of a configuration file into an empty store.

@@ -34,7 +34,7 @@ func NewRunner(atOnce int) *Runner {
 
 // Done hears the end of a handshake, once, on the loop of the connection. With a nil error the connection has its layer,
 // and wants a handler; state is what was agreed. With ErrNotTLS nothing was sent, and it wants a handler as well. With any
-// other error it is gone, or ends: an alert may be on its way.
+// other error the connection is gone, as a handler is told by Closed.
 type Done func(c *loop.Conn, state *tls.ConnectionState, err error)
 
 // Serve begins the server's side of a handshake on an accepted connection whose bytes nobody has taken. cfg must find its
@@ -58,7 +58,9 @@ const maxScratch = 128 << 10
 type shake struct {
 	r       *Runner
 	loop    *loop.Loop
-	c       *loop.Conn // nil once it is gone
+	c       *loop.Conn // nil once the handshake has ended
+	closing *loop.Conn // the same, until it is gone
+	err     error      // why it ended
 	scratch *Scratch
 	conn    *tls.Conn
 	pipe    *pipe
@@ -67,7 +69,7 @@ type shake struct {
 }
 
 func newShake(r *Runner, c *loop.Conn, scratch *Scratch, done Done) *shake {
-	s := &shake{r: r, loop: c.Loop(), c: c, scratch: scratch, done: done, pipe: &pipe{}}
+	s := &shake{r: r, loop: c.Loop(), c: c, closing: c, scratch: scratch, done: done, pipe: &pipe{}}
 	s.pipe.wait = &wait{shake: s}
 	s.pipe.wait.came.L = &s.pipe.wait.mu
 	return s
@@ -100,11 +102,13 @@ func (s *shake) refuse(err error) {
 	c := s.c
 	s.c = nil
 	c.SetDeadline(0)
-	if err != ErrNotTLS {
-		c.Write(decodeError[:])
-		c.Close()
+	if err == ErrNotTLS {
+		s.tell(c, nil, err)
+		return
 	}
-	s.tell(c, nil, err)
+	s.err = err
+	c.Write(decodeError[:])
+	c.Close()
 }
 
 // start lets the handshake run. It ends when its peer's connection does, at the latest.
@@ -150,8 +154,7 @@ func (s *shake) end(out []byte, err error) {
 	s.c = nil
 	c.SetDeadline(0)
 	c.Write(out)
-	if err != nil {
-		s.tell(c, nil, err)
+	if s.err = err; err != nil {
 		c.Close()
 		return
 	}
@@ -187,21 +190,21 @@ func (s *shake) Timeout() {
 		return
 	}
 	s.c = nil
+	s.err = ErrTimeout
 	s.pipe.wait.end()
 	c.Reset()
-	s.tell(c, nil, ErrTimeout)
 }
 
 // Closed implements loop.Handler.
 func (s *shake) Closed(err error) {
-	c := s.c
 	s.c = nil
 	if s.pipe.wait != nil {
 		s.pipe.wait.end()
 	}
-	if c != nil {
-		s.tell(c, nil, errors.Join(errClosed, err))
+	if s.err == nil {
+		s.err = errors.Join(errClosed, err)
 	}
+	s.tell(s.closing, nil, s.err)
 }
 
 var errClosed = errors.New("the connection ended in its handshake")

@@ -14,6 +14,9 @@ func (e *exposition) workers(f *plane.Figures) {
 	e.gauge("gatewayd_requests_open", "Requests in flight.").set(nil, float64(w.Open))
 	e.gauge("gatewayd_tunnels", "Open WebSockets, those of rules that are gone included.").set(nil, float64(w.Tunnels.Open))
 	e.gauge("gatewayd_upstream_connections_idle", "Connections to targets that wait for the next request.").set(nil, float64(w.Idle))
+	handshakes := e.counter("gatewayd_tls_handshakes_total", "TLS handshakes with clients, by their result: ok, or failed.")
+	handshakes.count(label("result", "ok"), w.Handshakes)
+	handshakes.count(label("result", "failed"), w.HandshakeFailures)
 	e.counter("gatewayd_connections_turned_away_total", "Connections of clients that were closed without an answer, because too many came at once that were one too many.").count(nil, w.TurnedAway)
 	own := e.counter("gatewayd_own_answers_total", "Answers of the gateway's own, by the reason that the header Gatewayd-Reason gives.")
 	for _, o := range f.Own {

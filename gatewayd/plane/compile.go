@@ -9,6 +9,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -70,6 +71,9 @@ func (u *uses) Group(pool, setting *spec.Entry) *balance.Group {
 
 // Meters implements table.Living.
 func (u *uses) Meters() *meter.Registry { return u.plane.meters }
+
+// Tickets implements table.Living.
+func (u *uses) Tickets() *secure.Tickets { return u.plane.tickets }
 
 func (u *uses) roster(pool *spec.Entry) []enrolled {
 	list, known := u.rosters[pool]

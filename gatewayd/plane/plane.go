@@ -13,12 +13,14 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxy"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/resolve"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -34,6 +36,8 @@ type Config struct {
 	AccessLog accesslog.Config
 	// Affinity is the key of the cookies that bring clients back to their target; nil means a new one.
 	Affinity *affinity.Key
+	// Tickets are what clients take up their TLS sessions by; nil means new ones.
+	Tickets *secure.Tickets
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
 }
@@ -60,6 +64,7 @@ type Plane struct {
 
 	descriptors *loop.Descriptors // nil where nothing limits them
 	connections proxy.Connections
+	tickets     *secure.Tickets
 
 	turning sync.Mutex // guards unhealthy, and the order in which loops are told by it; taken behind mu, and held for posts only
 	// unhealthy is what to do when a target turns unhealthy, by the setting's hidden id; those that keep are left out.
@@ -90,6 +95,9 @@ func Start(cfg Config) (*Plane, error) {
 		cfg.Affinity = affinity.NewKey()
 	}
 	p.registry.Affinity = cfg.Affinity
+	if p.tickets = cfg.Tickets; p.tickets == nil {
+		p.tickets = secure.NewTickets()
+	}
 	n := cfg.Loops
 	if n <= 0 {
 		n = runtime.NumCPU()
@@ -101,6 +109,7 @@ func Start(cfg Config) (*Plane, error) {
 		return nil, err
 	}
 	p.limitDescriptors(n, 0)
+	handshakes := handshake.NewRunner(loop.Handshakes(n))
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Log: p.log, Descriptors: p.descriptors})
 		if err != nil {
@@ -110,7 +119,7 @@ func Start(cfg Config) (*Plane, error) {
 		p.loops = append(p.loops, l)
 		worker := proxy.Config{
 			Table: &p.table, Affinity: cfg.Affinity, Log: p.log, Strangers: p.strangers, Connections: &p.connections, Descriptors: p.descriptors,
-			AccessLog: p.sink(i),
+			Handshakes: handshakes, AccessLog: p.sink(i),
 		}
 		p.workers = append(p.workers, proxy.NewWorker(l, worker))
 		p.running.Add(1)

@@ -13,6 +13,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -62,6 +63,7 @@ type inert struct{ group *balance.Group }
 
 func (i inert) Group(_, _ *spec.Entry) *balance.Group { return i.group }
 func (i inert) Meters() *meter.Registry               { return nil }
+func (i inert) Tickets() *secure.Tickets              { return nil }
 
 func conditionsOf(warnings []table.Warning) []control.ObjectProblem {
 	list := make([]control.ObjectProblem, len(warnings))

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -129,10 +128,7 @@ func TestBrokenExchangesAreCounted(t *testing.T) {
 	p := r.dial()
 	p.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
 	until(t, "the backend has the connection", func() bool { return backend.conns.Load() == 2 })
-	if err := p.Conn.(*net.TCPConn).SetLinger(0); err != nil {
-		t.Fatal(err)
-	}
-	p.Close()
+	p.reset()
 	until(t, "the client has left", func() bool { return r.traffic().Ended[meter.Unanswered] == 1 })
 	if up := r.upstream(); up.FirstByte.Count() != 0 || up.Total.Count() != 0 {
 		t.Errorf("the upstream has %+v", up)

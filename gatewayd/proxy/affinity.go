@@ -47,17 +47,25 @@ func (x *exchange) recall(req *http1.Request) {
 // takePin finds the pin for a route, whose setting has affinity, among those that a request brings. What is left in pins
 // is for others. A pin that is not there is worth what an expired one is.
 func takePin(s *affinity.Sealer, pins *affinity.Pins, req *http1.Request, r *table.Route) (home affinity.ID, worth affinity.Worth) {
-	pins.Reset()
-	for i := range req.Fields {
-		if f := &req.Fields[i]; f.ID == http1.FieldCookie {
-			pins.Collect(f.Value, r.Setting.Affinity.CookieName)
-		}
+	collect(pins, req, r.Setting.Affinity.CookieName)
+	if pins.Len() == 0 {
+		collect(pins, req, r.Setting.Affinity.TwinName) // The request is from another site.
 	}
 	pin, ok := s.Take(pins, scopeOf(r))
 	if !ok {
 		return home, affinity.Expired
 	}
 	return pin.Backend, pin.Worth(time.Now(), r.Setting.Affinity.Lifetime)
+}
+
+// collect reads the pins of the cookies of a name.
+func collect(pins *affinity.Pins, req *http1.Request, name string) {
+	pins.Reset()
+	for i := range req.Fields {
+		if f := &req.Fields[i]; f.ID == http1.FieldCookie {
+			pins.Collect(f.Value, name)
+		}
+	}
 }
 
 // HomeOf is the backend that a request's affinity cookie brings its client back to, where it takes requests.
@@ -99,7 +107,14 @@ func (x *exchange) remind(r *http1.Response) {
 		c.Pin.Issued = time.Now().Unix()
 	}
 	w.cookie = w.sealer.AppendCookie(w.cookie[:0], &c)
-	r.Fields = append(r.Fields, http1.Field{Name: setCookie, Value: w.cookie, ID: http1.FieldSetCookie})
+	own := len(w.cookie)
+	if x.down.secure() {
+		// Browsers send it with requests from other sites, such as a WebSocket of a page from there.
+		c.Name, c.Foreign = a.TwinName, true
+		w.cookie = w.sealer.AppendCookie(w.cookie, &c)
+		r.Fields = append(r.Fields, http1.Field{Name: setCookie, Value: w.cookie[own:], ID: http1.FieldSetCookie})
+	}
+	r.Fields = append(r.Fields, http1.Field{Name: setCookie, Value: w.cookie[:own], ID: http1.FieldSetCookie})
 }
 
 // scopeOf is which requests a pin is good for.

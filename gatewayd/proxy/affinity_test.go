@@ -15,7 +15,10 @@ import (
 )
 
 // sticky is a setting with affinity.
-func sticky(r *rig) { r.setting.Affinity = &spec.Affinity{CookieName: "Stick"} }
+func sticky(r *rig) {
+	inClear(r) // Over TLS there is a second cookie: see TestAffinityOfOtherSites.
+	r.setting.Affinity = &spec.Affinity{CookieName: "Stick"}
+}
 
 // named are servers that answer with their number.
 func named(t testing.TB, n int) (list []netip.AddrPort) {
@@ -391,7 +394,7 @@ func TestRewritesLeaveTheCookie(t *testing.T) {
 	for target, c := range map[*server]struct {
 		send   string
 		status int
-	}{plain: {get, 200}, upgrades: {handshake, 101}} {
+	}{plain: {get, 200}, upgrades: {wsRequest, 101}} {
 		r := newRig(t, func(r *rig) {
 			sticky(r)
 			r.rewriting("w", `{"response_headers":{"Set-Cookie":{"delete":true}}}`)
@@ -446,7 +449,7 @@ func TestWebSocketsComeBack(t *testing.T) {
 	r := newRig(t, sticky, newServer(t, switches).addr, newServer(t, switches).addr)
 	connect := func(cookie string) http.Header {
 		p := r.dial()
-		p.send(strings.Replace(handshake, "\r\n", "\r\nCookie: "+cookie+"\r\n", 1))
+		p.send(strings.Replace(wsRequest, "\r\n", "\r\nCookie: "+cookie+"\r\n", 1))
 		status, header, _ := p.answer("GET")
 		if status != 101 {
 			t.Fatalf("got %d", status)
@@ -478,5 +481,26 @@ func TestWithoutAffinity(t *testing.T) {
 	}
 	if len(seen) != 2 {
 		t.Error("the client came back without affinity")
+	}
+}
+
+// TestAffinityOfOtherSites: over TLS a client gets the cookie twice, once for requests from other sites, and either of them
+// brings it back.
+func TestAffinityOfOtherSites(t *testing.T) {
+	r := newRig(t, func(r *rig) { sticky(r); r.https() }, named(t, 3)...)
+	body, set := r.ask("")
+	if len(set) != 2 {
+		t.Fatalf("the cookies %q were set", set)
+	}
+	twin, own := set[0], set[1]
+	if !strings.HasPrefix(own, "Stick=") || strings.Contains(own, "SameSite") || !strings.HasPrefix(twin, "StickCORS=") || !strings.HasSuffix(twin, "; SameSite=None; Secure") {
+		t.Errorf("the cookies %q were set", set)
+	}
+	for _, cookie := range []string{own, twin, own + "; " + twin} {
+		for range 10 {
+			if again, set := r.ask(strings.ReplaceAll(cookie, "; Path=/; HttpOnly", "")); again != body || len(set) != 0 {
+				t.Fatalf("with %q the client came to %s and got %q, want %s", cookie, again, set, body)
+			}
+		}
 	}
 }

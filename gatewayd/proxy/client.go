@@ -46,6 +46,7 @@ const (
 	cEnding                       // the stream was told to end
 	cPartial                      // a part of a head is here
 	cInChunks                     // the request's body comes in chunks
+	cSecure                       // the client speaks TLS
 	cPerAnswer = cKeep | cMinor0 | cHead | cBody | cExpect | cChunked | cUntilEnd | cUpgrade | cBehind | cSkipped | cPartial | cInChunks
 )
 
@@ -351,5 +352,6 @@ func (c *client) local() netip.AddrPort {
 	return c.stream.LocalAddr()
 }
 
-func (c *client) queued() int { return c.stream.Queued() }
-func (c *client) resume()     { c.stream.Resume() }
+func (c *client) secure() bool { return c.flags&cSecure != 0 }
+func (c *client) queued() int  { return c.stream.Queued() }
+func (c *client) resume()      { c.stream.Resume() }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"sync/atomic"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -10,6 +11,7 @@ import (
 type door struct {
 	w     *Worker
 	place table.Place
+	tls   *tls.Config // see terms
 
 	open    *atomic.Int64 // connections of all loops, WebSockets included, without those that are one too many
 	first   *client       // its connections

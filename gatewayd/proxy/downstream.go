@@ -27,6 +27,8 @@ type downstream interface {
 	peer() netip.AddrPort
 	remote() netip.AddrPort
 	local() netip.AddrPort
+	// secure says that the client speaks TLS.
+	secure() bool
 
 	interim(head *http1.Response)
 	answer(head *http1.Response)

@@ -55,11 +55,11 @@ func TestWhatEjects(t *testing.T) {
 		{"half a head", func(p *peer) { p.message(); p.send("HTTP/1.1 2") }, get, 502, 1, nil},
 		{"garbage", say("220 smtp.test\r\n"), get, 502, 1, nil},
 		{"an upgrade for nothing", say(switching), get, 502, 1, nil},
-		{"a wrong accept", say(strings.Replace(switching, "s3pPL", "XXXXX", 1)), handshake, 502, 1, nil},
+		{"a wrong accept", say(strings.Replace(switching, "s3pPL", "XXXXX", 1)), wsRequest, 502, 1, nil},
 		{"no answer in time", hang, get, 504, 1, late},
 		{"an error of the application", say("HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno"), get, 500, 0, nil},
 		{"an answer that breaks off", func(p *peer) { p.message(); p.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nno") }, get, 0, 0, nil},
-		{"a WebSocket that is reset", func(p *peer) { p.message(); p.send(switching); p.reset() }, handshake, 0, 0, nil},
+		{"a WebSocket that is reset", func(p *peer) { p.message(); p.send(switching); p.reset() }, wsRequest, 0, 0, nil},
 		{"a client that goes", hang, get, 0, 0, func(_ *rig, p *peer, _ netip.AddrPort) { p.reset() }},
 		{"a broken request", hang, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, 0, nil},
 		{"a body that does not come", hang, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", 408, 0, slow},
@@ -140,6 +140,9 @@ func TestInterimsThatNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if c, err = r.over(c); err != nil {
+		t.Fatal(err)
+	}
 	p := newPeer(t, c)
 	p.send(strings.Repeat(get, 100)) // more than the systems between take
 	r.ageStalled(r.setting.RequestTimeout.Value())

@@ -25,7 +25,7 @@ func TestMaxConnectionsOfAListener(t *testing.T) {
 	var all []*peer
 	for range limit / 2 {
 		p := r.dial()
-		p.send(strings.Replace(handshake, "Host: a\r\n", "Host: b\r\n", 1))
+		p.send(strings.Replace(wsRequest, "Host: a\r\n", "Host: b\r\n", 1))
 		if status, _, _ := p.answer("GET"); status != 101 {
 			t.Fatalf("a WebSocket got %d", status)
 		}
@@ -37,7 +37,7 @@ func TestMaxConnectionsOfAListener(t *testing.T) {
 		p.expect(400, "*")
 		all = append(all, p)
 	}
-	for _, send := range []string{"GET / HTTP/1.1\r\nHost: b\r\n\r\n", handshake, "POST / HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nabc"} {
+	for _, send := range []string{"GET / HTTP/1.1\r\nHost: b\r\n\r\n", wsRequest, "POST / HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nabc"} {
 		p := r.dial()
 		p.send(send)
 		if h := p.expect(503, "*"); h.Get("Gatewayd-Reason") != "too_many_connections" || h.Get("Retry-After") == "" || h.Get("Connection") != "close" {

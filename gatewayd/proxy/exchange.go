@@ -106,7 +106,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 	ok := true
 	if w.rewritten = found.Route.Rewrite != nil; w.rewritten {
-		if found, resolved, ok = x.rewrite(found, arrival{req, resolved, addr}); !ok {
+		if found, resolved, ok = x.rewrite(found, arrival{req, resolved, addr, x.down.secure()}); !ok {
 			return
 		}
 	}

@@ -73,7 +73,7 @@ func Decide(addr *table.Address, head []byte, peer netip.Addr) (d Decision) {
 		d.Client = w.origin.client.Addr()
 	}
 	if why == 0 && d.Found.Route.Rewrite != nil {
-		send, why = d.rewrite(&w, arrival{req, send, addr}, len(head))
+		send, why = d.rewrite(&w, arrival{req, send, addr, addr.Secure}, len(head))
 	}
 	if why != 0 {
 		d.refuse(why)

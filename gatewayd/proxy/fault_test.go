@@ -102,7 +102,7 @@ func (r *rig) load(n int, request func(i int) string, before func(i int)) map[in
 					before(i)
 				}
 				if p == nil {
-					c, err := net.Dial("tcp", r.addr)
+					c, err := r.connect()
 					if err != nil {
 						r.t.Error(err)
 						return

@@ -20,7 +20,7 @@ func TestSmugglingGadgets(t *testing.T) {
 	var all sync.WaitGroup
 	for _, body := range []string{"0\r\n\r\n" + hidden, fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden)} {
 		j := &judge{t: t}
-		r := newRig(t, nil, newServer(t, j.serve).addr)
+		r := newRig(t, inClear, newServer(t, j.serve).addr)
 		all.Go(func() {
 			var y tally
 			for _, place := range places {

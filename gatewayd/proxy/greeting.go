@@ -65,8 +65,7 @@ func (g *greeting) read(b []byte) int {
 		g.told = h
 		c.told = &g.told
 	}
-	c.stream.SetHandler(c)
-	c.await(c.keepAlive)
+	c.welcome()
 	return n
 }
 

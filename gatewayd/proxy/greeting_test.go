@@ -18,7 +18,10 @@ import (
 
 // greeted is a listener whose connections begin with a PROXY protocol header of these networks.
 func greeted(networks ...string) func(*rig) {
-	return func(r *rig) { r.listener.ProxyProtocol, r.listener.TrustedProxies = true, networks }
+	return func(r *rig) {
+		inClear(r)
+		r.listener.ProxyProtocol, r.listener.TrustedProxies = true, networks
+	}
 }
 
 const (
@@ -193,7 +196,7 @@ func TestProxyHeaderBeforeAWebSocket(t *testing.T) {
 	})
 	r := newRig(t, greeted("127.0.0.1"), s.addr)
 	p := r.dial()
-	p.send(greetingOf("192.0.2.9:4711", "198.51.100.7:443") + handshake + "\x81\x82maskup")
+	p.send(greetingOf("192.0.2.9:4711", "198.51.100.7:443") + wsRequest + "\x81\x82maskup")
 	if all, want := p.bytes(len(switching)+4), switching+"\x81\x02hi"; all != want {
 		t.Errorf("got %q, want %q", all, want)
 	}
@@ -253,7 +256,7 @@ func TestProxyHeaderOfOneTooMany(t *testing.T) {
 
 // The protocol is one of new connections: those that are open go on as they began, and so they do when others are trusted.
 func TestProxyProtocolChangesInPlace(t *testing.T) {
-	r := newRig(t, nil, naming(t).addr)
+	r := newRig(t, inClear, naming(t).addr)
 	plain, silent := r.dial(), r.dial()
 	plain.send(get)
 	plain.expect(200, "127.0.0.1")

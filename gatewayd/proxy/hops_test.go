@@ -11,13 +11,13 @@ import (
 // A target that is a listener of this very gateway, or of another that leads back: a request goes round a bounded number
 // of times, and its client hears why. Nothing is left of it, and what is no loop goes on.
 func TestRequestLoop(t *testing.T) {
-	const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	const wsRequest = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	good := answering(t, ok("good"))
 	for name, gateways := range map[string]int{"one gateway": 1, "two gateways": 2} {
 		t.Run(name, func(t *testing.T) {
 			var rigs []*rig
 			for range gateways {
-				rigs = append(rigs, newRig(t, nil))
+				rigs = append(rigs, newRig(t, inClear))
 			}
 			for i, r := range rigs {
 				r.targets(netip.MustParseAddrPort(rigs[(i+1)%gateways].addr))
@@ -29,7 +29,7 @@ func TestRequestLoop(t *testing.T) {
 				}
 				return n
 			}
-			for i, send := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", handshake} {
+			for i, send := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", wsRequest} {
 				p := rigs[0].dial()
 				p.send(send)
 				if h := p.expect(508, "*"); h.Get("Gatewayd-Reason") != "request_loop" {

@@ -42,6 +42,7 @@ type stub struct {
 
 func (s *stub) matched(*table.Listener) {}
 func (s *stub) peer() netip.AddrPort    { return s.remote() }
+func (s *stub) secure() bool            { return true }
 func (s *stub) remote() netip.AddrPort  { return netip.MustParseAddrPort("[2001:db8::1]:1") }
 func (s *stub) local() netip.AddrPort   { return netip.MustParseAddrPort("[2001:db8::2]:80") }
 func (s *stub) queued() int             { return len(s.pending) }

@@ -114,7 +114,7 @@ func TestNoEmptyShelves(t *testing.T) {
 			p.send(get)
 			p.expect(200, "x")
 			if name == "a tunnel" {
-				p.send(handshake)
+				p.send(wsRequest)
 				p.head()
 			} else {
 				p.send(get)

@@ -64,7 +64,7 @@ func TestMaxConnections(t *testing.T) {
 	var sockets, requests []*peer
 	for range limit {
 		p := r.dial()
-		p.send(handshake)
+		p.send(wsRequest)
 		p.head()
 		sockets = append(sockets, p)
 	}
@@ -74,7 +74,7 @@ func TestMaxConnections(t *testing.T) {
 		requests = append(requests, p)
 	}
 	serving(2 * limit)
-	for _, send := range []string{handshake, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"} {
+	for _, send := range []string{wsRequest, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"} {
 		p := r.dial()
 		p.send(send)
 		if h := p.expect(503, "*"); h.Get("Gatewayd-Reason") != "max_connections" || h.Get("Retry-After") == "" {
@@ -89,7 +89,7 @@ func TestMaxConnections(t *testing.T) {
 	until(t, "the request is over", func() bool { return r.stats().Open == limit-1 })
 	for range 2 {
 		p := r.dial()
-		p.send(handshake)
+		p.send(wsRequest)
 		if status, _, _ := p.answer("GET"); status != 101 {
 			t.Errorf("a WebSocket got %d", status)
 		}

@@ -56,7 +56,7 @@ var asks = []struct{ method, text string }{
 	{"GET", "GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"POST", "POST /%s HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"},
 	{"HEAD", "HEAD /%s HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"GET", strings.Replace(handshake, "/chat", "/%s", 1)},
+	{"GET", strings.Replace(wsRequest, "/chat", "/%s", 1)},
 }
 
 // A believer asks a liar through a gateway, over one connection after another.
@@ -125,7 +125,7 @@ func (b *believer) foreign(text, id string) bool {
 // Whatever a backend answers, each client gets one clean answer, to its own request, or sees that it was cut short.
 func TestMutatedAnswers(t *testing.T) {
 	n, seed := mutants(t)
-	r := newRig(t, func(r *rig) { r.setting.Retries = 0 }, newServer(t, (&liar{t, seed}).serve).addr)
+	r := newRig(t, func(r *rig) { inClear(r); r.setting.Retries = 0 }, newServer(t, (&liar{t, seed}).serve).addr)
 	var issued sync.Map
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards total

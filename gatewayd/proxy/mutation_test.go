@@ -180,7 +180,7 @@ func TestMutatedRequests(t *testing.T) {
 	const lanes = 2
 	for lane := range lanes {
 		j := &judge{t: t}
-		r := newRig(t, nil, newServer(t, j.serve).addr)
+		r := newRig(t, inClear, newServer(t, j.serve).addr)
 		all.Go(func() {
 			var y tally
 			for i := 0; y.answers < n/lanes && !t.Failed(); i++ {

@@ -15,7 +15,7 @@ import (
 
 // trusting is a listener that believes these networks.
 func trusting(networks ...string) func(*rig) {
-	return func(r *rig) { r.listener.TrustedProxies = networks }
+	return func(r *rig) { inClear(r); r.listener.TrustedProxies = networks }
 }
 
 // trustOf is what a table makes of these networks.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -26,6 +27,7 @@ type ownAnswer struct {
 	before func(*rig, *peer)               // before the request is sent
 	during func(*rig)                      // while it waits
 	closes bool                            // the connection ends behind the answer
+	clear  bool                            // the client does not speak TLS to an https listener
 	bare   bool                            // no listener is known, and so no page
 }
 
@@ -73,6 +75,7 @@ var ownAnswers = []ownAnswer{
 			until(r.t, "the target is full", r.reached)
 		}},
 	{status: 503, reason: ReasonTooManyConnections, change: func(r *rig) { r.listener.MaxConnections = 1 }, closes: true},
+	{status: 400, reason: ReasonNotTLS, change: (*rig).https, clear: true, closes: true},
 	{status: 502, reason: ReasonConnectFailed, target: nobody},
 	{status: 503, reason: ReasonNoDescriptor, before: func(r *rig, _ *peer) { r.descriptors.Set(1) }},
 	{status: 503, reason: ReasonNoPort, change: func(r *rig) { r.setting.SourceAddresses = []string{"203.0.113.1"} }},
@@ -90,7 +93,7 @@ var ownAnswers = []ownAnswer{
 			r.rewriting("w", `{"request_headers":{"X-W":{"value":"{http_req_X-V}{http_req_X-V}{http_req_X-V}"}}}`)
 		}},
 	{status: 508, reason: ReasonRequestLoop, send: asked + strings.Repeat(http1.Hop, maxHops) + "\r\n"},
-	{status: 500, reason: ReasonInternal, send: handshake, change: func(r *rig) { r.panics = 1 },
+	{status: 500, reason: ReasonInternal, send: wsRequest, change: func(r *rig) { r.panics = 1 },
 		target: func(t *testing.T) netip.AddrPort {
 			return newServer(t, func(p *peer) { p.head(); p.bytes(1); p.send(switching); p.gone() }).addr
 		},
@@ -151,7 +154,7 @@ func (o *ownAnswer) provoke(t *testing.T, pages bool) {
 		r.dial()
 		until(t, "the only place is taken", func() bool { return r.stats().Clients == 1 })
 	}
-	p := r.dial()
+	p := o.client(r)
 	if o.before != nil {
 		until(t, "it is accepted", func() bool { return r.stats().Clients == 1 })
 		o.before(r, p)
@@ -187,6 +190,20 @@ func (o *ownAnswer) provoke(t *testing.T, pages bool) {
 	if n := r.stats().Refused[o.reason]; n != 1 && o.reason != ReasonBadPath {
 		t.Errorf("%d were counted", n)
 	}
+}
+
+// client connects one.
+func (o *ownAnswer) client(r *rig) *peer {
+	r.t.Helper()
+	if !o.clear {
+		return r.dial()
+	}
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	return newPeer(r.t, c)
 }
 
 // checkHeader: what each status must come with comes with it, and with no other.

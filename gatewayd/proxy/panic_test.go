@@ -51,7 +51,7 @@ func TestPanicBeforeATunnel(t *testing.T) {
 	r := newRig(t, nil, s.addr)
 	r.panics = 1
 	p := r.dial()
-	p.send(handshake)
+	p.send(wsRequest)
 	until(t, "the handshake is at the target", r.reached)
 	r.on(func() { r.w.first.down = unswitched{r.w.first.down} })
 	let <- true

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // A peer is one end of a connection, in raw bytes.
@@ -24,12 +27,35 @@ type peer struct {
 
 func (r *rig) dial() *peer {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.addr)
+	c, err := r.connect()
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { c.Close() })
 	return newPeer(r.t, c)
+}
+
+// connect is a client's connection, over TLS where the rig's listener has https.
+func (r *rig) connect() (net.Conn, error) {
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		return nil, err
+	}
+	return r.over(c)
+}
+
+// over makes TLS of a connection where the rig's listener has https.
+func (r *rig) over(c net.Conn) (net.Conn, error) {
+	if r.listener == nil || r.listener.Protocol != spec.HTTPS {
+		return c, nil
+	}
+	c.SetDeadline(time.Now().Add(patience))
+	over := tls.Client(c, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
+	if err := over.Handshake(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return over, nil
 }
 
 func newPeer(t testing.TB, c net.Conn) *peer {
@@ -254,13 +280,17 @@ func ok(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// CloseWrite sends FIN.
-func (p *peer) CloseWrite() { p.Conn.(*net.TCPConn).CloseWrite() }
+// CloseWrite ends the peer's side: it sends FIN, over TLS behind a close_notify.
+func (p *peer) CloseWrite() { p.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
 // reset drops the connection with RST.
 func (p *peer) reset() {
-	p.Conn.(*net.TCPConn).SetLinger(0)
-	p.Close()
+	raw := p.Conn
+	if over, ok := raw.(*tls.Conn); ok {
+		raw = over.NetConn()
+	}
+	raw.(*net.TCPConn).SetLinger(0)
+	raw.Close()
 }
 
 // tryAnswer reads an answer that may be broken.

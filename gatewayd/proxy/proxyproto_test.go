@@ -104,7 +104,7 @@ func TestSendProxyProtocol(t *testing.T) {
 		t.Errorf("%d connections are idle, want the one of before", n)
 	}
 	p = r.dial()
-	p.send(handshake)
+	p.send(wsRequest)
 	if got, want := p.bytes(len(switching)+4), switching+"\x81\x02hi"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -20,6 +20,7 @@ const (
 	ReasonNoBackend
 	ReasonMaxConnections
 	ReasonTooManyConnections
+	ReasonNotTLS
 	ReasonConnectFailed
 	ReasonNoDescriptor
 	ReasonNoPort
@@ -63,6 +64,7 @@ var reasons = [...]struct {
 	{502, "no_backend", "the pool has no healthy target"},
 	{503, "max_connections", "every target serves as many requests as it may"},
 	{503, "too_many_connections", "this address and port has as many connections as it may"},
+	{400, "not_tls", "this port speaks TLS: ask it with https"},
 	{502, "connect_failed", "the target cannot be reached"},
 	{503, "no_descriptor", "the gateway has no room for another connection"},
 	{503, "no_port", "the gateway has no address and port left to reach the target from"},

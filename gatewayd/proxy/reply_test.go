@@ -34,7 +34,7 @@ func TestRespond(t *testing.T) {
 		{name: "a body in chunks", send: "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", answer: page, body: "<p>Back soon.", length: "13", ends: true},
 		{name: "a body that waits", send: "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", answer: page, body: "<p>Back soon.", length: "13", ends: true},
 		{name: "a large body that stays away", send: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n", answer: page, body: "<p>Back soon.", length: "13", ends: true},
-		{name: "a handshake", send: handshake, answer: page, body: "<p>Back soon.", length: "13"},
+		{name: "a handshake", send: wsRequest, answer: page, body: "<p>Back soon.", length: "13"},
 		{name: "HTTP/1.0", send: "GET / HTTP/1.0\r\n\r\n", answer: page, body: "<p>Back soon.", length: "13", ends: true},
 		{name: "close", send: "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answer: page, body: "<p>Back soon.", length: "13", ends: true},
 		{name: "OPTIONS of the server", send: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", answer: page, body: "<p>Back soon.", length: "13"},
@@ -130,6 +130,7 @@ func TestARuleWithoutAction(t *testing.T) {
 // redirect turns the rig's rule into a redirect.
 func redirect(o spec.Redirect) func(*rig) {
 	return func(r *rig) {
+		inClear(r) // The scheme is that of the listener.
 		r.rules[0].Pool, r.rules[0].Setting, r.rules[0].Redirect = nil, nil, &o
 	}
 }
@@ -151,7 +152,7 @@ func TestRedirect(t *testing.T) {
 		{name: "OPTIONS of the server", send: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", to: own, want: "http://a/"},
 		{name: "HEAD", send: "HEAD /x?y HTTP/1.1\r\nHost: a\r\n\r\n", to: other, want: "https://b.example/new/x?k=v&y"},
 		{name: "a body", send: "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", to: other, want: "https://b.example/new/x?k=v"},
-		{name: "a handshake", send: handshake, to: other, want: "https://b.example/new/chat?k=v"},
+		{name: "a handshake", send: wsRequest, to: other, want: "https://b.example/new/chat?k=v"},
 		{name: "two slashes", send: "GET //evil.example HTTP/1.1\r\nHost: a\r\n\r\n", to: own, want: "http://a//evil.example"},
 		{name: "dots", send: "GET /../../evil HTTP/1.1\r\nHost: a\r\n\r\n", to: other, want: "https://b.example/new/evil?k=v"},
 		{name: "a backslash", send: "GET /\\evil.example HTTP/1.1\r\nHost: a\r\n\r\n", to: own, ends: true},

@@ -17,6 +17,8 @@ type arrival struct {
 	req  *http1.Request
 	path []byte
 	at   *table.Address
+
+	secure bool // it came over TLS
 }
 
 // rewrite does what the rewrite of a request's route says. What is found and the path to send are those of the end. ok is
@@ -67,10 +69,17 @@ func (w *Worker) arrived(a arrival) {
 	req, path := a.req, a.path
 	w.changes.Reset()
 	w.subject = rewrite.Subject{
-		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http",
+		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: schemeOf(a.secure),
 		Client: w.origin.client, Port: a.at.Place.Port, Peer: w.origin.peer.Addr(), Listed: w.origin.listed,
 		SentPath: path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: path, Query: req.Query,
 	}
+}
+
+func schemeOf(secure bool) string {
+	if secure {
+		return "https"
+	}
+	return "http"
 }
 
 // rewriteRequest does what the rewrite of one route says. normal is the path for the rules.

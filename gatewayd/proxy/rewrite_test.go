@@ -89,7 +89,7 @@ func TestRewrittenForms(t *testing.T) {
 				t.Errorf("the backend got %d requests", len(got))
 			}
 			for _, head := range got {
-				if d := cmp.Diff(c.got, head); d != "" {
+				if d := cmp.Diff(c.got, inHTTP(head)); d != "" {
 					t.Errorf("the backend got (-want +got):\n%s", d)
 				}
 			}
@@ -303,7 +303,7 @@ func TestWebSocketsAreRewritten(t *testing.T) {
 			"response_headers":{"X-Secret":{"delete":true},"X-Status":{"value":"{var_http_status} {http_req_Sec-WebSocket-Protocol_1}"}},"url":{"path":"/ws{var_uri_path}"}}`)
 	}, s.addr)
 	p := r.dial()
-	p.send(handshake)
+	p.send(wsRequest)
 	want := "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Status: 101 chat\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 	if d := cmp.Diff(want, p.head()); d != "" {
 		t.Error(d)

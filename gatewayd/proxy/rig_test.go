@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -12,10 +13,13 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -45,7 +49,24 @@ type rig struct {
 
 	connections Connections
 	descriptors loop.Descriptors
+	tickets     *secure.Tickets
 }
+
+// overTLS has every rig serve TLS, so that all that holds for clients of plain HTTP is seen to hold for them ("make unit").
+var overTLS = os.Getenv("GATEWAYD_TEST_TLS") != ""
+
+// https makes the rig's listener one of https.
+func (r *rig) https() {
+	if r.listener.Protocol == spec.HTTPS {
+		return
+	}
+	pair := certtest.New(certtest.Issue{Names: []string{"a.test", "localhost"}})
+	r.listener.Protocol, r.listener.Certificates = spec.HTTPS, []string{"shown"}
+	r.more = append(r.more, &spec.Certificate{Name: "shown", CertificatePEM: &pair.Certificate, PrivateKeyPEM: &pair.Key})
+}
+
+// inClear is a change that keeps a rig on plain HTTP, for clients of a test that speak nothing else.
+func inClear(r *rig) { r.listener.Protocol, r.listener.Certificates = spec.HTTP, nil }
 
 // newRig starts a gateway whose pool has these targets; change may alter its objects before they are published.
 func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
@@ -56,16 +77,17 @@ func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 // newLoops is newRig with a number of loops.
 func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort) *rig {
 	t.Helper()
-	r := &rig{t: t, key: affinity.NewKey(), meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}}
+	r := &rig{t: t, key: affinity.NewKey(), meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}, tickets: secure.NewTickets()}
 	r.registry.Affinity = r.key
 	r.descriptors.Set(1 << 20)
+	runner := handshake.NewRunner(1)
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Descriptors: &r.descriptors})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.loops = append(r.loops, l)
-		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Affinity: r.key, Connections: &r.connections, Descriptors: &r.descriptors}))
+		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Affinity: r.key, Connections: &r.connections, Descriptors: &r.descriptors, Handshakes: runner}))
 	}
 	r.l, r.w = r.loops[0], r.workers[0]
 	r.listener = spec.Listeners.New().(*spec.Listener)
@@ -76,6 +98,9 @@ func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort)
 	r.setting.Name = "plain"
 	r.rules = []*spec.Rule{{Name: "all", Listener: "web", Pool: new("apps"), Setting: new("plain")}}
 	r.targets(targets...)
+	if overTLS {
+		r.https()
+	}
 	if change != nil {
 		change(r)
 	}
@@ -171,6 +196,9 @@ func (r *rig) Group(pool, setting *spec.Entry) *balance.Group {
 
 // Meters implements table.Living.
 func (r *rig) Meters() *meter.Registry { return r.meters }
+
+// Tickets implements table.Living.
+func (r *rig) Tickets() *secure.Tickets { return r.tickets }
 
 // publish compiles the rig's objects; their ids are their kinds and names.
 func (r *rig) publish() {

@@ -130,7 +130,7 @@ func TestUnixSocket(t *testing.T) {
 	if n := s.conns.Load(); n != 1 {
 		t.Errorf("six requests took %d connections", n)
 	}
-	p.send(handshake)
+	p.send(wsRequest)
 	if got := p.bytes(len(switching)); got != switching {
 		t.Fatalf("got %q", got)
 	}

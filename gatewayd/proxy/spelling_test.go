@@ -60,7 +60,9 @@ func TestPathPrefixIsSent(t *testing.T) {
 			"post": {Methods: []string{"POST"}, Paths: []string{"/pathrule/h*"}},
 		})
 		for _, o := range r.more {
-			o.(*spec.Setting).PathPrefix = &override
+			if s, ok := o.(*spec.Setting); ok {
+				s.PathPrefix = &override
+			}
 		}
 	}, mirror(t).addr)
 	r.asks(map[string]string{

@@ -17,6 +17,8 @@ type Stats struct {
 	// TurnedAway counts connections that were one too many and, because many are, closed at once.
 	TurnedAway uint64
 
+	Handshakes, HandshakeFailures uint64 // of TLS, with clients
+
 	Tunnels tunnel.Stats
 }
 
@@ -43,6 +45,8 @@ func (s *Stats) Add(o Stats) {
 	s.Failures += o.Failures
 	s.Aborted += o.Aborted
 	s.TurnedAway += o.TurnedAway
+	s.Handshakes += o.Handshakes
+	s.HandshakeFailures += o.HandshakeFailures
 	for i, n := range o.Refused {
 		s.Refused[i] += n
 	}

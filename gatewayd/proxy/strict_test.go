@@ -315,7 +315,7 @@ func TestAbortedTunnels(t *testing.T) {
 		all.Go(func() {
 			for range n {
 				p := r.dial()
-				io.WriteString(p.Conn, strings.Replace(handshake, "/chat", path, 1)+"\x82\x80abcd")
+				io.WriteString(p.Conn, strings.Replace(wsRequest, "/chat", path, 1)+"\x82\x80abcd")
 				switch path {
 				case "/client":
 					p.reset()

@@ -19,7 +19,7 @@ import (
 
 const wsKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
-const handshake = "GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
+const wsRequest = "GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Key: " + wsKey + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
 
 const switching = "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -53,6 +53,7 @@ func (r *rig) websocket(d *websocket.Dialer) *websocket.Conn {
 	if d == nil {
 		d = &websocket.Dialer{Subprotocols: []string{"chat"}}
 	}
+	d.NetDial = func(_, _ string) (net.Conn, error) { return r.connect() }
 	c, _, err := d.Dial("ws://"+r.addr+"/chat", nil)
 	if err != nil {
 		r.t.Fatal(err)
@@ -107,7 +108,7 @@ func TestBytesWithTheHandshake(t *testing.T) {
 	})
 	r := newRig(t, nil, s.addr)
 	p := r.dial()
-	p.send(handshake + late)
+	p.send(wsRequest + late)
 	if got := p.rest(); got != switching+early+late {
 		t.Errorf("got %q", got)
 	}
@@ -130,7 +131,7 @@ func TestManyBytesBehindTheHandshake(t *testing.T) {
 	p := r.dial()
 	sent := make(chan bool)
 	go func() {
-		io.WriteString(p.Conn, handshake)
+		io.WriteString(p.Conn, wsRequest)
 		p.Write([]byte{0x82, 0xff, 0, 0, 0, 0, 0, 0x2f, 0xff, 0xf2, 0, 0, 0, 0})
 		io.Copy(p.Conn, io.LimitReader(zeros{}, size-14))
 		close(sent)
@@ -160,7 +161,7 @@ func TestRefusedHandshakes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, func(r *rig) { r.setting.Retries = 0 }, answering(t, c.answer).addr)
 			p := r.dial()
-			p.send(handshake + c.behind)
+			p.send(wsRequest + c.behind)
 			status, header, _ := p.answer("GET")
 			if status != c.status || header.Get("Gatewayd-Reason") != c.reason {
 				t.Fatalf("got %d for %q, want %d for %q", status, header.Get("Gatewayd-Reason"), c.status, c.reason)
@@ -194,7 +195,7 @@ func TestClientEndsBeforeTheTunnel(t *testing.T) {
 	})
 	r := newRig(t, nil, s.addr)
 	p := r.dial()
-	p.send(handshake)
+	p.send(wsRequest)
 	p.CloseWrite()
 	until(t, "the end is seen", func() bool {
 		seen := false

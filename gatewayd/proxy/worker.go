@@ -14,6 +14,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/affinity"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
@@ -38,6 +39,8 @@ type Config struct {
 	Connections *Connections
 	// Descriptors is what the loops share; nil bounds nothing.
 	Descriptors *loop.Descriptors
+	// Handshakes runs those of clients; nil means that there are none, whatever listeners say.
+	Handshakes *handshake.Runner
 	// AccessLog gets a line for each request, and two for a tunnel; nil is no access log.
 	AccessLog *accesslog.Sink
 }
@@ -84,6 +87,7 @@ type Worker struct {
 
 	// Memory that one handler uses at a time, for it would be kilobytes in every connection.
 	out      gather
+	records  handshake.Scratch
 	request  http1.Request
 	response http1.Response
 	trailer  http1.Trailer
@@ -185,19 +189,26 @@ func (w *Worker) serve(s loop.Stream, d *door, why Reason, greets bool) {
 	}
 	d.push(c)
 	w.stats.Clients++
-	patience := c.keepAlive
-	if a := d.address(); a != nil {
+	a := d.address()
+	if a != nil {
 		c.keepAlive = a.KeepAliveTimeout
-		if patience = c.keepAlive; greets {
-			patience = a.HeaderTimeout
-		}
 	}
 	if greets {
 		s.SetHandler(&greeting{c: c})
-	} else {
-		s.SetHandler(c)
+		c.await(a.HeaderTimeout)
+		return
 	}
-	c.await(patience)
+	c.welcome()
+}
+
+// welcome begins with the client's own bytes.
+func (c *client) welcome() {
+	if a := c.door.address(); a != nil && a.Secure && c.w.cfg.Handshakes != nil {
+		c.shakeHands()
+		return
+	}
+	c.stream.SetHandler(c)
+	c.await(c.keepAlive)
 }
 
 // await gives a connection on which nothing was asked yet its time.

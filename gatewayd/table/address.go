@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // An Address is the listeners of one address and port.
@@ -17,11 +19,14 @@ type Address struct {
 	// ProxyProtocol says that connections begin with a header of the PROXY protocol, Proxies whose are believed.
 	ProxyProtocol bool
 	Proxies       Trust
+	// Secure says that clients speak TLS.
+	Secure bool
 	// Listeners are all of the address, by name. The caller must not change it.
 	Listeners []*Listener
 
 	sites     hosts[*site]
-	unchanged bool // the listeners are those of the table before, entry for entry
+	anybody   *secure.Server // see Server
+	unchanged bool           // the listeners are those of the table before, entry for entry
 }
 
 // setLimits makes the limits of those of the listeners.
@@ -71,8 +76,12 @@ func (c *compiler) setProxies(a *Address) {
 // A site is a listener with the index of its rules.
 type site struct {
 	listener *Listener
+	https    bool
+	server   *secure.Server // nil for http, and where no certificate can be shown
 	cells    hosts[*cell]
 	branches *hosts[*branch] // of rules with conditions beside host and path; nil where there are none
+
+	certificates []*spec.Entry // that server is made of
 }
 
 // A Found is what serves a request. Without a listener for the host it is empty, without a rule it has only the listener:

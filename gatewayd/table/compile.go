@@ -9,6 +9,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -37,6 +38,8 @@ func (t *Table) Next(set *spec.Set, living Living) (*Table, []Warning) {
 			demands:   map[*spec.Entry]*demand{},
 			actions:   map[*spec.Entry]action{},
 			rewrites:  map[*spec.Entry]*rewrite.Rewrite{},
+
+			identities: map[*spec.Entry]*secure.Identity{},
 		},
 		groups: map[groupKey]*balance.Group{},
 	}
@@ -127,7 +130,8 @@ func (c *compiler) listeners() {
 			l = newListener(e.ID, o)
 			l.Traffic = c.living.Meters().Traffic(meter.TrafficKey{Listener: e.ID})
 		}
-		d.site.listener = l
+		d.site.listener, d.site.https = l, o.Protocol == spec.HTTPS
+		c.secure(d, o)
 		c.table.drafts[o.Name] = d
 		c.ordered = append(c.ordered, d)
 		d.address.Listeners = append(d.address.Listeners, l)
@@ -138,6 +142,9 @@ func (c *compiler) listeners() {
 		for _, h := range hostnames {
 			c.serve(d, spec.Lower(h))
 		}
+	}
+	for _, d := range c.ordered {
+		c.protocol(d)
 	}
 	for p, a := range c.table.addresses {
 		before := c.before.addresses[p]
@@ -375,7 +382,7 @@ func newSetting(e *spec.Entry) *Setting {
 		s.EjectFailures, s.EjectFor = o.Eject.Failures, o.Eject.For.Value()
 	}
 	if o.Affinity != nil {
-		s.Affinity = &Affinity{CookieName: o.Affinity.CookieName, Lifetime: o.Affinity.Lifetime()}
+		s.Affinity = &Affinity{CookieName: o.Affinity.CookieName, TwinName: o.Affinity.CookieName + spec.AffinityTwin, Lifetime: o.Affinity.Lifetime()}
 	}
 	if o.Host != nil {
 		s.Host = *o.Host

@@ -11,6 +11,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 	"pgregory.net/rapid"
 )
@@ -27,6 +28,8 @@ func (g groups) Group(pool, setting *spec.Entry) *balance.Group {
 }
 
 func (g groups) Meters() *meter.Registry { return nil }
+
+func (g groups) Tickets() *secure.Tickets { return nil }
 
 // setOf makes a set of objects whose ids are their kinds and names.
 func setOf(objects ...spec.Object) *spec.Set {

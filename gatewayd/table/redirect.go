@@ -117,8 +117,12 @@ func (r *Redirect) toURL(url string) {
 
 func (r *Redirect) toListener(l *spec.Listener) {
 	host, _ := l.Authority() // Where there are several, the request's own is as good as any.
-	r.origin = "http://" + host
-	if l.Port != 80 {
+	own := 80
+	if l.Protocol == spec.HTTPS {
+		own = 443
+	}
+	r.origin = l.Protocol + "://" + host
+	if l.Port != own {
 		r.port = ":" + strconv.Itoa(l.Port)
 	}
 	if r.ownHost = host == ""; !r.ownHost {

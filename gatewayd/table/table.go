@@ -7,6 +7,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -16,6 +17,8 @@ type Living interface {
 	Group(pool, setting *spec.Entry) *balance.Group
 	// Meters find what counts the requests of a route. It is nil for a table that never serves.
 	Meters() *meter.Registry
+	// Tickets are what clients of https listeners take up their sessions by; nil is none.
+	Tickets() *secure.Tickets
 }
 
 // A Warning says that an object does not serve, or not all that it says, and what serves instead.
@@ -37,6 +40,8 @@ type Table struct {
 	demands  map[*spec.Entry]*demand // of rules that have conditions beside host and path
 	actions  map[*spec.Entry]action  // of rules that are not of a pool
 	rewrites map[*spec.Entry]*rewrite.Rewrite
+
+	identities map[*spec.Entry]*secure.Identity // of certificates in use; nil where one cannot be shown
 }
 
 // A Place is where a socket listens. Address "" means every address of the machine, as "::" does; another is in the canonical form
@@ -107,6 +112,7 @@ type Listener struct {
 // An Affinity is the cookie that brings a client back to its backend.
 type Affinity struct {
 	CookieName string
+	TwinName   string        // of the one for requests from other sites, of clients that speak TLS
 	Lifetime   time.Duration // 0: until the browser ends its session
 }
 

@@ -1,0 +1,53 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+)
+
+var errNoCertificate = errors.New("no listener of the address and port has a certificate to show")
+
+// terms are what a client's handshake goes by: the TLS that the published table has for the name that the client asks for,
+// when it asks. They are made once a door, and used by the goroutines of handshakes.
+func (d *door) terms() *tls.Config {
+	if d.tls == nil {
+		published, place := d.w.cfg.Table, d.place
+		d.tls = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if a := published.Load().Address(place.Address, place.Port); a != nil {
+				if s := a.Server(hello.ServerName); s != nil {
+					return s.Config(), nil
+				}
+			}
+			return nil, errNoCertificate
+		}}
+	}
+	return d.tls
+}
+
+// shakeHands makes TLS of the connection before it is served. Whoever speaks plain HTTP instead is told so.
+func (c *client) shakeHands() {
+	w := c.w
+	w.cfg.Handshakes.Serve(c.stream.(*loop.Conn), c.door.terms(), &w.records, func(conn *loop.Conn, _ *tls.ConnectionState, err error) {
+		switch {
+		case err == nil:
+			w.stats.Handshakes++
+			c.flags |= cSecure
+		case errors.Is(err, handshake.ErrNotTLS):
+			if c.excess == 0 {
+				c.excess = ReasonNotTLS
+				w.excess++
+			}
+		default:
+			w.stats.HandshakeFailures++
+			w.logClosed(c.door, conn.RemoteAddr(), err)
+			c.Closed(err)
+			return
+		}
+		conn.SetHandler(c)
+		c.await(c.keepAlive)
+	})
+	c.await(handshake.Patience)
+}
