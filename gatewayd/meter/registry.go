@@ -43,11 +43,11 @@ func (r *Registry) Upstream(of UpstreamKey) *Upstream {
 }
 
 // find is called with mu held.
-func find[K comparable, M any](r *Registry, all map[K]weak.Pointer[M], of K, make func(loops int) *M) *M {
+func find[K comparable, M any](r *Registry, all map[K]weak.Pointer[M], of K, fresh func(loops int) *M) *M {
 	if m := all[of].Value(); m != nil {
 		return m
 	}
-	m := make(r.loops)
+	m := fresh(r.loops)
 	all[of] = weak.Make(m)
 	runtime.AddCleanup(m, func(of K) {
 		r.mu.Lock()
