@@ -35,7 +35,8 @@ type downstream interface {
 	content(p []byte)
 	complete(t *http1.Trailer) // t is nil without trailers
 
-	// refuse gives a whole answer of the gateway's own, and accounts it (Worker.answeredOwn). No answer was begun before.
+	// refuse gives a whole answer of the gateway's own, with its page where there is one (Worker.page), and accounts it
+	// (Worker.answeredOwn). No answer was begun before.
 	refuse(r refusal)
 	// reply gives a whole answer that a rule says, and accounts it (Worker.answeredByRule). No answer was begun before.
 	reply(r *reply)
