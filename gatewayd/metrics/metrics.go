@@ -37,11 +37,11 @@ const (
 )
 
 // Bounds of what one scrape shows, for gateways of a size that a Prometheus could not take.
-var mostOf = limits{rules: 20_000, upstreams: 1000, targets: 10_000, idle: 1000}
+var mostOf = limits{rules: 20_000, upstreams: 1000, targets: 10_000, idle: 1000, expiries: 1000}
 
 // limits are how many of each have series. Rules that took no request yet have some only where there are no more of them
 // than idle.
-type limits struct{ rules, upstreams, targets, idle int }
+type limits struct{ rules, upstreams, targets, idle, expiries int }
 
 // A gatherer implements prometheus.Gatherer.
 type gatherer struct {
@@ -78,6 +78,7 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	figures := g.Plane.Figures(patience)
 	left := e.gauge("gatewayd_metrics_left_out", "Objects of which this scrape shows no series of their own, because there are too many.")
 	g.configuration(e)
+	left.set(label("what", "expiries"), float64(e.expiries(g.Control.Set(), g.limits.expiries)))
 	left.set(label("what", "rules"), float64(e.traffic(figures.Traffic, g.limits)))
 	left.set(label("what", "targets"), float64(e.health(figures.Upstreams, g.limits.targets)))
 	left.set(label("what", "upstreams"), float64(e.upstreams(figures.Upstreams, g.limits.upstreams)))

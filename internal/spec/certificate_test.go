@@ -200,8 +200,12 @@ func TestCertificatesAge(t *testing.T) {
 		if got := Soon(c.o, now).Error(); got != c.words {
 			t.Errorf("day %d: want %q, got %q", c.day, c.words, got)
 		}
-		if got := NewEntry("id", 1, c.o).Soon(now).Error(); got != c.words {
+		e := NewEntry("id", 1, c.o)
+		if got := e.Soon(now).Error(); got != c.words {
 			t.Errorf("day %d: the entry says %q", c.day, got)
+		}
+		if at, ok := e.Expires(); ok != (EncodeFacts(c.o) != nil) || ok && !strings.Contains(string(e.Facts()), at.Format(time.RFC3339)) {
+			t.Errorf("day %d: it expires at %s, %t", c.day, at, ok)
 		}
 	}
 	if ps := Check(&Certificate{Name: "c", CertificatePEM: &year}); len(ps) > 0 {

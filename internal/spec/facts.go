@@ -18,6 +18,8 @@ type factual interface {
 type facts interface {
 	// soon says what is amiss at a time, or soon will be.
 	soon(now time.Time) Problems
+	// expires is when the first of the certificates does, as RFC 3339 writes it.
+	expires() string
 }
 
 // A CertificateFacts is what a certificate's leaf says.
@@ -85,6 +87,10 @@ func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // soonest is how long before its end a certificate is told of. Those that live shorter than three times as long are told of
 // in the last third of their life: whoever renews them every week wants no warning for ever.
 const soonest = 30 * 24 * time.Hour
+
+func (f *CertificateFacts) expires() string { return f.NotAfter }
+
+func (f *CABundleFacts) expires() string { return f.NotAfter }
 
 func (f *CertificateFacts) soon(now time.Time) (ps Problems) {
 	begin, errBegin := time.Parse(time.RFC3339, f.NotBefore)
@@ -157,6 +163,15 @@ func (e *Entry) Soon(now time.Time) Problems {
 		return nil
 	}
 	return e.facts.soon(now)
+}
+
+// Expires is when the entry's object does, or the first part of it; false where it never does.
+func (e *Entry) Expires() (time.Time, bool) {
+	if e.facts == nil {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339, e.facts.expires())
+	return at, err == nil
 }
 
 // Facts are those of the entry's object as JSON; nil where it has none.
