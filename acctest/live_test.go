@@ -24,6 +24,7 @@ const (
 func TestUnrelatedChangesEndNothing(t *testing.T) {
 	s := newStage(t)
 	port := s.port("port")
+	s.port("secure")
 	blue, green := s.backend("blue"), s.backend("green")
 	var requests *load
 	var talks []*talk

@@ -111,7 +111,7 @@ func hollow(t *testing.T, k *spec.Kind, n int) attributes {
 	if k == spec.Rules {
 		act(t, o, "pool", n)
 	}
-	return o
+	return legal(t, k, o)
 }
 
 func addEmpty(o attributes, fields []spec.Field) {
@@ -155,6 +155,12 @@ func full(t *testing.T, k *spec.Kind, n int) attributes {
 	if k == spec.Certificates {
 		certify(o, n)
 	}
+	return legal(t, k, o)
+}
+
+// legal takes out what excludes something else, or needs something that is not there.
+func legal(t *testing.T, k *spec.Kind, o attributes) attributes {
+	t.Helper()
 	for range 30 {
 		ps := spec.Check(decode(t, k, o))
 		if len(ps) == 0 {

@@ -1,4 +1,5 @@
 variable "port" { type = number }
+variable "secure" { type = number }
 variable "blue" { type = number }
 variable "green" { type = number }
 variable "n" { type = number }
@@ -8,12 +9,20 @@ variable "key" {
   ephemeral = true
 }
 
-# In use, but for certificate and authority, which no listener names.
+# In use, but for the authority, which no listener names.
 
 resource "gatewayd_listener" "chat" {
   name    = "chat"
   address = "127.0.0.1"
   port    = var.port
+}
+
+resource "gatewayd_listener" "secure" {
+  name         = "secure"
+  address      = "127.0.0.1"
+  port         = var.secure
+  protocol     = "https"
+  certificates = [gatewayd_certificate.chat.name]
 }
 
 resource "gatewayd_pool" "chat" {
