@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/daemon"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/heap"
 )
 
 type serve struct {
@@ -66,6 +67,7 @@ func (s *serve) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	defer heap.Keep()()
 	d, err := daemon.Start(context.Background(), daemon.Config{
 		DataDir:     dir,
 		Admin:       s.Admin,
