@@ -88,11 +88,14 @@ func (s *shake) Data(b []byte) int {
 		case !whole:
 			return 0
 		}
-		s.start()
 	}
+	// Until the handshake wants more: what follows, FIN above all, is perhaps for whom it is made for.
+	s.c.Pause()
 	if !s.pipe.wait.push(b) {
-		s.c.Pause() // until the handshake took some
 		return 0
+	}
+	if !s.started {
+		s.start()
 	}
 	return len(b)
 }
@@ -173,7 +176,7 @@ func (s *shake) tell(c *loop.Conn, state *tls.ConnectionState, err error) {
 	}
 }
 
-// EOF implements loop.Handler: nobody ends its side in a handshake.
+// EOF implements loop.Handler: nobody ends its side while more is wanted of it.
 func (s *shake) EOF() {
 	if c := s.c; c != nil {
 		c.Reset()

@@ -241,3 +241,60 @@ func FuzzHello(f *testing.F) {
 		}
 	})
 }
+
+// TestClientThatSaysAllAtOnce: a client may say what it has to say, and that this is all, before anybody has had the time to
+// look at the end of its handshake.
+func TestClientThatSaysAllAtOnce(t *testing.T) {
+	l, config := running(t), serverConfig(t)
+	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 1)
+	addr := listening(t, l, func(c *loop.Conn) {
+		r.Serve(c, config, scratch, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
+			if err != nil {
+				ended <- err
+				return
+			}
+			c.SetHandler(&echo{c: c, ended: ended})
+		})
+	})
+	raw := dial(t, addr)
+	busy := &held{Conn: raw, let: func() { r.slots <- struct{}{} }}
+	c := tls.Client(busy, anyServer)
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("all of it")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	// What came is with the handshake, which cannot go on; the loop has had turns enough to see that nothing follows.
+	for range 100 {
+		on(t, l, func() {})
+	}
+	<-r.slots
+	if got, err := io.ReadAll(c); err != nil || string(got) != "all of it" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Closed(%v)", err)
+	}
+}
+
+// A held connection calls let behind the first bytes that it hears.
+type held struct {
+	net.Conn
+	let func()
+}
+
+func (h *held) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if h.let != nil {
+		h.let()
+		h.let = nil
+	}
+	return n, err
+}
