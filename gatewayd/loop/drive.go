@@ -254,7 +254,7 @@ func (c *Conn) finish() {
 // its end is told at once, so that the work for it can be cancelled.
 func (c *Conn) finishBroken() {
 	if c.flags&fPaused != 0 && c.flags&fAccepted == 0 {
-		if c.held != nil {
+		if c.held != nil || c.lay != nil && c.lay.more {
 			return
 		}
 		if c.op == opLayer {

@@ -3,8 +3,10 @@
 package loop
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"net"
 	"testing"
 )
 
@@ -175,6 +177,72 @@ func TestLayerUnread(t *testing.T) {
 		}
 	}
 	t.Fatal("the layer's output was queued without end")
+}
+
+// TestLayerKeepsAnAnswerBeforeItsReset: what came before the peer's reset is for the handler, also what the layer has not
+// opened yet because there was no room for it.
+func TestLayerKeepsAnAnswerBeforeItsReset(t *testing.T) {
+	l := running(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	want := masked(pattern(50_000, 8))
+	var c *Conn
+	var got []byte
+	begun, paused, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	on(t, l, func() {
+		c = l.Dial(Remote{Addr: ln.Addr().(*net.TCPAddr).AddrPort()}, &funcs{
+			connected: func() { c.SetLayer(&mask{}) },
+			data: func(b []byte) int {
+				if len(b) == 1 {
+					close(begun) // half a head, as it were
+					return 0
+				}
+				if got = append(got, b...); len(got) == len(b) {
+					c.Pause() // as if the client did not read
+					close(paused)
+				}
+				return len(b)
+			},
+			closed: func(err error) { ended <- err },
+		})
+	})
+	peer, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := new(mask)
+	wire.Seal(want)
+	answer := wire.Output()
+	_, _ = peer.Write(answer[:1])
+	<-begun
+	if _, err := peer.Write(answer[1:]); err != nil {
+		t.Fatal(err)
+	}
+	<-paused
+	_ = peer.(*net.TCPConn).SetLinger(0)
+	_ = peer.Close()
+	until(t, "the connection is broken", func() bool {
+		broken := false
+		on(t, l, func() {
+			if broken = len(ended) > 0; !broken {
+				c.Write([]byte("more of the request"))
+				broken = c.flags&fBroken != 0
+			}
+		})
+		return broken
+	})
+	on(t, l, func() {
+		if len(ended) == 0 {
+			c.Resume()
+		}
+	})
+	<-ended
+	if !bytes.Equal(got, want) {
+		t.Errorf("of the answer's %d bytes came %d", len(want), len(got))
+	}
 }
 
 // A mute handler takes everything and says nothing.
