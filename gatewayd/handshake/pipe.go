@@ -123,6 +123,13 @@ func (w *wait) end() {
 	w.came.Signal()
 }
 
+// over says that the peer is gone.
+func (w *wait) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
 // onLoop lets the pipe serve a session.
 func (p *pipe) onLoop(scratch *Scratch) {
 	if in := p.wait.in; len(in) > 0 {

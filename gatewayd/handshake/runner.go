@@ -136,6 +136,9 @@ func (s *shake) shakeHands() (err error) {
 		}
 		<-s.r.slots
 	}()
+	if s.pipe.wait.over() {
+		return errClosed // Its client did not wait for its turn, and others do.
+	}
 	return s.conn.Handshake()
 }
 

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"crypto"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,6 +148,56 @@ func (m *muted) Write(b []byte) (int, error) {
 }
 
 func (m *muted) Read([]byte) (int, error) { return 0, io.EOF }
+
+// TestGoneClientCostsNoHandshake: nobody computes for a client that was gone, or too late, before its turn came. Or a flood
+// of those would keep all others waiting until they are too late as well.
+func TestGoneClientCostsNoHandshake(t *testing.T) {
+	l, pair := running(t), certificate(t)
+	signed := &counted{Signer: pair.PrivateKey.(crypto.Signer)}
+	pair.PrivateKey = signed
+	config := &tls.Config{Certificates: []tls.Certificate{pair}}
+	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 10)
+	addr := listening(t, l, func(c *loop.Conn) {
+		r.Serve(c, config, scratch, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
+			if err != nil {
+				ended <- err
+				return
+			}
+			c.SetHandler(&echo{c: c, ended: ended})
+		})
+	})
+	r.slots <- struct{}{} // Others compute.
+	for range cap(ended) {
+		raw := dial(t, addr)
+		if err := tls.Client(&muted{Conn: raw, after: 1}, anyServer).Handshake(); err == nil {
+			t.Fatal("a muted handshake succeeded")
+		}
+		_ = raw.SetLinger(0)
+		_ = raw.Close()
+		if err := <-ended; !errors.Is(err, errClosed) {
+			t.Errorf("a handshake ended with %v", err)
+		}
+	}
+	<-r.slots
+	c := tls.Client(dial(t, addr), anyServer)
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if n := signed.n.Load(); n != 1 {
+		t.Errorf("%d handshakes were computed, want 1", n)
+	}
+}
+
+// A counted key counts its signatures.
+type counted struct {
+	crypto.Signer
+	n atomic.Int64
+}
+
+func (k *counted) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	k.n.Add(1)
+	return k.Signer.Sign(rand, digest, opts)
+}
 
 // TestSilenceCostsNoGoroutine: connections that say nothing, or half a ClientHello, are memory and a timer.
 func TestSilenceCostsNoGoroutine(t *testing.T) {
