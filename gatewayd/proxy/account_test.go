@@ -109,6 +109,22 @@ func TestPipelinedRequestsAreCounted(t *testing.T) {
 	}
 }
 
+// What is asked on a connection that is one too many is counted as it was asked.
+func TestRefusedConnectionsAreCounted(t *testing.T) {
+	strangers := meter.NewTraffic(1)
+	r := newRig(t, func(r *rig) {
+		r.listener.MaxConnections = 1
+		r.w.cfg.Strangers = strangers
+	}, answering(t, ok("x")).addr)
+	first := r.dial()
+	first.send(get)
+	first.expect(200, "x")
+	answer := r.exchange(get)
+	if f := strangers.Figures(); counted(f) != "5xx" || f.Received != uint64(len(get)) || f.Sent != uint64(len(answer)) {
+		t.Errorf("nobody has %q, %d bytes in, %d out; want 5xx, %d, %d", counted(f), f.Received, f.Sent, len(get), len(answer))
+	}
+}
+
 // An answer that breaks off has its status; a client that leaves before one has none. Neither has a latency.
 func TestBrokenExchangesAreCounted(t *testing.T) {
 	backend := newServer(t, func(p *peer) {

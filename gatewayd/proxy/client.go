@@ -193,6 +193,7 @@ func (c *client) begin(req *http1.Request, size int) {
 	c.body.Start(req.Body, req.Length)
 	if c.excess != 0 {
 		c.flags &^= cKeep
+		c.w.stranger(c, size, req)
 		c.refuse(refuse(c.excess))
 		return
 	}
