@@ -337,20 +337,26 @@ func (w *Worker) freeClient(c *client) {
 
 func (c *client) matched(l *table.Listener) { c.keepAlive = l.KeepAliveTimeout }
 
-func (c *client) peer() netip.AddrPort { return c.stream.RemoteAddr() }
+func (c *client) peer() netip.AddrPort { return unzoned(c.stream.RemoteAddr()) }
 
 func (c *client) remote() netip.AddrPort {
 	if c.told != nil {
 		return c.told.From
 	}
-	return c.stream.RemoteAddr()
+	return c.peer()
+}
+
+// unzoned is an address and port without the zone of a link, which is this machine's own word for it: nobody else can read
+// it in X-Forwarded-For.
+func unzoned(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
 }
 
 func (c *client) local() netip.AddrPort {
 	if c.told != nil {
 		return c.told.To
 	}
-	return c.stream.LocalAddr()
+	return unzoned(c.stream.LocalAddr())
 }
 
 func (c *client) secure() bool { return c.flags&cSecure != 0 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -241,5 +242,24 @@ func TestTheClientBehindAProxy(t *testing.T) {
 	}
 	if len(places) != 1 {
 		t.Errorf("a client that claims to be 16 went to %d targets", len(places))
+	}
+}
+
+// linked is a stream from another machine on the same link.
+type linked struct{ loop.Stream }
+
+func (linked) LocalAddr() netip.AddrPort  { return netip.MustParseAddrPort("[fe80::7%2]:5") }
+func (linked) RemoteAddr() netip.AddrPort { return netip.MustParseAddrPort("[fe80::7%2]:5") }
+
+// TestClientOfALink: what a target is told of a client can be read on another machine.
+func TestClientOfALink(t *testing.T) {
+	c := &client{stream: linked{}}
+	for _, a := range []netip.AddrPort{c.peer(), c.remote(), c.local()} {
+		if text := a.Addr().String(); text != "fe80::7" || a.Port() != 5 {
+			t.Errorf("the client is %v", a)
+		}
+		if _, ok := parseSender([]byte(a.Addr().String())); !ok {
+			t.Errorf("no gateway believes %v", a)
+		}
 	}
 }

@@ -47,12 +47,13 @@ func joined(spans []span) Trust {
 	return t
 }
 
-// Has says whether an address is believed. An IPv4-mapped one is taken for its IPv4 address. Has allocates nothing.
+// Has says whether an address is believed. An IPv4-mapped one is taken for its IPv4 address, a zone does not matter. Has
+// allocates nothing.
 func (t Trust) Has(a netip.Addr) bool {
 	if len(t.spans) == 0 || !a.IsValid() {
 		return false
 	}
-	a = a.Unmap()
+	a = a.Unmap().WithZone("")
 	i, found := slices.BinarySearchFunc(t.spans, a, func(s span, a netip.Addr) int { return s.first.Compare(a) })
 	return found || i > 0 && a.Compare(t.spans[i-1].last) <= 0
 }

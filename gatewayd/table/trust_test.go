@@ -17,13 +17,14 @@ func networks(texts ...string) (list []netip.Prefix) {
 }
 
 func TestTrust(t *testing.T) {
-	trust := newTrust(networks("192.0.2.0/24", "10.0.0.0/8", "10.1.0.0/16", "192.0.3.0/24", "198.51.100.7/32", "2001:db8::/33", "255.255.255.255/32"))
+	trust := newTrust(networks("192.0.2.0/24", "10.0.0.0/8", "10.1.0.0/16", "192.0.3.0/24", "198.51.100.7/32", "2001:db8::/33", "255.255.255.255/32", "fe80::7/128"))
 	for address, want := range map[string]bool{
 		"10.0.0.0": true, "10.255.255.255": true, "10.1.2.3": true, "9.255.255.255": false, "11.0.0.0": false,
 		"192.0.2.255": true, "192.0.3.0": true, "192.0.4.0": false, "192.0.1.255": false,
 		"198.51.100.7": true, "198.51.100.8": false, "198.51.100.6": false, "255.255.255.255": true, "0.0.0.0": false,
 		"2001:db8::": true, "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff": true, "2001:db8:8000::": false, "2001:db7:ffff::": false, "::": false,
 		"::ffff:10.0.0.1": true, "::ffff:11.0.0.0": false, "::10.0.0.1": false,
+		"fe80::7": true, "fe80::7%2": true, "fe80::8%2": false, // A network has no zone: it is of all links.
 	} {
 		if got := trust.Has(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s is believed: %v, want %v", address, got, want)
