@@ -213,7 +213,7 @@ func TestBackendsSetCookiesToo(t *testing.T) {
 // TestLifetime: a cookie with an end is renewed before it, and good for nothing behind it.
 func TestLifetime(t *testing.T) {
 	hour := spec.Duration("1h")
-	r := newRig(t, func(r *rig) { r.setting.Affinity = &spec.Affinity{CookieName: "Stick", TTL: &hour} }, named(t, 2)...)
+	r := newRig(t, func(r *rig) { sticky(r); r.setting.Affinity.TTL = &hour }, named(t, 2)...)
 	h := r.registry.Healths()[0]
 	var target string
 	for i, at := range r.pool.Keys() {

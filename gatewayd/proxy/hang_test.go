@@ -164,6 +164,7 @@ func TestHangingClientsHoldLittle(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, func(r *rig) {
+				inClear(r) // The memory of the test's own TLS clients would be counted.
 				r.listener.HeaderTimeout, r.listener.BodyTimeout, r.setting.StreamIdleTimeout = "1h", "1h", "0s"
 			}, lean(t, c.backend))
 			before := inUse()
