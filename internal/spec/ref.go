@@ -51,6 +51,17 @@ func eachRef(path string, fields []Field, v reflect.Value, visit func(path strin
 				value.SetString(name)
 				changed = true
 			}
+		case f.Ref != "" && f.Elem == String:
+			for i := range value.Len() {
+				path := where
+				if f.Type == List {
+					path = at(where, i) // What is in a set has no place.
+				}
+				if name := visit(path, f, value.Index(i).String()); name != value.Index(i).String() {
+					value.Index(i).SetString(name)
+					changed = true
+				}
+			}
 		case f.Type == ObjectOf:
 			changed = eachRef(where, f.Fields, value, visit) || changed
 		case f.Elem == ObjectOf:

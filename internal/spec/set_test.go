@@ -70,6 +70,18 @@ func TestEntryFollowsARename(t *testing.T) {
 	}
 }
 
+// TestNamesInLists: what a list names is a reference like any other.
+func TestNamesInLists(t *testing.T) {
+	l := NewEntry("l", 1, decode(t, Listeners, `"protocol":"https","certificates":["a","b"]`))
+	if want := []Ref{{Certificates, "a", "certificates[0]"}, {Certificates, "b", "certificates[1]"}}; !slices.Equal(l.Refs(), want) {
+		t.Errorf("want references %v, got %v", want, l.Refs())
+	}
+	after := l.Follow(Certificates, "b", "new").Object.(*Listener)
+	if got := after.Certificates; !slices.Equal(got, []string{"a", "new"}) || l.Object.(*Listener).Certificates[1] != "b" {
+		t.Errorf("behind a rename the certificates are %v", got)
+	}
+}
+
 // was is for an entry that is the only one to change: its earlier version, or nil.
 func was(before *Entry) func(*Entry) *Entry { return func(*Entry) *Entry { return before } }
 
