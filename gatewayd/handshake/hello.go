@@ -3,6 +3,7 @@ package handshake
 // The first bytes of a TLS connection (RFC 8446 sections 5.1 and 4).
 const (
 	recordHeader    = 5
+	recordAlert     = 21
 	recordHandshake = 22
 	messageHeader   = 4
 	clientHello     = 1
@@ -45,3 +46,7 @@ func helloIn(b []byte) (whole bool, err error) {
 	}
 	return false, nil
 }
+
+// answersHello says that a byte may begin what a server says to a ClientHello. Whoever speaks another protocol is told apart
+// by its first byte, whatever becomes of the connection then.
+func answersHello(b byte) bool { return b == recordHandshake || b == recordAlert }

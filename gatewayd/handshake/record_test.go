@@ -16,9 +16,8 @@ import (
 
 // Content types of TLS 1.3 records and the one handshake message used here (RFC 8446 sections 5.1 and 4).
 const (
-	recordAlert = 21
-	recordData  = 23
-	keyUpdate   = 24
+	recordData = 23
+	keyUpdate  = 24
 )
 
 // secretOf finds a secret in a key log.

@@ -19,6 +19,8 @@ var (
 	ErrTimeout = errors.New("the handshake took too long")
 	// ErrHello says that the first message is no ClientHello, or none that anybody would send.
 	ErrHello = errors.New("the first message is not a sane ClientHello")
+	// ErrClosed says that the connection ended before the handshake did.
+	ErrClosed = errors.New("the connection ended in its handshake")
 )
 
 // A Runner runs the handshakes of all loops.
@@ -40,7 +42,8 @@ type Done func(c *loop.Conn, state *tls.ConnectionState, err error)
 // Serve begins the server's side of a handshake on an accepted connection whose bytes nobody has taken. cfg must find its
 // certificates without waiting for anybody. scratch is of the connection's loop.
 func (r *Runner) Serve(c *loop.Conn, cfg *tls.Config, scratch *Scratch, done Done) {
-	s := newShake(r, c, scratch, done)
+	s := newShake(r, c.Loop(), scratch, done)
+	s.c, s.closing = c, c
 	s.conn = tls.Server(s.pipe, cfg)
 	c.SetHandler(s)
 	c.SetDeadline(c.Loop().Now() + loop.Time(r.patience))
@@ -66,17 +69,26 @@ type shake struct {
 	pipe    *pipe
 	done    Done
 	started bool
+	call    *Call // of the client's side; nil of the server's
+	heard   bool  // the peer said something; only of a call
 }
 
-func newShake(r *Runner, c *loop.Conn, scratch *Scratch, done Done) *shake {
-	s := &shake{r: r, loop: c.Loop(), c: c, closing: c, scratch: scratch, done: done, pipe: &pipe{}}
+func newShake(r *Runner, l *loop.Loop, scratch *Scratch, done Done) *shake {
+	s := &shake{r: r, loop: l, scratch: scratch, done: done, pipe: &pipe{}}
 	s.pipe.wait = &wait{shake: s}
 	s.pipe.wait.came.L = &s.pipe.wait.mu
 	return s
 }
 
 // Connected implements loop.Handler: a client begins.
-func (s *shake) Connected() { s.start() }
+func (s *shake) Connected() {
+	if s.call.Connected != nil {
+		s.call.Connected()
+	}
+	s.c.Write(s.call.Before)
+	s.c.Pause() // until the handshake wants something
+	s.start()
+}
 
 // Data implements loop.Handler.
 func (s *shake) Data(b []byte) int {
@@ -87,6 +99,13 @@ func (s *shake) Data(b []byte) int {
 			return 0
 		case !whole:
 			return 0
+		}
+	}
+	if s.call != nil && !s.heard {
+		if s.heard = true; !answersHello(b[0]) {
+			s.err = ErrNotTLS
+			s.c.Reset()
+			return len(b)
 		}
 	}
 	// Until the handshake wants more: what follows, FIN above all, is perhaps for whom it is made for.
@@ -137,7 +156,7 @@ func (s *shake) shakeHands() (err error) {
 		<-s.r.slots
 	}()
 	if s.pipe.wait.over() {
-		return errClosed // Its client did not wait for its turn, and others do.
+		return ErrClosed // Its client did not wait for its turn, and others do.
 	}
 	return s.conn.Handshake()
 }
@@ -158,9 +177,14 @@ func (s *shake) end(out []byte, err error) {
 		return
 	}
 	s.c = nil
-	c.SetDeadline(0)
+	if s.call == nil {
+		c.SetDeadline(0)
+	}
 	c.Write(out)
 	if s.err = err; err != nil {
+		if s.call != nil {
+			s.tell(c, nil, err) // Nobody need wait until the peer has taken leave.
+		}
 		c.Close()
 		return
 	}
@@ -208,11 +232,12 @@ func (s *shake) Closed(err error) {
 		s.pipe.wait.end()
 	}
 	if s.err == nil {
-		s.err = errors.Join(errClosed, err)
+		s.err = err
+		if s.started || s.call == nil || err == nil {
+			s.err = errors.Join(ErrClosed, err)
+		}
 	}
 	s.tell(s.closing, nil, s.err)
 }
-
-var errClosed = errors.New("the connection ended in its handshake")
 
 var _ loop.Handler = (*shake)(nil)

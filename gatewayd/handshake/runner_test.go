@@ -174,7 +174,7 @@ func TestGoneClientCostsNoHandshake(t *testing.T) {
 		}
 		_ = raw.SetLinger(0)
 		_ = raw.Close()
-		if err := <-ended; !errors.Is(err, errClosed) {
+		if err := <-ended; !errors.Is(err, ErrClosed) {
 			t.Errorf("a handshake ended with %v", err)
 		}
 	}

@@ -118,7 +118,15 @@ func (y *layered) drop() {
 
 // failLayer ends a connection whose peer is not understood. What it said before is not taken back.
 func (c *Conn) failLayer(err error) {
-	if c.flags&(fBroken|fDead) != 0 {
+	if c.flags&fDead != 0 {
+		return
+	}
+	if c.flags&fBroken != 0 {
+		// What the peer said before it broke the connection says why.
+		if c.lay.err == nil && err != ErrTruncated && (c.op == opRead || c.op == opWrite) {
+			c.op, c.lay.err, c.lay.more = opLayer, err, false
+			c.lay.drop()
+		}
 		return
 	}
 	c.lay.err, c.lay.more = err, false
