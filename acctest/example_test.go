@@ -124,6 +124,7 @@ func (s *stage) certificates(text string) {
 	shop, api := certtest.Sample(1), certtest.Sample(2)
 	for name, value := range map[string]string{
 		"shop_certificate": shop.Certificate, "shop_key": shop.Key, "api_pfx": pfx(s.T, api, "for the example"), "api_password": "for the example",
+		"internal_authorities": api.Certificate, "gateway_certificate": shop.Certificate, "gateway_key": shop.Key,
 	} {
 		if strings.Contains(text, fmt.Sprintf("variable %q", name)) {
 			s.variables[name] = value

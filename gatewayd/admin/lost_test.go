@@ -91,7 +91,7 @@ func TestLostAnswersAreGivenAgain(t *testing.T) {
 	})
 	stolen("changes", func() error {
 		_, err := c.Changes(ctx, []api.Change{
-			client.Put("s", &spec.Setting{Name: "s", ConnectTimeout: "5s", RequestTimeout: "20s", StreamIdleTimeout: "5m", WriteTimeout: "5m", DrainTimeout: "30s", Retries: 1, OnUnhealthy: spec.Keep, KeepAlive: spec.KeepAlive{IdleTimeout: "4s", MaxIdle: 64}}),
+			client.Put("s", &spec.Setting{Name: "s", Protocol: "http", ConnectTimeout: "5s", RequestTimeout: "20s", StreamIdleTimeout: "5m", WriteTimeout: "5m", DrainTimeout: "30s", Retries: 1, OnUnhealthy: spec.Keep, KeepAlive: spec.KeepAlive{IdleTimeout: "4s", MaxIdle: 64}}),
 			client.Put("l", &spec.Listener{Name: "l", Port: 80, Protocol: "http", HeaderTimeout: "10s", BodyTimeout: "60s", KeepAliveTimeout: "75s", MaxHeaderBytes: 32768, MaxURLBytes: 32768, DrainTimeout: "30s"}),
 			client.Put("r", &spec.Rule{Name: "r", Listener: "l", Pool: new("three"), Setting: new("s")}),
 		}, false)

@@ -72,20 +72,38 @@ func (b *Backend) Release() { b.Open.Add(-1) }
 func (b *Backend) String() string { return b.Key.Addr.String() }
 
 // AppendHost appends the backend as the Host field of a request names it (RFC 9110 7.2): by its DNS name where it has one,
-// and without the port that http implies. A Unix socket is of this machine.
-func (b *Backend) AppendHost(buf []byte) []byte {
-	at, name := b.Key.Addr.TCP, b.Name()
+// and without the port that http, or https where secure says so, implies. A Unix socket is of this machine.
+func (b *Backend) AppendHost(buf []byte, secure bool) []byte {
+	at, name, implied := b.Key.Addr.TCP, b.Name(), uint16(80)
+	if secure {
+		implied = 443
+	}
 	switch {
 	case b.Key.Addr.Path != "":
-		return append(buf, "localhost"...)
-	case name != "" && at.Port() != 80:
+		return append(buf, local...)
+	case name != "" && at.Port() != implied:
 		return strconv.AppendUint(append(append(buf, name...), ':'), uint64(at.Port()), 10)
 	case name != "":
 		return append(buf, name...)
-	case at.Port() != 80:
+	case at.Port() != implied:
 		return at.AppendTo(buf)
 	case at.Addr().Is4():
 		return at.Addr().AppendTo(buf)
 	}
 	return append(at.Addr().AppendTo(append(buf, '[')), ']')
+}
+
+// local is the name of what is of this machine.
+const local = "localhost"
+
+// ServerName is whom a certificate of the backend must be for where nothing else is said: its DNS name where it has one, else
+// its IP address.
+func (b *Backend) ServerName() string {
+	if b.Key.Addr.Path != "" {
+		return local
+	}
+	if name := b.Name(); name != "" {
+		return name
+	}
+	return b.Key.Addr.TCP.Addr().Unmap().WithZone("").String()
 }

@@ -32,6 +32,7 @@ type linkState uint8
 
 const (
 	dialling linkState = iota
+	shaking            // the handshake of TLS runs
 	asking             // a head is waited for
 	reading            // the body decides
 	resting            // the verdict is known, and the rest of the answer is read for the connection's sake
@@ -72,7 +73,7 @@ func (c *link) ask() {
 		}
 	}
 	b := p.l.Scratch()
-	if w.target.ProxyProtocol && c.flags&reused == 0 {
+	if w.target.ProxyProtocol && w.target.TLS == nil && c.flags&reused == 0 {
 		b = append(b, proxyproto.Local...)
 	}
 	if stay {
@@ -184,7 +185,7 @@ func (c *link) close() {
 
 // Connected implements loop.Handler.
 func (c *link) Connected() {
-	if c.state != dialling {
+	if c.state > shaking {
 		return
 	}
 	c.old = c.w.renewal()
@@ -221,7 +222,7 @@ func (c *link) EOF() {
 // Timeout implements loop.Handler.
 func (c *link) Timeout() {
 	switch c.state {
-	case dialling, asking, reading:
+	case dialling, shaking, asking, reading:
 		c.fail(c.lateness(c.w.target.Probe))
 	case resting:
 		c.drop()

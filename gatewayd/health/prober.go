@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -27,6 +29,9 @@ type Target struct {
 	Source        []netip.Addr  // own addresses that TCP connections come from, in turn; none of the family is any
 	Probes        *meter.Probes // counts the probes; nil where nobody asks
 	ProxyProtocol bool          // begin every connection with a PROXY protocol header, version 2, LOCAL
+
+	TLS        *secure.Client // probes go over it; nil: in clear
+	ServerName string         // what the certificate must be for
 }
 
 // Config is what a Prober needs.
@@ -37,6 +42,8 @@ type Config struct {
 	// goroutine of the prober without a lock held, one call after the other. It may take long, but must not call or wait
 	// for Sync or Close. A turn that came before a Sync may still be told of after it.
 	Changed func(h *backend.Health, before, after backend.Status)
+	// Handshakes runs those with targets; nil makes one for the prober.
+	Handshakes *handshake.Runner
 }
 
 const (
@@ -59,6 +66,7 @@ type Prober struct {
 	log    *slog.Logger
 	l      *loop.Loop
 	teller *teller
+	shakes *handshake.Runner
 	work   sync.WaitGroup
 
 	// What follows is the loop's.
@@ -73,6 +81,7 @@ type Prober struct {
 	told        map[string]loop.Time // when a warning was last given, by its text
 
 	// Memory that one handler uses at a time.
+	records  handshake.Scratch
 	response http1.Response
 	text     []byte
 	free     []*link
@@ -85,12 +94,15 @@ func newProber(cfg Config, lim limits) (*Prober, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Handshakes == nil {
+		cfg.Handshakes = handshake.NewRunner(1)
+	}
 	l, err := loop.New(loop.Config{Pace: pace, Log: cfg.Log.With("of", "probes")})
 	if err != nil {
 		return nil, fmt.Errorf("event loop of probes: %w", err)
 	}
 	p := &Prober{
-		log: cfg.Log, l: l, teller: newTeller(cfg), limits: lim, phases: rand.Uint32(),
+		log: cfg.Log, l: l, teller: newTeller(cfg), shakes: cfg.Handshakes, limits: lim, phases: rand.Uint32(),
 		watches: map[*backend.Health]*watch{}, told: map[string]loop.Time{},
 	}
 	p.quick.init(p, false, lim.brief)
@@ -159,7 +171,8 @@ func (p *Prober) sync(targets []Target) {
 
 // asks says whether another target is connected to and asked in the same way, but for the probe.
 func (t *Target) asks(other *Target) bool {
-	return t.Addr == other.Addr && t.Host == other.Host && t.ProxyProtocol == other.ProxyProtocol && slices.Equal(t.Source, other.Source)
+	return t.Addr == other.Addr && t.Host == other.Host && t.ProxyProtocol == other.ProxyProtocol &&
+		t.TLS == other.TLS && t.ServerName == other.ServerName && slices.Equal(t.Source, other.Source)
 }
 
 // warn tells of what hinders probes, at most once a minute.

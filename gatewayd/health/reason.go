@@ -61,6 +61,8 @@ func (c *link) failure(err error) outcome {
 		return outcome{reason: reasonInternal, ours: true}
 	case c.state == dialling:
 		return unconnected(err, e)
+	case c.state == shaking || c.state == asking && c.flags&(heard|reused) == 0 && denied(err) != "":
+		return outcome{reason: c.w.noSession(err)}
 	case e == syscall.ECONNRESET || e == syscall.EPIPE:
 		return outcome{reason: reasonReset}
 	case c.state == reading:
@@ -97,6 +99,8 @@ func (c *link) lateness(probe *spec.Probe) outcome {
 	switch {
 	case c.state == dialling:
 		words = "no connection within %s"
+	case c.state == shaking:
+		words = "no TLS handshake within %s: the target took the connection and did not finish it"
 	case c.state == reading:
 		words = "no whole answer within %s: the body has not ended and does not contain the expected text so far"
 	case c.flags&heard != 0:

@@ -109,13 +109,16 @@ func (w *watch) dial() {
 }
 
 // dial opens the stream of a connection.
-func (p *Prober) dial(w *watch, h loop.Handler) loop.Stream {
+func (p *Prober) dial(w *watch, c *link) loop.Stream {
 	t := &w.target
 	to := loop.Remote{Addr: t.Addr.TCP, Path: t.Addr.Path}
 	if len(t.Source) > 0 && to.Path == "" {
 		to.From = p.source(t)
 	}
-	return p.l.Dial(to, h)
+	if t.TLS != nil {
+		return c.dialOver(to)
+	}
+	return p.l.Dial(to, c)
 }
 
 // source is the next of the own addresses that a target can be reached from; the zero Addr, which leaves it to the

@@ -8,6 +8,7 @@ type Failure uint8
 // The failures.
 const (
 	ConnectFailed Failure = iota
+	TLSFailed             // the handshake of TLS
 	ConnectTimeout
 	Closed  // without a whole head of an answer
 	TooLate // no answer in time
@@ -18,7 +19,7 @@ const (
 // Failures is the length of an array indexed by [Failure].
 const Failures = int(failureEnd)
 
-var failures = [Failures]string{"connect_failed", "connect_timeout", "closed", "request_timeout", "bad_answer"}
+var failures = [Failures]string{"connect_failed", "tls_failed", "connect_timeout", "closed", "request_timeout", "bad_answer"}
 
 // String is the word that metrics use.
 func (f Failure) String() string { return failures[f] }
@@ -62,7 +63,7 @@ func (u *Upstream) Attempts(loop int) *Attempts {
 
 // Attempts are those of one loop. Handshakes are left out of FirstByte and Total, so that no tunnel is in them.
 type Attempts struct {
-	Connect   Histogram // from the beginning of a connect that succeeded until the connection stood
+	Connect   Histogram // from the beginning of a connect that succeeded until the connection stood, TLS included
 	FirstByte Histogram // from the pick of the backend that answered until the head of its final answer was here
 	Total     Histogram // from the request's head until the whole answer was handed over
 	Failed    [Failures]atomic.Uint64

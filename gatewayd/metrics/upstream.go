@@ -10,7 +10,7 @@ import (
 
 // upstreams shows what came of requests to pools. Of those beyond the limit it says how many they are.
 func (e *exposition) upstreams(list []plane.UpstreamFigures, most int) (left int) {
-	connect := e.histogram("gatewayd_upstream_connect_seconds", "Time until a connection to a target stood, of those that did.")
+	connect := e.histogram("gatewayd_upstream_connect_seconds", "Time until a connection to a target stood, the handshake of TLS included, of those that did.")
 	first := e.histogram("gatewayd_upstream_first_byte_seconds", "Time from the choice of a target to the head of its final answer. Handshakes of WebSockets are left out.")
 	total := e.histogram("gatewayd_request_seconds", "Time from a request's head to the end of its answer, of those that a target answered whole. WebSockets are left out.")
 	failures := e.counter("gatewayd_upstream_failures_total", "Attempts that failed by their target.")

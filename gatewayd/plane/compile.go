@@ -10,6 +10,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/health"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -91,8 +92,8 @@ func (u *use) policy() balance.Policy {
 	return balance.Policy{Algorithm: o.Algorithm, SlowStart: o.SlowStart.Value(), FailOpen: o.FailOpen, Affinity: sticky}
 }
 
-// targets are what is probed for a use.
-func (u *use) targets(set *spec.Set) []health.Target {
+// targets are what is probed for a use, under a table that it is served by.
+func (u *use) targets(set *spec.Set, t *table.Table) []health.Target {
 	setting := u.setting.Object.(*spec.Setting)
 	probe := spec.Probes.New().(*spec.Probe)
 	if setting.Probe != nil {
@@ -100,7 +101,11 @@ func (u *use) targets(set *spec.Set) []health.Target {
 			probe = e.Object.(*spec.Probe)
 		}
 	}
-	sources := setting.Sources()
+	sources, over := setting.Sources(), probe.Secure(setting)
+	client := t.TLS(u.setting)
+	if client == nil {
+		client = secure.Anybody()
+	}
 	list := make([]health.Target, 0, len(u.members))
 	for _, m := range u.groupMembers() {
 		at := m.Health.Backend.Key.Addr
@@ -115,13 +120,19 @@ func (u *use) targets(set *spec.Set) []health.Target {
 		if probe.Port != nil && at.Path == "" {
 			t.Addr = backend.TCP(netip.AddrPortFrom(at.TCP.Addr(), uint16(*probe.Port)))
 		}
+		if over {
+			t.TLS, t.ServerName = client, probe.ServerName(setting)
+			if t.ServerName == "" {
+				t.ServerName = m.Health.Backend.ServerName()
+			}
+		}
 		// The default probe takes the setting's host too (Azure Application Gateway, default health probe).
 		if probe.HostFromSetting || setting.Probe == nil {
 			switch {
 			case setting.Host != nil:
 				t.Host = *setting.Host
 			case setting.HostFromTarget:
-				t.Host = string(m.Health.Backend.AppendHost(nil))
+				t.Host = string(m.Health.Backend.AppendHost(nil, t.TLS != nil))
 			}
 		}
 		list = append(list, t)

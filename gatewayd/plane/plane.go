@@ -129,7 +129,7 @@ func Start(cfg Config) (*Plane, error) {
 		}()
 	}
 	p.sockets = listen.New(p.loops, p.accept)
-	prober, err := health.New(health.Config{Log: p.log, Changed: p.turned})
+	prober, err := health.New(health.Config{Log: p.log, Changed: p.turned, Handshakes: handshakes})
 	if err != nil {
 		p.stopLoops()
 		return nil, err

@@ -191,8 +191,11 @@ func (s *step) changesTargets() bool {
 	if len(s.dropped)+len(s.fresh) > 0 {
 		return true
 	}
-	for range s.is.Differences(s.was, spec.Probes) {
-		return true
+	// Bundles and certificates are whom probes over TLS believe, and what they show.
+	for _, kind := range [...]*spec.Kind{spec.Probes, spec.CABundles, spec.Certificates} {
+		for range s.is.Differences(s.was, kind) {
+			return true
+		}
 	}
 	return false
 }
@@ -201,11 +204,12 @@ func (s *step) changesTargets() bool {
 func (p *Plane) target() {
 	var named []*backend.Health
 	var targets []health.Target
+	t := p.table.Load()
 	for _, u := range p.serving.sorted() {
 		for _, m := range u.members {
 			named = append(named, m.health)
 		}
-		targets = append(targets, u.targets(p.set)...)
+		targets = append(targets, u.targets(p.set, t)...)
 	}
 	p.registry.Retain(named)
 	p.prober.Sync(targets)

@@ -144,6 +144,8 @@ func failureOf(r Reason) meter.Failure {
 	switch r {
 	case ReasonConnectFailed:
 		return meter.ConnectFailed
+	case ReasonTLSFailed:
+		return meter.TLSFailed
 	case ReasonConnectTimeout:
 		return meter.ConnectTimeout
 	case ReasonBackendClosed:

@@ -90,8 +90,13 @@ func (x *exchange) connect() {
 		w.free(over + 1) // What is idle gives way before the last descriptors are taken.
 	}
 	to := x.health.Backend.Key.Addr
-	u.sources, u.taken = x.route.Setting.Sources, w.l.Now()
-	u.stream = w.l.Dial(loop.Remote{Addr: to.TCP, Path: to.Path, From: x.source()}, u)
+	u.sources, u.tls, u.taken = x.route.Setting.Sources, x.route.Setting.TLS, w.l.Now()
+	at := loop.Remote{Addr: to.TCP, Path: to.Path, From: x.source()}
+	if u.tls != nil {
+		u.dialOver(at)
+	} else {
+		u.stream = w.l.Dial(at, u)
+	}
 	x.arm()
 }
 
@@ -107,7 +112,7 @@ func (x *exchange) connectLater() {
 // connected sends what waited for the connection.
 func (x *exchange) connected() {
 	s := x.up.stream
-	if x.route.Setting.SendProxyProtocol {
+	if x.route.Setting.SendProxyProtocol && x.up.tls == nil {
 		out := &x.w.out
 		out.keep(proxyproto.Append(out.open(s), x.down.remote(), x.down.local()))
 	}
@@ -125,7 +130,7 @@ func (x *exchange) connected() {
 func (x *exchange) send(s loop.Stream) {
 	var host []byte
 	if x.flags&xTargetHost != 0 {
-		host = x.health.Backend.AppendHost(x.w.small[:0])
+		host = x.health.Backend.AppendHost(x.w.small[:0], x.route.Setting.TLS != nil)
 	}
 	x.hold.send(&x.w.out, s, host, x.host)
 }

@@ -14,6 +14,8 @@ func (u *upstream) why(err error) Reason {
 	switch {
 	case errors.Is(err, loop.ErrPanic):
 		return ReasonInternal // what broke us once would do so again
+	case u.flags&uShaking != 0 || u.state == uHead && u.flags&(uReused|uAnswered) == 0 && denied(err):
+		return ReasonTLSFailed
 	case u.state != uDialing:
 		return ReasonBackendClosed
 	case errors.As(err, &op) && op.Op == "register", exhausted(err):

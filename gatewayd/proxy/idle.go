@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
@@ -65,7 +64,7 @@ func (x *exchange) fromIdle() *upstream {
 	repeatable := x.flags&(xIdempotent|xComplete) == xIdempotent|xComplete
 	for f.first != nil {
 		u := f.first
-		if !u.madeWith(x.route.Setting.Sources) {
+		if !u.madeWith(x.route.Setting) {
 			u.close()
 			continue
 		}
@@ -83,8 +82,12 @@ func (x *exchange) fromIdle() *upstream {
 	return nil
 }
 
-// madeWith says that a connection was made with the own addresses that a setting has now.
-func (u *upstream) madeWith(sources []netip.Addr) bool {
+// madeWith says that a connection was made with the own addresses and the TLS that a setting has now.
+func (u *upstream) madeWith(s *table.Setting) bool {
+	sources := s.Sources
+	if u.tls != s.TLS || u.tls != nil && !u.proved() {
+		return false
+	}
 	if len(u.sources) != len(sources) {
 		return false
 	}

@@ -25,6 +25,7 @@ const (
 	ReasonNoDescriptor
 	ReasonNoPort
 	ReasonNoRoute
+	ReasonTLSFailed
 	ReasonConnectTimeout
 	ReasonBackendClosed
 	ReasonBadAccept
@@ -69,6 +70,7 @@ var reasons = [...]struct {
 	{503, "no_descriptor", "the gateway has no room for another connection"},
 	{503, "no_port", "the gateway has no address and port left to reach the target from"},
 	{502, "no_route", "this machine has no route to the target, or does not let the gateway use it"},
+	{502, "tls_failed", "the target and the gateway do not come to terms over TLS"},
 	{502, "connect_timeout", "the target did not accept the connection in time"},
 	{502, "backend_closed", "the target closed the connection without a whole answer"},
 	{502, "bad_accept", "the target's WebSocket handshake does not belong to the request"},

@@ -21,7 +21,7 @@ func (x *exchange) appendRequest(b []byte, d *door, req *http1.Request, path []b
 		b = append(b, setting.Host...)
 	case setting.HostFromTarget || len(req.Authority) == 0:
 		x.flags |= xTargetHost
-		b = x.health.Backend.AppendHost(b)
+		b = x.health.Backend.AppendHost(b, x.route.Setting.TLS != nil)
 	default:
 		b = append(b, req.Authority...)
 	}

@@ -215,7 +215,7 @@ func (r *rig) publish() {
 	for _, o := range r.more {
 		put(o)
 	}
-	compiled, _ := table.Compile(d.Finish(), r)
+	compiled, _ := r.table.Load().Next(d.Finish(), r)
 	r.table.Store(compiled)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 )
 
 // An upstream is an HTTP/1.1 connection to a backend, which serves one exchange at a time.
@@ -19,9 +20,11 @@ type upstream struct {
 	home       *shelf      // where it was idle last
 	prev, next *upstream   // on the shelf
 	body       http1.Body
-	sources    []netip.Addr // the own addresses that it was made with
-	taken      loop.Time    // when it was dialled, or taken off its shelf without a look whether anything had come
-	scanned    int32        // of a head or a trailer section
+	sources    []netip.Addr   // the own addresses that it was made with
+	tls        *secure.Client // the TLS that it was made with; nil is in clear
+	name       string         // the DNS name that its backend had then; only with TLS
+	taken      loop.Time      // when it was dialled, or taken off its shelf without a look whether anything had come
+	scanned    int32          // of a head or a trailer section
 	state      upState
 	flags      uint8
 }
@@ -42,6 +45,7 @@ const (
 	uKeep                       // the answer lets the connection live on
 	uFoul                       // an interim answer does not
 	uShed                       // it was given up for its descriptor
+	uShaking                    // the handshake of TLS runs
 )
 
 func (w *Worker) newUpstream() *upstream {
@@ -71,7 +75,7 @@ func (u *upstream) Connected() {
 	took := u.w.l.Now() - u.taken
 	u.x.account.connect = took
 	u.x.attempts().Connect.Add(time.Duration(took))
-	u.state, u.taken = uHead, 0
+	u.state, u.taken, u.flags = uHead, 0, u.flags&^uShaking
 	u.x.connected()
 	u.w.leave()
 }

@@ -27,8 +27,14 @@ const switching = "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3p
 // echo is a real WebSocket backend that sends every message back.
 func echo(t testing.TB) netip.AddrPort {
 	t.Helper()
+	hs := httptest.NewServer(echoing())
+	t.Cleanup(hs.Close)
+	return hs.Listener.Addr().(*net.TCPAddr).AddrPort()
+}
+
+func echoing() http.Handler {
 	up := websocket.Upgrader{EnableCompression: true, Subprotocols: []string{"chat"}}
-	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := up.Upgrade(w, r, http.Header{"X-Seen": {r.Host}})
 		if err != nil {
 			return
@@ -43,9 +49,7 @@ func echo(t testing.TB) netip.AddrPort {
 				return
 			}
 		}
-	}))
-	t.Cleanup(hs.Close)
-	return hs.Listener.Addr().(*net.TCPAddr).AddrPort()
+	})
 }
 
 func (r *rig) websocket(d *websocket.Dialer) *websocket.Conn {

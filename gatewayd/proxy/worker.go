@@ -39,7 +39,7 @@ type Config struct {
 	Connections *Connections
 	// Descriptors is what the loops share; nil bounds nothing.
 	Descriptors *loop.Descriptors
-	// Handshakes runs those of clients; nil means that there are none, whatever listeners say.
+	// Handshakes runs those with clients and with targets; nil makes one for this worker.
 	Handshakes *handshake.Runner
 	// AccessLog gets a line for each request, and two for a tunnel; nil is no access log.
 	AccessLog *accesslog.Sink
@@ -118,6 +118,9 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 	}
 	if cfg.Strangers == nil {
 		cfg.Strangers = meter.NewTraffic(l.Index() + 1)
+	}
+	if cfg.Handshakes == nil {
+		cfg.Handshakes = handshake.NewRunner(1)
 	}
 	if cfg.Connections == nil {
 		cfg.Connections = new(Connections)
@@ -203,7 +206,7 @@ func (w *Worker) serve(s loop.Stream, d *door, why Reason, greets bool) {
 
 // welcome begins with the client's own bytes.
 func (c *client) welcome() {
-	if a := c.door.address(); a != nil && a.Secure && c.w.cfg.Handshakes != nil {
+	if a := c.door.address(); a != nil && a.Secure {
 		c.shakeHands()
 		return
 	}

@@ -67,6 +67,8 @@ type compiler struct {
 
 	ordered []*draft // by the listener's name
 	groups  map[groupKey]*balance.Group
+
+	settings map[string]*Setting // of the table before, by hidden id; see settingBefore
 }
 
 type groupKey struct{ pool, setting *spec.Entry }
@@ -109,6 +111,12 @@ func onRule(name, path, format string, args ...any) Warning {
 func onListener(name, path, format string, args ...any) Warning {
 	w := onRule(name, path, format, args...)
 	w.Kind = spec.Listeners
+	return w
+}
+
+func onSetting(name, path, format string, args ...any) Warning {
+	w := onRule(name, path, format, args...)
+	w.Kind = spec.Settings
 	return w
 }
 
@@ -342,53 +350,4 @@ func (c *compiler) group(k groupKey) *balance.Group {
 		c.groups[k] = g
 	}
 	return g
-}
-
-// setting is that of an entry, once for all rules that name it. A missing one has the defaults and no identity.
-func (c *compiler) setting(e *spec.Entry) *Setting {
-	s := c.table.settings[e]
-	if s == nil {
-		s = c.before.settings[e]
-	}
-	if s == nil {
-		s = newSetting(e)
-	}
-	c.table.settings[e] = s
-	return s
-}
-
-func newSetting(e *spec.Entry) *Setting {
-	o, id := spec.Settings.New().(*spec.Setting), ""
-	if e != nil {
-		o, id = e.Object.(*spec.Setting), e.ID
-	}
-	s := &Setting{
-		ID: id, Name: o.Name,
-		ConnectTimeout:    o.ConnectTimeout.Value(),
-		RequestTimeout:    o.RequestTimeout.Value(),
-		StreamIdleTimeout: o.StreamIdleTimeout.Value(),
-		WriteTimeout:      o.WriteTimeout.Value(),
-		DrainTimeout:      o.DrainTimeout.Value(),
-		Retries:           o.Retries,
-		HostFromTarget:    o.HostFromTarget,
-		KeepAliveIdle:     o.KeepAlive.IdleTimeout.Value(),
-		MaxIdle:           o.KeepAlive.MaxIdle,
-		CloseSpread:       spec.Spread(o.CloseSpread, o.DrainTimeout),
-		MaxConnections:    o.MaxConnections,
-		SendProxyProtocol: o.SendProxyProtocol,
-		Sources:           o.Sources(),
-	}
-	if o.Eject != nil {
-		s.EjectFailures, s.EjectFor = o.Eject.Failures, o.Eject.For.Value()
-	}
-	if o.Affinity != nil {
-		s.Affinity = &Affinity{CookieName: o.Affinity.CookieName, TwinName: o.Affinity.CookieName + spec.AffinityTwin, Lifetime: o.Affinity.Lifetime()}
-	}
-	if o.Host != nil {
-		s.Host = *o.Host
-	}
-	if o.PathPrefix != nil {
-		s.PathPrefix = *o.PathPrefix
-	}
-	return s
 }

@@ -63,6 +63,14 @@ func (t *Table) Address(address string, port int) *Address {
 	return t.addresses[Place{address, port}]
 }
 
+// TLS is that of the connections to the targets of a setting that a rule names; nil where there is none.
+func (t *Table) TLS(setting *spec.Entry) *secure.Client {
+	if s := t.settings[setting]; s != nil {
+		return s.TLS
+	}
+	return nil
+}
+
 // Routes lists the route of every rule, inactive ones left out, by the rule's name. The caller must not change it.
 func (t *Table) Routes() []*Route { return t.routes }
 
@@ -134,4 +142,7 @@ type Setting struct {
 	Affinity                                                        *Affinity // nil: clients do not come back to their backend
 	SendProxyProtocol                                               bool
 	Sources                                                         []netip.Addr // own addresses to connect from; none: the system's choice
+
+	TLS   *secure.Client // nil: targets are spoken to in clear
+	terms *terms         // what TLS was made of
 }

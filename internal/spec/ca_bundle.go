@@ -1,5 +1,7 @@
 package spec
 
+import "crypto/x509"
+
 // A CABundle is whom to trust: the certificates that the chain of a client or a target may end in. It holds one or many, so
 // that an old and a new one overlap.
 type CABundle struct {
@@ -11,3 +13,12 @@ type CABundle struct {
 func (b *CABundle) Key() string { return b.Name }
 
 func (b *CABundle) check(*Problems) {}
+
+// Certificates are those of the bundle; none where they cannot be read, as Check refuses that.
+func (b *CABundle) Certificates() []*x509.Certificate {
+	all, err := readCertificates(b.PEM)
+	if err != nil {
+		return nil
+	}
+	return all
+}

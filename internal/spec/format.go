@@ -19,6 +19,7 @@ var formats = map[string]func(string) error{
 	"field_name":     checkFieldName,
 	"target_address": checkTargetAddress,
 	"authority":      checkAuthority,
+	"server_name":    checkServerName,
 	"request_path":   checkRequestPath,
 	"path_pattern":   checkPathPattern,
 	"path_prefix":    checkPathPrefix,

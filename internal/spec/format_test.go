@@ -22,6 +22,10 @@ func TestFormats(t *testing.T) {
 			invalid: []string{"*.example", "a?.example", "a.example:", "a.example:0", "a.example:080", "a.example:65536", "a.example:+1",
 				"a.example:x", "::1", "[::1", "::1]", "[::1]x", "[::1]:", "[fe80::1%eth0]", "[10.0.0.1]", "a b", "a/b", "u@a", ""},
 		},
+		"server_name": {
+			valid:   []string{"a.example", "localhost", "10.0.0.1", "::1", "2001:db8::1"},
+			invalid: []string{"", "a.example:443", "[::1]", "*.example", "a?.example", "::ffff:10.0.0.1", "fe80::1%eth0", "a b"},
+		},
 		"path_pattern": {
 			valid: []string{"/", "/*", "/chat", "/chat/*", "/chat*", "/.well-known/*", "/.*", "/a b", "/ä", "/100%", "/100%*", "/%4", "/%g0", "/a.b/..c"},
 			invalid: []string{"", "chat", "*", "/caf%C3%A9/*", "/%41", "/a%2fb", "/100%25", "/%00", "/%2A", "/%ff*", "/a*b", "/**", "/a?b", "/a#b", `/a\b`, "/a//b", "//", "/./a", "/a/..", "/a/../b",

@@ -8,9 +8,11 @@ import (
 // A Setting says how the gateway talks to the targets of a pool.
 type Setting struct {
 	Name              string    `json:"name" tfsdk:"name" spec:"required,is=name" doc:"Name of the setting, unique among settings. A new name renames it in place."`
-	Port              *int      `json:"port" tfsdk:"port" spec:"1..65535" doc:"TCP port of targets that name none themselves. Null means 80."`
+	Protocol          string    `json:"protocol" tfsdk:"protocol" spec:"one_of=http|https" doc:"Whether targets are spoken to in plain HTTP, or in HTTP over TLS; WebSockets go to both."`
+	TLS               *TLSOut   `json:"tls" tfsdk:"tls" doc:"Whom to believe among https targets, and what to prove to them. Null means that each proves its name by a certificate of an authority that the gateway's machine trusts. A change, also one of a bundle or certificate that is named here, holds for new connections; open ones are not touched."`
+	Port              *int      `json:"port" tfsdk:"port" spec:"1..65535" doc:"TCP port of targets that name none themselves. Null means 80, or 443 where protocol is https."`
 	Probe             *string   `json:"probe" tfsdk:"probe" spec:"ref=probe" doc:"Name of the probe that finds out the targets' health. Null means the default probe: GET / every 30s, healthy by a status from 200 to 399."`
-	ConnectTimeout    Duration  `json:"connect_timeout" tfsdk:"connect_timeout" spec:"10ms..10m" doc:"How long connecting to a target may take."`
+	ConnectTimeout    Duration  `json:"connect_timeout" tfsdk:"connect_timeout" spec:"10ms..10m" doc:"How long connecting to a target may take, with an https target up to the end of the handshake."`
 	RequestTimeout    Duration  `json:"request_timeout" tfsdk:"request_timeout" spec:"1s..24h" doc:"How long a target may take from the last byte of a request to the head of its answer; uploading restarts it. Reached: 504, or another target once where the request is safe to repeat. It does not act on an open WebSocket."`
 	StreamIdleTimeout Duration  `json:"stream_idle_timeout" tfsdk:"stream_idle_timeout" spec:"0s..24h" doc:"How long a body may stand still between two bytes. 0s means without limit. It does not act on an open WebSocket."`
 	WriteTimeout      Duration  `json:"write_timeout" tfsdk:"write_timeout" spec:"1s..24h" doc:"How long a client may take nothing of an answer that waits for it. Reached: its connection is cut. It does not act on an open WebSocket."`
@@ -63,6 +65,7 @@ func (k *KeepAlive) defaults() {
 func (s *Setting) Key() string { return s.Name }
 
 func (s *Setting) defaults() {
+	s.Protocol = HTTP
 	s.ConnectTimeout = "5s"
 	s.RequestTimeout = "20s"
 	s.StreamIdleTimeout = "5m"
@@ -77,6 +80,7 @@ func (s *Setting) check(ps *Problems) {
 		ps.AddNeeding("host", []string{"host_from_target"}, "cannot be given together with host_from_target = true; keep one of the two")
 	}
 	checkSpread(ps, s.CloseSpread, s.DrainTimeout)
+	s.TLS.check(ps, s.Protocol)
 }
 
 // checkSpread refuses a spread that is longer than the drain that it is the end of.
@@ -109,6 +113,9 @@ func (s *Setting) Sources() []netip.Addr {
 func (s *Setting) EffectivePort() int {
 	if s.Port != nil {
 		return *s.Port
+	}
+	if s.Protocol == HTTPS {
+		return 443
 	}
 	return 80
 }

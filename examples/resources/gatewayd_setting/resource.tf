@@ -68,3 +68,27 @@ resource "gatewayd_probe" "web" {
   path              = "/health"
   host_from_setting = true
 }
+
+# For targets that speak https with certificates of an authority of your own, and want to know who asks. While the
+# authority is replaced, its bundle holds the old one and the new one.
+resource "gatewayd_setting" "secure" {
+  name     = "secure"
+  protocol = "https"
+
+  tls = {
+    server_name        = "app.internal"
+    ca_bundles         = [gatewayd_ca_bundle.internal.name]
+    client_certificate = gatewayd_certificate.gateway.name
+  }
+}
+
+resource "gatewayd_ca_bundle" "internal" {
+  name = "internal"
+  pem  = var.internal_authorities
+}
+
+resource "gatewayd_certificate" "gateway" {
+  name            = "gateway"
+  certificate_pem = var.gateway_certificate
+  private_key_wo  = var.gateway_key
+}
