@@ -42,7 +42,7 @@ func (c *client) answer(r *http1.Response) {
 // appendConnection decides whether the connection goes on, and says so. offer is for 426, which must carry Upgrade
 // (RFC 9110 15.5.22).
 func (c *client) appendConnection(b []byte, offer bool) []byte {
-	if c.flags&(cBehind|cEOF) != 0 || c.flags&cBody != 0 && !c.discardable() || c.w.closing || c.door.address() == nil {
+	if c.flags&(cBehind|cEOF) != 0 || c.flags&cBody != 0 && !c.discardable() || c.w.closing || !c.current() {
 		c.flags &^= cKeep
 	}
 	switch {
@@ -56,6 +56,13 @@ func (c *client) appendConnection(b []byte, offer bool) []byte {
 		return append(b, "Connection: keep-alive\r\n"...)
 	}
 	return b
+}
+
+// current says that a connection that is made now would be one like this: there is a listener, and it speaks TLS or does not.
+// Otherwise a client that asks on and on would be served in the clear where there is TLS now.
+func (c *client) current() bool {
+	a := c.door.address()
+	return a != nil && a.Secure == c.secure()
 }
 
 // discardable says that what is left of a request's body is sure to be read and thrown away, so that another request

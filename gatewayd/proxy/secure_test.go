@@ -187,3 +187,46 @@ func TestProxyHeaderBeforeTLS(t *testing.T) {
 	over.send(get)
 	over.expect(200, "192.0.2.9")
 }
+
+// TestProtocolChangesInPlace: a connection of before the change ends behind its next answer, so that no client goes on in the
+// clear where there is TLS.
+func TestProtocolChangesInPlace(t *testing.T) {
+	r := newRig(t, func(r *rig) { inClear(r) }, answering(t, ok("x")).addr)
+	connect := func(secure bool) *peer {
+		t.Helper()
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		p := newPeer(t, c)
+		if secure {
+			p = newPeer(t, tls.Client(p.Conn, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"}))
+		}
+		p.send(get)
+		if h := p.expect(200, "x"); h.Get("Connection") != "" {
+			t.Errorf("a fresh connection has %v", h)
+		}
+		return p
+	}
+	for _, secure := range []bool{true, false} {
+		before := connect(!secure)
+		r.on(func() {
+			changed := *r.listener
+			if r.listener = &changed; secure {
+				r.https()
+			} else {
+				inClear(r)
+			}
+			r.publish()
+		})
+		connect(secure)
+		before.send(get)
+		if h := before.expect(200, "x"); h.Get("Connection") != "close" {
+			t.Errorf("a connection of before the change to TLS %t has %v", secure, h)
+		}
+		if got := before.rest(); got != "" {
+			t.Errorf("behind the answer came %q", got)
+		}
+	}
+}
