@@ -33,6 +33,10 @@ var (
 // reads nothing would fill the memory with the answers, which no handler holds back.
 const maxOwn = 16 << 10
 
+// hollowCost is what a byte of the wire that comes to nothing costs of the turn's budget. A record without payload is as much
+// work as a long one, or more where it changes keys, and a peer may send nothing else.
+const hollowCost = 4
+
 // A layered is the state of a connection with a Layer.
 type layered struct {
 	Layer
@@ -73,6 +77,7 @@ func (c *Conn) open(fresh []byte) bool {
 		wire = y.wire.Bytes()
 	}
 	n, used, err := y.Open(dst, wire)
+	c.budget -= int32(hollowCost * max(used-n, 0))
 	y.more = n == len(dst) && err == nil
 	y.keep(l, fresh, used)
 	c.sendOwn(y.Output())

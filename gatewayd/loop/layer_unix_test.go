@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 )
 
 // A mask is a layer that changes every byte but one, which stands for the end.
@@ -244,6 +245,59 @@ func TestLayerKeepsAnAnswerBeforeItsReset(t *testing.T) {
 		t.Errorf("of the answer's %d bytes came %d", len(want), len(got))
 	}
 }
+
+// TestLayerThatSaysNothing: bytes that come to nothing are work all the same, and have their end in a turn. A peer that
+// sends empty records as fast as it can does not keep the loop to itself.
+func TestLayerThatSaysNothing(t *testing.T) {
+	l := running(t)
+	ended := make(chan error, 1)
+	var h *hollow
+	addr := listening(t, l, func(c *Conn) {
+		h = &hollow{l: l}
+		c.SetLayer(h)
+		c.SetHandler(&mute{ended})
+	})
+	c := dial(t, addr)
+	until(t, "it is accepted", func() bool { on(t, l, func() {}); return l.Stats().Conns == 1 })
+	sent := 0
+	on(t, l, func() { // Meanwhile the loop reads nothing, and the systems of both sides take as much as they can.
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		sent, _ = c.Write(make([]byte, 1<<20))
+	})
+	until(t, "everything is opened", func() bool {
+		total := 0
+		on(t, l, func() { total = h.total })
+		return total == sent
+	})
+	on(t, l, func() {
+		if h.most > turnBudget+readSize {
+			t.Errorf("%d bytes were opened in one turn", h.most)
+		}
+	})
+	_ = c.Close()
+	<-ended
+}
+
+// A hollow layer has bytes come to nothing, and counts them.
+type hollow struct {
+	l                 *Loop
+	turn              uint32
+	here, most, total int
+}
+
+func (h *hollow) Open(_, wire []byte) (n, used int, err error) {
+	if h.turn != h.l.turn {
+		h.turn, h.here = h.l.turn, 0
+	}
+	h.here += len(wire)
+	h.total += len(wire)
+	h.most = max(h.most, h.here)
+	return 0, len(wire), nil
+}
+
+func (h *hollow) Seal([]byte)    {}
+func (h *hollow) End()           {}
+func (h *hollow) Output() []byte { return nil }
 
 // A mute handler takes everything and says nothing.
 type mute struct{ ended chan error }
