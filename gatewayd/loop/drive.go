@@ -101,6 +101,9 @@ func (c *Conn) closeTimeout() bool {
 func (l *Loop) recoverConn(c *Conn) {
 	if r := recover(); r != nil {
 		l.panicked("handler", r)
+		if c.lay != nil {
+			c.lay.Output() // Nobody else must send what this one had half said.
+		}
 		c.flags = c.flags&^(fDead|fInData) | fReset
 		for i, d := range l.dying {
 			if d == c {

@@ -316,3 +316,58 @@ func (m *mute) EOF()              {}
 func (m *mute) Drained()          {}
 func (m *mute) Timeout()          {}
 func (m *mute) Closed(err error)  { m.ended <- err }
+
+// A stumbler panics in the middle of what it says, into memory that it shares with other layers.
+type stumbler struct {
+	mask
+	shared *[]byte
+	falls  bool
+}
+
+func (s *stumbler) Seal(p []byte) {
+	for i, b := range p {
+		if s.falls && i == len(p)/2 {
+			panic("stumbled")
+		}
+		*s.shared = append(*s.shared, b^masking)
+	}
+}
+
+func (s *stumbler) Output() []byte {
+	b := *s.shared
+	*s.shared = nil
+	return b
+}
+
+// TestLayerThatStumbles: what a layer had half said when it panicked is said to nobody.
+func TestLayerThatStumbles(t *testing.T) {
+	l := running(t)
+	shared, falls := new([]byte), true
+	addr := listening(t, l, func(c *Conn) {
+		c.SetLayer(&stumbler{shared: shared, falls: falls})
+		c.SetHandler(&echo{c, func(error) {}})
+		falls = false
+	})
+	wire := new(mask)
+	wire.Seal([]byte("secret of the first"))
+	first := dial(t, addr)
+	if _, err := first.Write(wire.Output()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(first); len(b) > 0 {
+		t.Errorf("the first got %q, %v", b, err)
+	}
+	wire.Seal([]byte("hello"))
+	second, got := dial(t, addr), make([]byte, 64)
+	if _, err := second.Write(wire.Output()); err != nil {
+		t.Fatal(err)
+	}
+	n, err := second.Read(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := make([]byte, n)
+	if n, _, _ = new(mask).Open(plain, got[:n]); string(plain[:n]) != "hello" {
+		t.Errorf("the second got %q", plain[:n])
+	}
+}
