@@ -116,20 +116,26 @@ func (g *Gateway) origin(k *spec.Kind, p spec.Problem, e *api.Error) string {
 
 // isReference says whether the path leads to the name of another object.
 func isReference(fields []spec.Field, path string) bool {
+	f := fieldAt(fields, path)
+	return f != nil && f.Ref != ""
+}
+
+// fieldAt is the field that a path leads to, or to an element of; nil where there is none.
+func fieldAt(fields []spec.Field, path string) *spec.Field {
 	steps, err := spec.Steps(path)
 	if err != nil {
-		return false
+		return nil
 	}
 	var last *spec.Field
 	for _, s := range steps {
 		if name, ok := s.(string); ok {
 			if last = fieldNamed(fields, name); last == nil {
-				return false
+				return nil
 			}
 			fields = last.Fields
 		}
 	}
-	return last != nil && last.Ref != ""
+	return last
 }
 
 // capital makes an error the sentence of a diagnostic.

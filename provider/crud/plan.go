@@ -163,8 +163,13 @@ func lastName(path string) string {
 func hint(k *spec.Kind, o spec.Object, p spec.Problem) string {
 	for _, r := range spec.Refs(o) {
 		if r.Path == p.Path {
-			return fmt.Sprintf("If this configuration creates %s %q, refer to it (%s = gatewayd_%s.LABEL.name), so that Terraform creates it before this %s.",
-				r.Kind, r.Name, lastName(r.Path), r.Kind, k)
+			value := fmt.Sprintf("gatewayd_%s.LABEL.name", r.Kind)
+			if f := fieldAt(k.Fields(), r.Path); f != nil && f.Elem == spec.String {
+				value = "[" + value + "]"
+			}
+			name, _, _ := strings.Cut(lastName(r.Path), "[")
+			return fmt.Sprintf("If this configuration creates %s %q, refer to it (%s = %s), so that Terraform creates it before this %s.",
+				r.Kind, r.Name, name, value, k)
 		}
 	}
 	return resolved

@@ -260,6 +260,16 @@ func TestAMissingReference(t *testing.T) {
 	want(t, p.diagnostics, `warning on AttributeName("pool"): Applying rule "r" may fail`, `pool names pool "late", which does not exist`,
 		`refer to it (pool = gatewayd_pool.LABEL.name)`, `warning on AttributeName("setting")`)
 	want(t, i.apply(p), `error on AttributeName("pool"): Unable to create rule "r": pool names pool "late"`)
+	for kind, o := range map[*spec.Kind]object{
+		spec.Listeners: {"name": "l", "port": 443, "protocol": "https", "certificates": list{"late"}},
+		spec.Settings:  {"name": "s", "protocol": "https", "tls": object{"ca_bundles": list{"late"}}},
+	} {
+		p := start(t, g, nil).instance(kind).plan(o)
+		want(t, p.diagnostics, "warning on AttributeName(", map[*spec.Kind]string{
+			spec.Listeners: `refer to it (certificates = [gatewayd_certificate.LABEL.name])`,
+			spec.Settings:  `refer to it (ca_bundles = [gatewayd_ca_bundle.LABEL.name])`,
+		}[kind])
+	}
 
 	r = start(t, g, nil)
 	if p := r.instance(spec.Probes).plan(object{"name": "late"}); p.diagnostics != "" {
