@@ -4,18 +4,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
-// Patience is how long a handshake may take.
-const Patience = 10 * time.Second
-
 var (
 	// ErrNotTLS says that the peer's first byte begins no TLS record.
 	ErrNotTLS = errors.New("the peer does not speak TLS")
-	// ErrTimeout says that a handshake took longer than Patience.
+	// ErrTimeout says that the deadline of the connection passed in the handshake.
 	ErrTimeout = errors.New("the handshake took too long")
 	// ErrHello says that the first message is no ClientHello, or none that anybody would send.
 	ErrHello = errors.New("the first message is not a sane ClientHello")
@@ -25,14 +21,11 @@ var (
 
 // A Runner runs the handshakes of all loops.
 type Runner struct {
-	slots    chan struct{}
-	patience time.Duration
+	slots chan struct{}
 }
 
 // NewRunner makes one that lets so many handshakes compute at once.
-func NewRunner(atOnce int) *Runner {
-	return &Runner{slots: make(chan struct{}, max(atOnce, 1)), patience: Patience}
-}
+func NewRunner(atOnce int) *Runner { return &Runner{slots: make(chan struct{}, max(atOnce, 1))} }
 
 // Done hears the end of a handshake, once, on the loop of the connection. With a nil error the connection has its layer,
 // and wants a handler; state is what was agreed. With ErrNotTLS nothing was sent, and it wants a handler as well. With any
@@ -40,13 +33,13 @@ func NewRunner(atOnce int) *Runner {
 type Done func(c *loop.Conn, state *tls.ConnectionState, err error)
 
 // Serve begins the server's side of a handshake on an accepted connection whose bytes nobody has taken. cfg must find its
-// certificates without waiting for anybody. scratch is of the connection's loop.
+// certificates without waiting for anybody. The deadline is the caller's, until done is called and after it: reached before, it
+// ends the handshake with ErrTimeout. scratch is of the connection's loop.
 func (r *Runner) Serve(c *loop.Conn, cfg *tls.Config, scratch *Scratch, done Done) {
 	s := newShake(r, c.Loop(), scratch, done)
 	s.c, s.closing = c, c
 	s.conn = tls.Server(s.pipe, cfg)
 	c.SetHandler(s)
-	c.SetDeadline(c.Loop().Now() + loop.Time(r.patience))
 }
 
 // A Scratch is memory that the connections of one loop share.
@@ -123,7 +116,6 @@ func (s *shake) Data(b []byte) int {
 func (s *shake) refuse(err error) {
 	c := s.c
 	s.c = nil
-	c.SetDeadline(0)
 	if err == ErrNotTLS {
 		s.tell(c, nil, err)
 		return
@@ -177,9 +169,6 @@ func (s *shake) end(out []byte, err error) {
 		return
 	}
 	s.c = nil
-	if s.call == nil {
-		c.SetDeadline(0)
-	}
 	c.Write(out)
 	if s.err = err; err != nil {
 		if s.call != nil {

@@ -229,9 +229,9 @@ func TestSlowHandshakeEnds(t *testing.T) {
 	l := running(t)
 	config := serverConfig(t)
 	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 2)
-	r.patience = 50 * time.Millisecond
 	addr := listening(t, l, func(c *loop.Conn) {
 		r.Serve(c, config, scratch, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
+		c.SetDeadline(c.Loop().Now() + loop.Time(50*time.Millisecond))
 	})
 	silent, halfway := dial(t, addr), dial(t, addr)
 	go func() { _ = tls.Client(&muted{Conn: halfway, after: 1}, anyServer).Handshake() }()

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -27,6 +28,9 @@ func (d *door) terms() *tls.Config {
 	return d.tls
 }
 
+// shakeTime is how long a client's handshake may take.
+const shakeTime = 10 * time.Second
+
 // shakeHands makes TLS of the connection before it is served. Whoever speaks plain HTTP instead is told so.
 func (c *client) shakeHands() {
 	w := c.w
@@ -49,5 +53,5 @@ func (c *client) shakeHands() {
 		conn.SetHandler(c)
 		c.await(c.keepAlive)
 	})
-	c.await(handshake.Patience)
+	c.await(shakeTime)
 }
