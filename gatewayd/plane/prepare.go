@@ -54,7 +54,7 @@ func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []contr
 
 // Inspect implements control.Plane.
 func (p *Plane) Inspect(next *spec.Set) []control.ObjectProblem {
-	_, warnings := table.Compile(next, inert{balance.NewGroup(1)})
+	_, warnings := p.table.Load().Next(next, inert{balance.NewGroup(1)})
 	return slices.Concat(conditionsOf(warnings), p.nameless(next), sourceProblems(next))
 }
 
