@@ -94,8 +94,11 @@ const (
 	ticketNonce = 12
 )
 
+// epoch is the number of the present epoch.
+func (t *Tickets) epoch() int64 { return t.now().Unix() / int64(epoch/time.Second) }
+
 func (k *keys) seal(plain []byte) ([]byte, error) {
-	at := k.tickets.now().Unix() / int64(epoch/time.Second)
+	at := k.tickets.epoch()
 	b := binary.BigEndian.AppendUint32(nil, uint32(at))
 	b = append(b, make([]byte, ticketNonce)...)
 	rand.Read(b[ticketEpoch:])
@@ -110,7 +113,7 @@ func (k *keys) open(ticket []byte) (plain []byte, ok bool) {
 	at := int64(binary.BigEndian.Uint32(head))
 	slot := &k.last
 	// The next epoch's are those of a node whose clock is ahead.
-	switch now := k.tickets.now().Unix() / int64(epoch/time.Second); at {
+	switch now := k.tickets.epoch(); at {
 	case now:
 	case now - 1, now + 1:
 		slot = &k.before
