@@ -21,12 +21,8 @@ func TestTargetsOverTLS(t *testing.T) {
 	port := s.port("port")
 	root := certtest.New(certtest.Issue{Names: []string{"internal root"}, CA: true})
 	pair := certtest.New(certtest.Issue{Names: []string{"app.internal"}, By: root})
-	shown, err := tls.X509KeyPair([]byte(pair.Certificate), []byte(pair.Key))
-	if err != nil {
-		t.Fatal(err)
-	}
 	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.TLS.ServerName)) }))
-	app.TLS = &tls.Config{Certificates: []tls.Certificate{shown}}
+	app.TLS = &tls.Config{Certificates: []tls.Certificate{pair.TLS()}}
 	app.StartTLS()
 	t.Cleanup(app.Close)
 	s.variables["target"] = app.Listener.Addr().(*net.TCPAddr).Port

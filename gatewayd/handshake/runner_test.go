@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 )
 
 func serverConfig(t testing.TB) *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	return &tls.Config{Certificates: []tls.Certificate{certtest.New(certtest.Issue{}).TLS()}}
 }
 
 var anyServer = &tls.Config{InsecureSkipVerify: true}
@@ -152,7 +153,7 @@ func (m *muted) Read([]byte) (int, error) { return 0, io.EOF }
 // TestGoneClientCostsNoHandshake: nobody computes for a client that was gone, or too late, before its turn came. Or a flood
 // of those would keep all others waiting until they are too late as well.
 func TestGoneClientCostsNoHandshake(t *testing.T) {
-	l, pair := running(t), certificate(t)
+	l, pair := running(t), certtest.New(certtest.Issue{}).TLS()
 	signed := &counted{Signer: pair.PrivateKey.(crypto.Signer)}
 	pair.PrivateKey = signed
 	config := &tls.Config{Certificates: []tls.Certificate{pair}}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 )
 
 // shakeHands connects a client to a TLS echo on a loop and gives the connection with the keys of both directions.
@@ -13,7 +15,7 @@ func shakeHands(t *testing.T) (*records, chan error) {
 	t.Helper()
 	l := running(t)
 	config := &tls.Config{
-		Certificates: []tls.Certificate{certificate(t)}, MinVersion: tls.VersionTLS13,
+		Certificates: []tls.Certificate{certtest.New(certtest.Issue{}).TLS()}, MinVersion: tls.VersionTLS13,
 		SessionTicketsDisabled: true, // so that the first record after the handshake is the first echo
 	}
 	addr, ended := serving(t, l, config)

@@ -27,11 +27,7 @@ func signed(names ...string) certtest.Issue { return certtest.Issue{Names: names
 func proving(t *testing.T, of certtest.Issue, change func(*tls.Config)) *tls.Config {
 	t.Helper()
 	pair := certtest.New(of)
-	shown, err := tls.X509KeyPair([]byte(pair.Certificate), []byte(pair.Key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{shown}}
+	config := &tls.Config{Certificates: []tls.Certificate{pair.TLS()}}
 	if change != nil {
 		change(config)
 	}

@@ -3,14 +3,9 @@
 package loop
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"runtime"
 	"slices"
@@ -18,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 )
 
 // storm computes as the rest of a busy process does: one goroutine hashes, and as many handshakes run at once as beside
@@ -73,7 +70,7 @@ func TestLagBesideAStorm(t *testing.T) {
 		l.SetTimer(&timer, l.Now()+Time(5*time.Millisecond), again)
 	}
 	on(t, l, again)
-	stop := storm(t, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
+	stop := storm(t, &tls.Config{Certificates: []tls.Certificate{certtest.New(certtest.Issue{}).TLS()}})
 	const rounds = 500
 	trips := make([]time.Duration, 0, rounds)
 	msg := make([]byte, 125)
@@ -103,7 +100,7 @@ func TestLagBesideAStorm(t *testing.T) {
 // BenchmarkLagBesideAStorm reports the 99th percentile of the loop's lag, in microseconds, as an upper bound.
 func BenchmarkLagBesideAStorm(b *testing.B) {
 	l := running(b)
-	stop := storm(b, &tls.Config{Certificates: []tls.Certificate{certificate(b)}})
+	stop := storm(b, &tls.Config{Certificates: []tls.Certificate{certtest.New(certtest.Issue{}).TLS()}})
 	for b.Loop() {
 		on(b, l, func() {})
 	}
@@ -111,20 +108,4 @@ func BenchmarkLagBesideAStorm(b *testing.B) {
 	s := l.Stats()
 	b.ReportMetric(float64(s.Lag.Quantile(0.5).Microseconds()), "lag-p50-µs")
 	b.ReportMetric(float64(s.Lag.Quantile(0.99).Microseconds()), "lag-p99-µs")
-}
-
-func certificate(t testing.TB) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"loop.test"}, NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

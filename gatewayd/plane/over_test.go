@@ -19,13 +19,9 @@ import (
 // makes it healthy at once, and requests reach it.
 func TestTargetsOverTLS(t *testing.T) {
 	pair := certtest.New(certtest.Issue{Names: []string{"127.0.0.1", "probed.test"}})
-	shown, err := tls.X509KeyPair([]byte(pair.Certificate), []byte(pair.Key))
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := make(chan string, 1024)
 	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { names <- r.TLS.ServerName }))
-	backend.TLS = &tls.Config{Certificates: []tls.Certificate{shown}}
+	backend.TLS = &tls.Config{Certificates: []tls.Certificate{pair.TLS()}}
 	backend.StartTLS()
 	t.Cleanup(backend.Close)
 	quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }

@@ -26,7 +26,7 @@ var authority = sync.OnceValue(func() *certtest.Pair { return certtest.New(certt
 // proving is a target with a certificate, over TLS; change may alter its configuration.
 func proving(t testing.TB, pair *certtest.Pair, change func(*tls.Config), fn func(*peer)) *server {
 	t.Helper()
-	config := &tls.Config{Certificates: []tls.Certificate{shownBy(t, pair)}}
+	config := &tls.Config{Certificates: []tls.Certificate{pair.TLS()}}
 	if change != nil {
 		change(config)
 	}
@@ -35,15 +35,6 @@ func proving(t testing.TB, pair *certtest.Pair, change func(*tls.Config), fn fun
 		t.Fatal(err)
 	}
 	return serve(t, tls.NewListener(ln, config), fn)
-}
-
-func shownBy(t testing.TB, pair *certtest.Pair) tls.Certificate {
-	t.Helper()
-	c, err := tls.X509KeyPair([]byte(pair.Certificate), []byte(pair.Key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // signed is a certificate of the authority.
@@ -289,7 +280,7 @@ func TestTruncatedAnswerOverTLS(t *testing.T) {
 // TestWebSocketOverTLS: messages of every size go both ways.
 func TestWebSocketOverTLS(t *testing.T) {
 	hs := httptest.NewUnstartedServer(echoing())
-	hs.TLS = &tls.Config{Certificates: []tls.Certificate{shownBy(t, signed("127.0.0.1"))}}
+	hs.TLS = &tls.Config{Certificates: []tls.Certificate{signed("127.0.0.1").TLS()}}
 	hs.StartTLS()
 	t.Cleanup(hs.Close)
 	c := newRig(t, believing(nil), hs.Listener.Addr().(*net.TCPAddr).AddrPort()).websocket(nil)
@@ -309,7 +300,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 
 // TestSendProxyProtocolBeforeTLS: the header tells of the client in clear, and TLS begins right behind it.
 func TestSendProxyProtocolBeforeTLS(t *testing.T) {
-	config := &tls.Config{Certificates: []tls.Certificate{shownBy(t, signed("127.0.0.1"))}}
+	config := &tls.Config{Certificates: []tls.Certificate{signed("127.0.0.1").TLS()}}
 	got := make(chan netip.AddrPort, 1)
 	s := newServer(t, func(p *peer) {
 		from, _ := told(p)

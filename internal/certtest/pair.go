@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -93,6 +94,13 @@ func (i *Issue) sign(template *x509.Certificate) *Pair {
 	return &Pair{
 		Certificate: PEM("CERTIFICATE", der) + rest, Key: PEM("PRIVATE KEY", key), Leaf: leaf, Signer: i.Key,
 	}
+}
+
+// TLS is the pair as crypto/tls shows it.
+func (p *Pair) TLS() tls.Certificate {
+	c, err := tls.X509KeyPair([]byte(p.Certificate), []byte(p.Key))
+	must(err)
+	return c
 }
 
 // PEM is a block of a type.
