@@ -39,7 +39,7 @@ func (r *rig) enrol(d *spec.Draft, name, at string) {
 }
 
 // until waits for what only the gateway can bring about.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {

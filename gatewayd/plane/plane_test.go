@@ -19,7 +19,7 @@ import (
 
 // A rig is a plane with a configuration that a test changes step by step.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	plane *Plane
 	set   *spec.Set
 	ids   map[string]string // by kind and name: what is created again keeps its id, as control sees to
@@ -27,7 +27,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig { return newRigOf(t, Config{Loops: 2}) }
 
-func newRigOf(t *testing.T, cfg Config) *rig {
+func newRigOf(t testing.TB, cfg Config) *rig {
 	p, err := Start(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func echoes(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
