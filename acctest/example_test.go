@@ -1,6 +1,8 @@
 package acctest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io/fs"
@@ -249,6 +251,15 @@ func (s *stage) runConversation(dir string) {
 		targets[key] = map[string]any{"address": "127.0.0.1", "port": int(e.Addr().Port())}
 	}
 	s.variables["targets"] = targets
+	pair := certtest.New(certtest.Issue{})
+	for name, text := range map[string]string{"certificate": pair.Certificate, "key": pair.Key} {
+		file := filepath.Join(s.TempDir(), name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			s.Fatal(err)
+		}
+		s.variables[name] = file
+	}
+	secure := s.port("tls_port")
 	step := s.example(dir)
 	port := s.variables["port"].(int)
 	after(func() {
@@ -257,6 +268,18 @@ func (s *stage) runConversation(dir string) {
 			talk := talkTo(s, port, key)
 			talk.alive(s, "of the example")
 			talk.end(s, "of the example")
+		}
+		roots := x509.NewCertPool()
+		roots.AddCert(pair.Leaf)
+		socket, err := gatewaytest.DialTLS(s.Context(), gatewaytest.URL("wss", secure, "/"), nil, &tls.Config{RootCAs: roots})
+		if err != nil {
+			s.Fatal(err)
+		}
+		if answer, err := socket.Say("over TLS"); answer != "over TLS" || err != nil {
+			s.Errorf("over TLS: got %q and %v", answer, err)
+		}
+		if code, err := socket.Bye(); code != websocket.CloseNormalClosure || err != nil {
+			s.Errorf("over TLS: want Close 1000 back, got %d and %v", code, err)
 		}
 	})(&step)
 	s.run(step)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type stage struct {
 	terraform string            // path of the binary
 	admin     string            // host:port of the admin API
 	port      int               // of the listener
+	tlsPort   int               // of that of https
+	shown     *x509.Certificate // what the https listener has; nil while there is none
 	gateway   *exec.Cmd
 	gone      chan struct{} // closed when the gateway's process has ended
 	client    *client.Client
@@ -58,11 +61,11 @@ func (s *stage) set(ctx context.Context) (err error) {
 		}
 		say("backend %s   ws://%s/", name, s.addresses[name])
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return err
 	}
-	s.admin, s.port = fmt.Sprintf("127.0.0.1:%d", ports[0]), ports[1]
+	s.admin, s.port, s.tlsPort = fmt.Sprintf("127.0.0.1:%d", ports[0]), ports[1], ports[2]
 	if err := s.startGateway(ctx); err != nil {
 		return err
 	}
@@ -131,11 +134,14 @@ func (s *stage) startGateway(ctx context.Context) error {
 	})
 }
 
-// prepareTerraform copies the example and names the provider that was just built, so that no registry is asked and
-// nothing needs an init.
+// prepareTerraform copies the example, but for what is about https, and names the provider that was just built, so that
+// no registry is asked and nothing needs an init.
 func (s *stage) prepareTerraform() error {
 	if err := os.CopyFS(s.workDir(), os.DirFS(filepath.Join(s.examples, "websocket"))); err != nil {
 		return fmt.Errorf("copy the example: %w", err)
+	}
+	if err := os.Remove(filepath.Join(s.workDir(), httpsFile)); err != nil {
+		return err
 	}
 	cli := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"gatewayd/gatewayd\" = %q\n  }\n  direct {}\n}\n", s.bin)
 	if err := os.WriteFile(s.cliConfig(), []byte(cli), 0o600); err != nil {
@@ -147,7 +153,7 @@ func (s *stage) prepareTerraform() error {
 func (s *stage) workDir() string   { return filepath.Join(s.dir, "websocket") }
 func (s *stage) cliConfig() string { return filepath.Join(s.dir, "terraform.rc") }
 
-// writeVariables sets the example's variables: the port, the targets of these names, and a drain that is short enough to
+// writeVariables sets the example's variables: the ports, the targets of these names, and a drain that is short enough to
 // watch.
 func (s *stage) writeVariables(targets []string) error {
 	type target struct {
@@ -162,7 +168,11 @@ func (s *stage) writeVariables(targets []string) error {
 		}
 		all[name] = target{address.IP.String(), address.Port}
 	}
-	text, err := json.MarshalIndent(map[string]any{"port": s.port, "targets": all, "drain_timeout": "4s"}, "", "  ")
+	variables := map[string]any{"port": s.port, "targets": all, "drain_timeout": "4s"}
+	if s.shown != nil {
+		variables["tls_port"] = s.tlsPort
+	}
+	text, err := json.MarshalIndent(variables, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ func (s *stage) story(ctx context.Context) error {
 		{"Server one is back: it serves again after its first good probe", s.regainOne},
 		{"Server two is taken out while somebody talks to it: Terraform waits for the end of the conversation", s.drainTwo},
 		{"The pool changes while somebody talks: the conversation goes on", s.changeUnderTalk},
+		{"An https listener grows beside it, with a certificate made on the spot: " + httpsFile + " is added", s.growHTTPS},
+		{"The certificate is replaced while somebody talks over TLS: the conversation goes on, who comes then sees the new one", s.rotate},
 	} {
 		step(part.title)
 		if err := part.play(ctx); err != nil {
@@ -46,9 +48,14 @@ func (s *stage) story(ctx context.Context) error {
 func (s *stage) url() string { return fmt.Sprintf("ws://127.0.0.1:%d/", s.port) }
 
 func (s *stage) configure(ctx context.Context) error {
+	return s.applied(ctx, "5 added, 0 changed, 0 destroyed")
+}
+
+// applied applies what is written now, and wants so many resources to change.
+func (s *stage) applied(ctx context.Context, resources string) error {
 	out, err := s.run(ctx, "apply", "-auto-approve")
-	if err == nil && !strings.Contains(out, "Resources: 5 added, 0 changed, 0 destroyed") {
-		err = errors.New("terraform did not add five resources")
+	if err == nil && !strings.Contains(out, "Resources: "+resources) {
+		err = fmt.Errorf("terraform did otherwise than %q", resources)
 	}
 	return err
 }
@@ -200,11 +207,7 @@ func (s *stage) apply(ctx context.Context, targets ...string) error {
 	if err := s.writeVariables(targets); err != nil {
 		return err
 	}
-	out, err := s.run(ctx, "apply", "-auto-approve")
-	if err == nil && !strings.Contains(out, "0 added, 1 changed, 0 destroyed") {
-		err = errors.New("terraform did not change the pool alone")
-	}
-	return err
+	return s.applied(ctx, "0 added, 1 changed, 0 destroyed")
 }
 
 // changeUnderTalk adds a target while a socket is open, and then takes it out again.
@@ -263,5 +266,7 @@ Everything is left running until you press Ctrl-C here. In another terminal:
   curl -H "Authorization: Bearer $(cat $GATEWAYD_TOKEN_FILE)" http://%[1]s/v1/config
   curl http://127.0.0.1:%[6]d/headers
   %[5]s/demo -talk %[7]s  # a conversation, line by line
-`, s.admin, s.tokenFile(), s.cliConfig(), s.workDir(), s.bin, s.port, s.url())
+  curl --cacert cert.pem https://127.0.0.1:%[8]d/headers
+  SSL_CERT_FILE=cert.pem %[5]s/demo -talk %[9]s  # the same over TLS
+`, s.admin, s.tokenFile(), s.cliConfig(), s.workDir(), s.bin, s.port, s.url(), s.tlsPort, s.tlsURL())
 }

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
+)
+
+// httpsFile is the part of the example that the demo adds late.
+const httpsFile = "https.tf"
+
+func (s *stage) tlsURL() string { return fmt.Sprintf("wss://127.0.0.1:%d/", s.tlsPort) }
+
+func (s *stage) certificateFile() string { return filepath.Join(s.workDir(), "cert.pem") }
+
+// growHTTPS adds the https listener while somebody talks in clear, and talks over TLS.
+func (s *stage) growHTTPS(ctx context.Context) error {
+	talk, err := gatewaytest.Dial(ctx, s.url(), nil)
+	if err != nil {
+		return err
+	}
+	defer talk.Close()
+	if err := s.certify(); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(s.examples, "websocket", httpsFile))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.workDir(), httpsFile), text, 0o600); err != nil {
+		return err
+	}
+	if err := s.writeVariables(names); err != nil {
+		return err
+	}
+	if err := s.applied(ctx, "3 added, 0 changed, 0 destroyed"); err != nil {
+		return err
+	}
+	if err := exchange(talk, "in clear as before"); err != nil {
+		return err
+	}
+	secure, err := s.dialTLS(ctx)
+	if err != nil {
+		return err
+	}
+	defer secure.Close()
+	if err := exchange(secure, "over TLS, to the same pool"); err != nil {
+		return err
+	}
+	_, err = secure.Bye()
+	return err
+}
+
+// rotate replaces the certificate while a socket is open that began under the old one.
+func (s *stage) rotate(ctx context.Context) error {
+	talk, err := s.dialTLS(ctx)
+	if err != nil {
+		return err
+	}
+	defer talk.Close()
+	if err := exchange(talk, "under the old certificate"); err != nil {
+		return err
+	}
+	if err := s.certify(); err != nil {
+		return err
+	}
+	if err := s.applied(ctx, "0 added, 1 changed, 0 destroyed"); err != nil {
+		return err
+	}
+	if err := exchange(talk, "the old one still talks"); err != nil {
+		return err
+	}
+	fresh, err := s.dialTLS(ctx)
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	if err := exchange(fresh, "under the new certificate"); err != nil {
+		return err
+	}
+	if err := s.planEmpty(ctx); err != nil {
+		return err
+	}
+	for _, socket := range []*gatewaytest.Socket{talk, fresh} {
+		if _, err := socket.Bye(); err != nil {
+			return fmt.Errorf("say goodbye: %w", err)
+		}
+	}
+	return nil
+}
+
+// dialTLS opens a socket over TLS that trusts the certificate of the day and no other, and prints what it was shown.
+func (s *stage) dialTLS(ctx context.Context) (*gatewaytest.Socket, error) {
+	roots := x509.NewCertPool()
+	roots.AddCert(s.shown)
+	socket, err := gatewaytest.DialTLS(ctx, s.tlsURL(), nil, &tls.Config{RootCAs: roots})
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := socket.NetConn().(*tls.Conn)
+	if !ok {
+		socket.Close()
+		return nil, errors.New("the socket is in clear")
+	}
+	state := conn.ConnectionState()
+	say("%s shows certificate %s, %s", s.tlsURL(), fingerprint(state.PeerCertificates[0]), tls.VersionName(state.Version))
+	return socket, nil
+}
+
+// certify makes a certificate with its key, for a day and this machine alone, where https.tf looks for them.
+func (s *stage) certify() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial.Add(serial, big.NewInt(1)), Subject: pkix.Name{CommonName: "gatewayd demo"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if s.shown, err = x509.ParseCertificate(der); err != nil {
+		return err
+	}
+	say("made certificate %s for localhost and 127.0.0.1, with its key", fingerprint(s.shown))
+	return errors.Join(writePEM(s.certificateFile(), "CERTIFICATE", der), writePEM(filepath.Join(s.workDir(), "key.pem"), "PRIVATE KEY", secret))
+}
+
+// writePEM writes a block to a file that only the user may read.
+func writePEM(name, kind string, der []byte) error {
+	return os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+}
+
+// fingerprint is the beginning of a certificate's, as gatewayd tells it.
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:6])
+}
