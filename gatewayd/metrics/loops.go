@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -14,9 +15,7 @@ func (e *exposition) workers(f *plane.Figures) {
 	e.gauge("gatewayd_requests_open", "Requests in flight.").set(nil, float64(w.Open))
 	e.gauge("gatewayd_tunnels", "Open WebSockets, those of rules that are gone included.").set(nil, float64(w.Tunnels.Open))
 	e.gauge("gatewayd_upstream_connections_idle", "Connections to targets that wait for the next request.").set(nil, float64(w.Idle))
-	handshakes := e.counter("gatewayd_tls_handshakes_total", "TLS handshakes with clients, by their result: ok, or failed.")
-	handshakes.count(label("result", "ok"), w.Handshakes)
-	handshakes.count(label("result", "failed"), w.HandshakeFailures)
+	e.handshakes(f)
 	e.counter("gatewayd_connections_turned_away_total", "Connections of clients that were closed without an answer, because too many came at once that were one too many.").count(nil, w.TurnedAway)
 	own := e.counter("gatewayd_own_answers_total", "Answers of the gateway's own, by the reason that the header Gatewayd-Reason gives.")
 	for _, o := range f.Own {
@@ -31,6 +30,22 @@ func (e *exposition) workers(f *plane.Figures) {
 	e.counter("gatewayd_answers_cut_total", "Answers that were begun and broke off.").count(nil, w.Aborted)
 	e.counter("gatewayd_tunnels_closed_total", "WebSockets that the gateway sent a Close.").count(nil, w.Tunnels.Closed)
 	e.counter("gatewayd_tunnels_cut_total", "WebSockets that were cut at the deadline of a drain.").count(nil, w.Tunnels.Cut)
+}
+
+// handshakes shows those of TLS with clients.
+func (e *exposition) handshakes(f *plane.Figures) {
+	h := &f.Workers.Handshakes
+	e.gauge("gatewayd_tls_handshakes_open", "Connections of clients whose TLS handshake is not over.").set(nil, float64(h.Open))
+	done := e.counter("gatewayd_tls_handshakes_total", "TLS handshakes with clients that came to something, by version and by whether a session was taken up.")
+	for v, by := range h.Done {
+		version := fmt.Sprint("1.", v)
+		done.count(label("resumed", "false", "version", version), by[0])
+		done.count(label("resumed", "true", "version", version), by[1])
+	}
+	failed := e.counter("gatewayd_tls_handshake_failures_total", "TLS handshakes with clients that failed, by the reason.")
+	for _, u := range f.Unshaken {
+		failed.count(label("reason", u.Reason), u.N)
+	}
 }
 
 // loops shows the event loops.

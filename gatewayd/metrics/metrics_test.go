@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -248,6 +250,41 @@ func TestTurnedAwayIsCounted(t *testing.T) {
 			t.Cleanup(func() { c.Close() })
 		}
 	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// Handshakes of TLS show by version and session, and those that fail by their reason.
+func TestHandshakesAreShown(t *testing.T) {
+	r := newRig(t)
+	ctx, c, pair := context.Background(), r.Client(), certtest.Sample(1)
+	listener, _, err := c.Get(ctx, spec.Listeners, "web", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.(*spec.Listener).Protocol, listener.(*spec.Listener).Certificates = spec.HTTPS, []string{"c"}
+	if _, err := c.Create(ctx, spec.Certificates, &spec.Certificate{Name: "c", CertificatePEM: &pair.Certificate, PrivateKeyPEM: &pair.Key}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Update(ctx, spec.Listeners, "web", listener, 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	open, err := tls.Dial("tcp", fmt.Sprint("127.0.0.1:", r.port), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if _, err := tls.Dial("tcp", fmt.Sprint("127.0.0.1:", r.port), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+		t.Fatal("a client of TLS 1.1 was served")
+	}
+	r.until(`gatewayd_tls_handshakes_total{resumed="false",version="1.3"}`, "1")
+	r.until(`gatewayd_tls_handshake_failures_total{reason="version"}`, "1")
+	r.until("gatewayd_tls_handshakes_open", "0")
+	r.expect(r.scrape(), map[string]string{
+		`gatewayd_tls_handshakes_total{resumed="true",version="1.3"}`:  "0",
+		`gatewayd_tls_handshakes_total{resumed="false",version="1.0"}`: "0",
+		`gatewayd_tls_handshake_failures_total{reason="timeout"}`:      "0",
+		`gatewayd_tls_handshake_failures_total{reason="other"}`:        "0",
+	})
 	http.DefaultClient.CloseIdleConnections()
 }
 

@@ -21,6 +21,8 @@ type Figures struct {
 	AccessLog *accesslog.Stats // nil without an access log
 	// Own are the gateway's own answers by reason, every reason once.
 	Own []OwnAnswers
+	// Unshaken are the TLS handshakes with clients that failed by reason, every reason once.
+	Unshaken []Unshaken
 }
 
 // TrafficFigures are those of a rule; of a listener where Rule is empty; of nobody where Listener is empty, too.
@@ -53,6 +55,12 @@ type OwnAnswers struct {
 	N      uint64
 }
 
+// Unshaken are the TLS handshakes with clients that failed for one reason.
+type Unshaken struct {
+	Reason string
+	N      uint64
+}
+
 // Figures reads the counters. Loops are asked for some of them, and have a time to answer: one that stands still makes
 // nobody wait for longer. Many may call it, but not on a loop.
 func (p *Plane) Figures(within time.Duration) Figures {
@@ -64,6 +72,9 @@ func (p *Plane) Figures(within time.Duration) Figures {
 	}
 	for i, n := range f.Workers.Refused {
 		f.Own = append(f.Own, OwnAnswers{Reason: proxy.Reason(i).String(), N: n})
+	}
+	for i, n := range f.Workers.Handshakes.Failed {
+		f.Unshaken = append(f.Unshaken, Unshaken{Reason: proxy.HandshakeFailure(i).String(), N: n})
 	}
 	f.Traffic = trafficOf(p.table.Load())
 	f.Traffic = append(f.Traffic, TrafficFigures{TrafficFigures: p.strangers.Figures()})

@@ -34,10 +34,12 @@ const shakeTime = 10 * time.Second
 // shakeHands makes TLS of the connection before it is served. Whoever speaks plain HTTP instead is told so.
 func (c *client) shakeHands() {
 	w := c.w
-	w.cfg.Handshakes.Serve(c.stream.(*loop.Conn), c.door.terms(), &w.records, func(conn *loop.Conn, _ *tls.ConnectionState, err error) {
+	w.stats.Handshakes.Open++
+	w.cfg.Handshakes.Serve(c.stream.(*loop.Conn), c.door.terms(), &w.records, func(conn *loop.Conn, state *tls.ConnectionState, err error) {
+		w.stats.Handshakes.Open--
 		switch {
 		case err == nil:
-			w.stats.Handshakes++
+			w.stats.Handshakes.done(state)
 			c.flags |= cSecure
 		case errors.Is(err, handshake.ErrNotTLS):
 			if c.excess == 0 {
@@ -45,7 +47,7 @@ func (c *client) shakeHands() {
 				w.excess++
 			}
 		default:
-			w.stats.HandshakeFailures++
+			w.stats.Handshakes.Failed[unshaken(err)]++
 			w.logClosed(c.door, conn.RemoteAddr(), err)
 			c.Closed(err)
 			return
@@ -53,5 +55,5 @@ func (c *client) shakeHands() {
 		conn.SetHandler(c)
 		c.await(c.keepAlive)
 	})
-	c.await(shakeTime)
+	c.await(w.shakeTime)
 }

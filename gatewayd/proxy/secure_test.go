@@ -166,7 +166,7 @@ func TestNoCertificate(t *testing.T) {
 	if got, _ := r.shown("a.test", nil); !strings.Contains(got, "internal error") {
 		t.Errorf("the client is told %q", got)
 	}
-	until(t, "it is counted", func() bool { s := r.stats(); return s.HandshakeFailures == 1 && s.Clients == 0 })
+	until(t, "it is counted", func() bool { s := r.stats(); return s.Handshakes.Failed[shakeNone] == 1 && s.Clients == 0 })
 }
 
 // TestProxyHeaderBeforeTLS: the PROXY protocol tells of the client before the handshake, and TLS begins right behind it.

@@ -17,7 +17,7 @@ type Stats struct {
 	// TurnedAway counts connections that were one too many and, because many are, closed at once.
 	TurnedAway uint64
 
-	Handshakes, HandshakeFailures uint64 // of TLS, with clients
+	Handshakes Handshakes
 
 	Tunnels tunnel.Stats
 }
@@ -45,8 +45,7 @@ func (s *Stats) Add(o Stats) {
 	s.Failures += o.Failures
 	s.Aborted += o.Aborted
 	s.TurnedAway += o.TurnedAway
-	s.Handshakes += o.Handshakes
-	s.HandshakeFailures += o.HandshakeFailures
+	s.Handshakes.add(&o.Handshakes)
 	for i, n := range o.Refused {
 		s.Refused[i] += n
 	}

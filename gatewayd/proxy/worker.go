@@ -60,6 +60,8 @@ type Worker struct {
 	stats   Stats
 	excess  int // client connections that are one too many, and wait to be told
 
+	shakeTime time.Duration // the constant, but in tests
+
 	idle    atomic.Int64 // connections to backends; written on the loop
 	leaving int          // of those that were idle, and were given up in this turn
 	asked   atomic.Bool  // another loop has asked for descriptors
@@ -135,6 +137,8 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		tunnels: tunnel.NewSet(l),
 		out:     gather{l: l},
 		random:  rand.NewChaCha8(seed),
+
+		shakeTime: shakeTime,
 	}
 	w.tunnels.Told = w.logTunnel
 	cfg.Connections.join(w)
