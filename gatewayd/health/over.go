@@ -19,7 +19,7 @@ func (c *link) dialOver(to loop.Remote) loop.Stream {
 	if t.ProxyProtocol {
 		call.Before = []byte(proxyproto.Local)
 	}
-	return c.p.shakes.Dial(c.p.l, call, &c.p.records, c.shaken)
+	return c.p.shakes.Dial(call, c.shaken)
 }
 
 // shake is called when the handshake begins.
