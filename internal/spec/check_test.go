@@ -141,6 +141,8 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{Listeners, tlsListener + `"tls":{"policy":"modern","cipher_suites":["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}`, "tls.policy", "cannot be given together with"},
 		{Listeners, tlsListener + `"tls":{"min_version":"1.3","max_version":"1.2"}`, "tls.min_version", "1.3 is newer than 1.2"},
 		{Listeners, tlsListener + `"tls":{"max_version":"1.1"}`, "tls.min_version", "1.2 is newer than 1.1"},
+		{Listeners, tlsListener + `"tls":{"min_version":"1.0"}`, "tls.cipher_suites", "must hold a suite of TLS 1.1 or older where min_version is 1.0"},
+		{Listeners, tlsListener + `"tls":{"min_version":"1.1","cipher_suites":["TLS_RSA_WITH_AES_128_CBC_SHA256"]}`, "tls.cipher_suites", "must hold a suite of TLS 1.1 or older"},
 		{Listeners, tlsListener + `"tls":{"cipher_suites":["TLS_AES_128_GCM_SHA256"]}`, "tls.cipher_suites", "must not be a suite of TLS 1.3"},
 		{Listeners, tlsListener + `"tls":{"cipher_suites":["ECDHE-RSA-AES128-GCM-SHA256"]}`, "tls.cipher_suites", "must be a cipher suite of TLS 1.2 or older that gatewayd has: TLS_"},
 		{Listeners, tlsListener + `"tls":{"min_version":"1.3","cipher_suites":["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}`, "tls.cipher_suites", "must not be given where min_version is 1.3"},

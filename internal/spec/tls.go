@@ -16,7 +16,7 @@ const (
 // A TLS says by which versions and cipher suites a listener talks: a policy, or its own choice.
 type TLS struct {
 	Policy       *string  `json:"policy" tfsdk:"policy" spec:"one_of=modern|AppGwSslPolicy20150501|AppGwSslPolicy20170401|AppGwSslPolicy20170401S|AppGwSslPolicy20220101|AppGwSslPolicy20220101S" doc:"Name of a policy: \"modern\" (TLS 1.2 and 1.3, suites with forward secrecy and authenticated encryption alone), or one of Azure Application Gateway's. Cipher suites of those that gatewayd does not have are left out, and named in a warning; all that have a suite for the certificate's kind of key go on. Null means modern, unless something else is given here."`
-	MinVersion   *string  `json:"min_version" tfsdk:"min_version" spec:"one_of=1.0|1.1|1.2|1.3" doc:"Oldest version of TLS, in place of a policy. Null means 1.2."`
+	MinVersion   *string  `json:"min_version" tfsdk:"min_version" spec:"one_of=1.0|1.1|1.2|1.3" doc:"Oldest version of TLS, in place of a policy; below 1.2 cipher_suites must hold one of TLS 1.1 or older. Null means 1.2."`
 	MaxVersion   *string  `json:"max_version" tfsdk:"max_version" spec:"one_of=1.0|1.1|1.2|1.3" doc:"Newest version of TLS, in place of a policy. Null means 1.3."`
 	CipherSuites []string `json:"cipher_suites" tfsdk:"cipher_suites" spec:"set,is=cipher_suite,0..32" doc:"Cipher suites of TLS 1.2 and older, in place of a policy, by their names of the IANA registry: \"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\". Which of them a connection gets, the gateway decides by what the client's machine computes best. None means those of the policy modern. Those of TLS 1.3 are always all there and cannot be listed."`
 }
@@ -110,12 +110,18 @@ func (t *TLS) check(ps *Problems) {
 		ps.AddNeeding("tls.policy", []string{"tls.min_version", "tls.max_version", "tls.cipher_suites"}, "cannot be given together with min_version, max_version or cipher_suites, which stand in its place; keep the one or the other")
 	}
 	// Versions compare as their texts do.
-	if p := t.Effective(); p.Min > p.Max {
+	switch p := t.Effective(); {
+	case p.Min > p.Max:
 		ps.AddNeeding("tls.min_version", []string{"tls.max_version"}, "must not be above max_version: %s is newer than %s", p.Min, p.Max)
-	} else if len(t.CipherSuites) > 0 && p.Min >= "1.3" {
+	case len(t.CipherSuites) > 0 && p.Min >= "1.3":
 		ps.AddNeeding("tls.cipher_suites", []string{"tls.min_version"}, "must not be given where min_version is 1.3: the suites of TLS 1.3 are always all there")
+	case (p.Min == "1.0" || p.Min == "1.1") && !slices.ContainsFunc(p.Suites, beforeTLS12):
+		ps.AddNeeding("tls.cipher_suites", []string{"tls.min_version"}, "must hold a suite of TLS 1.1 or older where min_version is %s, as TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA for an RSA key; without one nobody is served by these versions, and the policy modern has none", p.Min)
 	}
 }
+
+// beforeTLS12 says that a suite is older than TLS 1.2, which brought all that have another hash than SHA-1.
+func beforeTLS12(suite string) bool { return strings.HasSuffix(suite, "_SHA") }
 
 // checkCipherSuite is the grammar of a cipher suite.
 func checkCipherSuite(s string) error {
