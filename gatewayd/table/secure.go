@@ -73,6 +73,11 @@ func (c *compiler) warnSecure(o *spec.Listener, identities []*secure.Identity) {
 	if len(identities) == 0 {
 		return
 	}
+	if p := o.TLS.Effective(); p.Min < "1.3" && !slices.ContainsFunc(p.Suites, func(suite string) bool {
+		return slices.ContainsFunc(identities, func(i *secure.Identity) bool { return i.Suits(suite) })
+	}) {
+		c.warn(onListener(o.Name, "tls.cipher_suites", "holds none for the kind of key of the listener's certificates: clients of TLS 1.2 and older are refused"))
+	}
 	for _, host := range o.Hostnames {
 		if !slices.ContainsFunc(identities, func(i *secure.Identity) bool { return i.Covers(host) }) {
 			c.warn(onListener(o.Name, "certificates", "has none for host name %q: clients that ask for it are shown one of another name, and most refuse it", host))
