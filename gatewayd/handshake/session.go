@@ -10,7 +10,6 @@ import (
 
 // A session is the records of a connection behind its handshake.
 type session struct {
-	r    *Runner
 	conn *tls.Conn
 	pipe *pipe
 }
@@ -42,6 +41,13 @@ func (s *session) Seal(p []byte) { _, _ = s.conn.Write(p) }
 func (s *session) End() { _ = s.conn.CloseWrite() }
 
 // Output implements loop.Layer.
-func (s *session) Output() []byte { return s.r.output() }
+func (s *session) Output() []byte {
+	sc := s.pipe.scratch
+	b := sc.out
+	if sc.out = b[:0]; cap(b) > maxScratch {
+		sc.out = nil
+	}
+	return b
+}
 
 var _ loop.Layer = (*session)(nil)
