@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -37,6 +38,9 @@ func OpenToken(dir string) (token Token, created bool, err error) {
 	if err == nil {
 		err = checkToken(filepath.Join(dir, TokenFile), text)
 	}
+	if _, unusable := errors.AsType[*secret.UnusableError](err); unusable {
+		err = fmt.Errorf("%w; remove it and a new one is made at the next start", err)
+	}
 	if err != nil {
 		return Token{}, false, fmt.Errorf("admin token: %w", err)
 	}
@@ -52,11 +56,11 @@ func newToken() string {
 // checkToken wants one token, long enough.
 func checkToken(path, text string) error {
 	if len(text) < minToken {
-		return fmt.Errorf("%s must hold a token of at least %d characters; remove the file and a new one is made at the next start", path, minToken)
+		return &secret.UnusableError{Path: path, Why: fmt.Sprintf("must hold a token of at least %d characters", minToken)}
 	}
 	for i := range len(text) {
 		if text[i] <= ' ' || text[i] > '~' {
-			return fmt.Errorf("%s must hold one token of visible ASCII characters", path)
+			return &secret.UnusableError{Path: path, Why: "must hold one token of visible ASCII characters"}
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	}
 	token, created, err := admin.OpenToken(cfg.DataDir)
 	if err != nil {
-		return fmt.Errorf("admin token: %w", err)
+		return err
 	}
 	if created {
 		d.log.Info("The admin token was made.", "file", filepath.Join(cfg.DataDir, "admin.token"))
@@ -105,7 +105,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Log: d.log}); err != nil {
-		return err
+		return opened(err, cfg.DataDir)
 	}
 	if err := d.fill(ctx, cfg.ConfigFile); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -39,16 +40,34 @@ type keptSecret[T interface{ Text() string }] struct {
 // kept reads a secret, or at the first start makes it.
 func kept[T interface{ Text() string }](d *Daemon, dir string, k keptSecret[T]) (T, error) {
 	var none T
+	path := filepath.Join(dir, k.file)
 	text, created, err := secret.Open(dir, k.file, func() string { return k.fresh().Text() })
-	if err != nil {
-		return none, err
+	value := none
+	if err == nil {
+		value, err = parsed(path, text, k.parse)
 	}
-	value, err := k.parse(text)
 	if err != nil {
-		return none, fmt.Errorf("%s %w; remove the file and a new one is made at the next start, %s", filepath.Join(dir, k.file), err, k.lost)
+		return none, advised(err, "remove it and a new one is made at the next start, "+k.lost)
 	}
 	if created {
-		d.log.Info("The "+k.what+" was made.", "file", filepath.Join(dir, k.file))
+		d.log.Info("The "+k.what+" was made.", "file", path)
 	}
 	return value, nil
+}
+
+// parsed is what the text of a file says.
+func parsed[T any](path, text string, parse func(string) (T, error)) (T, error) {
+	value, err := parse(text)
+	if err != nil {
+		err = &secret.UnusableError{Path: path, Why: err.Error()}
+	}
+	return value, err
+}
+
+// advised says what to do about a file that holds no secret.
+func advised(err error, what string) error {
+	if _, is := errors.AsType[*secret.UnusableError](err); is {
+		return fmt.Errorf("%w; %s", err, what)
+	}
+	return err // It says so itself.
 }

@@ -28,18 +28,30 @@ func (d *Daemon) sealed(ctx context.Context, dir string, inner store.Store) (sto
 		fresh = nil
 	}
 	text, created, err := secret.Open(dir, storeKeyFile, fresh)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if held != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("store key: %s is missing, and the store holds secrets that were encrypted under it, as that of %s; put the file back from its backup, or start with a new data directory", path, held)
-	case err != nil:
-		return nil, fmt.Errorf("store key: %w", err)
 	}
-	key, err := sealed.ParseKey(text)
+	var key *sealed.Key
+	if err == nil {
+		key, err = parsed(path, text, sealed.ParseKey)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("store key: %s %w; put the file back from its backup", path, err)
+		advice := "put the file back from its backup: the store holds secrets that were encrypted under it, as that of " + held
+		if held == "" {
+			advice = "remove it and a new one is made at the next start; nothing in the store is encrypted under it"
+		}
+		return nil, fmt.Errorf("store key: %w", advised(err, advice))
 	}
 	if created {
 		d.log.Info("The key was made that secrets are stored under. A backup of the store is worth nothing without it.", "file", path)
 	}
 	return sealed.New(inner, key), nil
+}
+
+// opened says what to do where a store could not be opened for its key.
+func opened(err error, dir string) error {
+	if errors.Is(err, sealed.ErrOtherKey) {
+		return fmt.Errorf("%w; %s is the key of another store: put the one of this store back from its backup", err, filepath.Join(dir, storeKeyFile))
+	}
+	return err
 }

@@ -16,6 +16,12 @@ import (
 // most is how long a file may be, in bytes.
 const most = 4096
 
+// An UnusableError says that what is at a path is no secret's file, whoever reads it. It tells nothing of what is in it.
+type UnusableError struct{ Path, Why string }
+
+// Error implements error.
+func (e *UnusableError) Error() string { return e.Path + " " + e.Why }
+
 // Open reads the secret in a file of a directory, without the space around it, or at the first start keeps a new one
 // there: in a file with mode 0600 that is there whole or not at all. created says that it is new. Where fresh is nil the
 // file must be there, and fs.ErrNotExist says that it is not. A file that others may
@@ -30,6 +36,9 @@ func Open(dir, name string, fresh func() string) (text string, created bool, err
 	if errors.Is(err, fs.ErrNotExist) && fresh != nil {
 		if created, err = create(dir, path, fresh()); err == nil {
 			text, err = read(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &UnusableError{path, "is a link that leads nowhere"}
 		}
 	}
 	if err != nil {
@@ -69,7 +78,7 @@ func read(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is not a regular file", path)
+		return "", &UnusableError{path, "is not a regular file"}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s has mode %04o, so that others than its owner may use it; run chmod 600 on it", path, info.Mode().Perm())
@@ -82,7 +91,7 @@ func read(path string) (string, error) {
 		return "", err
 	}
 	if len(data) > most {
-		return "", fmt.Errorf("%s is longer than %d bytes; remove the file and a new one is made at the next start", path, most)
+		return "", &UnusableError{path, fmt.Sprintf("is longer than %d bytes", most)}
 	}
 	return strings.TrimSpace(string(data)), nil
 }
