@@ -12,19 +12,35 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/sealed"
 )
 
-// storeKeyFile is the name of the file of the key that secrets are stored under, in the data directory.
-const storeKeyFile = "store.key"
+// storeKeyFile is the name of the file of the key that secrets are stored under, in the data directory; olderKeyFile that of
+// the key before it, which whoever wants a new one gives the old one.
+const (
+	storeKeyFile = "store.key"
+	olderKeyFile = "store.key.old"
+)
+
+// A medium is a store that others might read without the gateway.
+type medium interface {
+	store.Store
+	// Compact removes what is not in the store any more from the medium, too.
+	Compact() error
+}
 
 // sealed is the store, its secrets encrypted under the key in the data directory. The key is made where there is nothing
-// that was encrypted under another one: a new key opens nothing, and no start may make it look as if it did.
-func (d *Daemon) sealed(ctx context.Context, dir string, inner store.Store) (store.Store, error) {
+// that was encrypted under another one, or the one before is there to open it: a new key opens nothing, and no start may make
+// it look as if it did.
+func (d *Daemon) sealed(ctx context.Context, dir string, inner medium) (store.Store, error) {
 	path := filepath.Join(dir, storeKeyFile)
 	held, err := sealed.Holds(ctx, inner)
 	if err != nil {
 		return nil, err
 	}
+	older, err := olderKey(ctx, dir, inner)
+	if err != nil {
+		return nil, err
+	}
 	fresh := sealed.NewKeyText
-	if held != "" {
+	if held != "" && older == nil {
 		fresh = nil
 	}
 	text, created, err := secret.Open(dir, storeKeyFile, fresh)
@@ -45,7 +61,49 @@ func (d *Daemon) sealed(ctx context.Context, dir string, inner store.Store) (sto
 	if created {
 		d.log.Info("The key was made that secrets are stored under. A backup of the store is worth nothing without it.", "file", path)
 	}
-	return sealed.New(inner, key), nil
+	if older == nil {
+		return sealed.New(inner, key), nil
+	}
+	s := sealed.New(inner, key, older)
+	return s, d.renew(ctx, filepath.Join(dir, olderKeyFile), s, inner)
+}
+
+// olderKey reads the key before the present one; nil where there is none. Where the present one is missing it must open all
+// that there is, as it is the key of nothing else.
+func olderKey(ctx context.Context, dir string, inner store.Store) (*sealed.Key, error) {
+	text, _, err := secret.Open(dir, olderKeyFile, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	path := filepath.Join(dir, olderKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("older store key: %w", err)
+	}
+	key, err := sealed.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("older store key: %s %w; put into it what %s had in it before", path, err, storeKeyFile)
+	}
+	if _, _, err := secret.Open(dir, storeKeyFile, nil); !errors.Is(err, fs.ErrNotExist) {
+		return key, nil
+	}
+	if _, _, err := sealed.New(inner, key).Load(ctx); err != nil {
+		return nil, fmt.Errorf("older store key: %s: %w; no new key is made before all can be opened", path, err)
+	}
+	return key, nil
+}
+
+// renew has the older key open nothing any more, in whatever copy of the store is made from now on.
+func (d *Daemon) renew(ctx context.Context, path string, s *sealed.Store, inner medium) error {
+	n, err := s.Renew(ctx)
+	if err != nil {
+		return fmt.Errorf("encrypting secrets under a new key: %w", err)
+	}
+	// A start before may have ended between the one and the other.
+	if err := inner.Compact(); err != nil {
+		return fmt.Errorf("removing what was encrypted under an older key: %w", err)
+	}
+	d.log.Warn("Secrets are stored under the new key alone. Remove the older one, which opens nothing any more but backups of before.", "file", path, "renewed", n)
+	return nil
 }
 
 // opened says what to do where a store could not be opened for its key.

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/sealed"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -108,6 +111,119 @@ func TestSecretsAreEncryptedAtRest(t *testing.T) {
 	fails("with no key in it", keyFile+" is no key")
 	write(key)
 	held("with the key again")
+}
+
+// TestTheStoreKeyIsReplaced: whoever renames its file gets a new key, under which everything is encrypted, and the old one opens
+// nothing of the store any more; a start that ended halfway goes on, and one that would lose something does not begin.
+func TestTheStoreKeyIsReplaced(t *testing.T) {
+	dir, log := t.TempDir(), &bytes.Buffer{}
+	p := certtest.New(certtest.Issue{})
+	keyFile, olderFile, storeFile := filepath.Join(dir, storeKeyFile), filepath.Join(dir, olderKeyFile), filepath.Join(dir, "gatewayd.db")
+	read := func(path string) []byte {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	write := func(path string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	starts := func(what string, then func(*Daemon)) {
+		t.Helper()
+		d, err := launch(t, dir, log)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		then(d)
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	holds := func(d *Daemon) {
+		t.Helper()
+		e := d.control.Set().Live(spec.Certificates, "a")
+		if e == nil || *e.Object.(*spec.Certificate).PrivateKeyPEM != p.Key || e.Revision != 1 || len(d.control.Conditions()) > 0 {
+			t.Errorf("the certificate is not as it was: %+v, %v", e, d.control.Conditions())
+		}
+	}
+	fails := func(what, words string) {
+		t.Helper()
+		if _, err := launch(t, dir, log); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: want %q, got %v", what, words, err)
+		}
+	}
+	starts("first", func(d *Daemon) {
+		_, err := d.control.Apply(t.Context(), []control.Change{{Kind: spec.Certificates, Name: "a", IfNoneMatch: true,
+			Put: &spec.Certificate{Name: "a", CertificatePEM: &p.Certificate, PrivateKeyPEM: &p.Key}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	before, first := read(storeFile), read(keyFile)
+
+	// The file of another gateway opens nothing, and no key is made beside it.
+	rename(keyFile, filepath.Join(dir, "aside"))
+	write(olderFile, []byte(sealed.NewKeyText()))
+	fails("with a stranger's key", "no new key is made before all can be opened")
+	write(olderFile, []byte("none"))
+	fails("with no key in it", olderFile+" is no key")
+	if _, err := os.Stat(keyFile); err == nil {
+		t.Error("a key was made that opens nothing")
+	}
+	rename(filepath.Join(dir, "aside"), olderFile)
+
+	starts("renamed", holds)
+	second := read(keyFile)
+	if info, err := os.Stat(keyFile); err != nil || info.Mode().Perm() != 0o600 || bytes.Equal(second, first) {
+		t.Errorf("the new key: %v, %v", info, err)
+	}
+	if !strings.Contains(log.String(), "renewed=1") || !strings.Contains(log.String(), "Remove the older one") {
+		t.Errorf("the log does not say what to do:\n%s", log)
+	}
+	if len(sealedIn(before)) == 0 {
+		t.Error("nothing sealed was found in the store")
+	}
+	for _, old := range sealedIn(before) {
+		if bytes.Contains(read(storeFile), old) {
+			t.Error("the store still holds what the older key opens")
+		}
+	}
+	starts("once more with both", holds)
+
+	// A start that ended behind the new key and before anything was encrypted under it.
+	write(storeFile, before)
+	starts("halfway", holds)
+	if err := os.Remove(olderFile); err != nil {
+		t.Fatal(err)
+	}
+	starts("without the older one", holds)
+	write(keyFile, first)
+	fails("with the older one alone", "sealed with another key")
+	for _, text := range [][]byte{bytes.TrimSpace(first), bytes.TrimSpace(second)} {
+		if bytes.Contains(log.Bytes(), text) {
+			t.Error("the log shows a key")
+		}
+	}
+	search(t, dir, p)
+}
+
+// sealedIn are the secrets in a store's file, as they are there.
+func sealedIn(file []byte) (all [][]byte) {
+	for _, m := range regexp.MustCompile(`"secret":"([^"]+)"`).FindAllSubmatch(file, -1) {
+		all = append(all, m[1])
+	}
+	return all
 }
 
 // search looks for keys in every file of a directory.

@@ -60,6 +60,46 @@ func open(path string) (*Store, error) {
 	return &Store{db: db, path: path, file: file}, nil
 }
 
+// Compact writes the file anew, so that nothing is in it but the records: what was replaced or deleted stays in a file that
+// only grows until its place is needed. Nobody else may use the store meanwhile. After an error it is as it was, or closed.
+func (s *Store) Compact() error {
+	if err := s.compact(); err != nil {
+		return fmt.Errorf("writing %s anew: %w", s.path, err)
+	}
+	return nil
+}
+
+func (s *Store) compact() error {
+	dir := filepath.Dir(s.path)
+	temporary, err := os.CreateTemp(dir, ".new-store-*") // Mode 0600.
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name()) // Gone already where it was renamed.
+	if err := temporary.Close(); err != nil {
+		return err
+	}
+	fresh, err := bbolt.Open(temporary.Name(), 0o600, nil)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(bbolt.Compact(fresh, s.db, 0), fresh.Close(), s.inPlace()); err != nil {
+		return err
+	}
+	// Whoever waits for the lock of the old file gets one that is in its place no more, and refuses to write it.
+	if err := os.Rename(temporary.Name(), s.path); err != nil {
+		return err
+	}
+	if err := errors.Join(syncDir(dir), s.db.Close()); err != nil {
+		return err
+	}
+	again, err := open(s.path)
+	if err == nil {
+		*s = *again
+	}
+	return err
+}
+
 // create makes an empty store under another name and moves it to its place when it is whole, so that an end of the
 // process in between leaves nothing that looks damaged.
 func create(path string) error {

@@ -211,3 +211,65 @@ func TestFileThatIsGoneTakesNoCommit(t *testing.T) {
 		t.Errorf("the removed file is at revision %d; %v", revision, err)
 	}
 }
+
+// TestCompact: what was replaced or deleted is in the file until it is written anew, and then no more; all the rest is as it
+// was, and the file is still its process's own.
+func TestCompact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatewayd.db")
+	s := open(t, path)
+	record := func(name, body string) store.Record {
+		return store.Record{Kind: "rule", Name: name, ID: name, Revision: 1, Body: []byte(body)}
+	}
+	commit := func(base uint64, puts []store.Record, deletes ...store.Ref) {
+		t.Helper()
+		if err := s.Commit(t.Context(), base, base+1, puts, deletes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(0, []store.Record{record("a", "first words"), record("b", "deleted words")})
+	commit(1, []store.Record{record("a", "other words")}, store.Ref{Kind: "rule", Name: "b"})
+	holds := func(words string) bool {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(text, []byte(words))
+	}
+	if !holds("first words") || !holds("deleted words") {
+		t.Error("nothing old is in the file, so that the test says nothing")
+	}
+	if err := s.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	if holds("first words") || holds("deleted words") || !holds("other words") {
+		t.Error("the file still has what is old, or lost what is not")
+	}
+	if _, err := bolt.Open(path); err == nil || !strings.Contains(err.Error(), "holds its lock") {
+		t.Errorf("another one opens the file: %v", err)
+	}
+	commit(2, []store.Record{record("c", "")})
+	closed(t, s)
+	revision, records, err := open(t, path).Load(t.Context())
+	if err != nil || revision != 3 || len(records) != 2 || string(records[0].Body) != "other words" {
+		t.Errorf("revision %d, %v, %v", revision, records, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".new*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestCompactOfAFileThatIsGone: it brings nothing back.
+func TestCompactOfAFileThatIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatewayd.db")
+	s := open(t, path)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Compact(); err == nil || !strings.Contains(err.Error(), "was removed under the running gateway") {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

@@ -59,6 +59,11 @@ func (k *Key) seal(secret []byte, kind, id string) []byte {
 	return k.aead.Seal(head, nil, secret, about(head, kind, id))
 }
 
+// sealed says that a secret was sealed with the key.
+func (k *Key) sealed(secret []byte) bool {
+	return len(secret) > nameSize && [nameSize]byte(secret[1:]) == k.name
+}
+
 var (
 	errOther   = errors.New("it was sealed with another key")
 	errDamaged = errors.New("it is damaged, or was sealed for another object")

@@ -16,12 +16,36 @@ var ErrOtherKey = errOther
 type Store struct {
 	inner store.Store
 	key   *Key
+	older []*Key
 }
 
 var _ store.Store = (*Store)(nil)
 
-// New makes a store over another one, which is closed with it.
-func New(inner store.Store, key *Key) *Store { return &Store{inner, key} }
+// New makes a store over another one, which is closed with it. It seals with the key, and opens what the older ones sealed
+// as well.
+func New(inner store.Store, key *Key, older ...*Key) *Store { return &Store{inner, key, older} }
+
+// Renew seals anew what older keys sealed, in one commit, and says how many secrets these were. No object changes by it.
+func (s *Store) Renew(ctx context.Context) (int, error) {
+	revision, records, err := s.inner.Load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var puts []store.Record
+	for _, r := range records {
+		if r.Secret == nil || s.key.sealed(r.Secret) {
+			continue
+		}
+		if r.Secret, err = s.open(r); err != nil {
+			return 0, err
+		}
+		puts = append(puts, r)
+	}
+	if len(puts) == 0 {
+		return 0, nil
+	}
+	return len(puts), s.Commit(ctx, revision, revision+1, puts, nil)
+}
 
 // Holds names an object whose secret is sealed in a store, for which its key must be there; empty if there is none.
 func Holds(ctx context.Context, inner store.Store) (object string, err error) {
@@ -50,11 +74,26 @@ func (s *Store) Load(ctx context.Context) (uint64, []store.Record, error) {
 		if r.Secret == nil {
 			continue
 		}
-		if r.Secret, err = s.key.open(r.Secret, r.Kind, r.ID); err != nil {
-			return 0, nil, fmt.Errorf("the secret of %s cannot be opened: %w", name(*r), err)
+		if r.Secret, err = s.open(*r); err != nil {
+			return 0, nil, err
 		}
 	}
 	return revision, records, nil
+}
+
+// open opens the secret of a record with the key that it was sealed with.
+func (s *Store) open(r store.Record) ([]byte, error) {
+	key := s.key
+	for _, older := range s.older {
+		if older.sealed(r.Secret) {
+			key = older
+		}
+	}
+	secret, err := key.open(r.Secret, r.Kind, r.ID)
+	if err != nil {
+		return nil, fmt.Errorf("the secret of %s cannot be opened: %w", name(r), err)
+	}
+	return secret, nil
 }
 
 // Commit implements store.Store.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -106,6 +107,47 @@ func TestWhatDoesNotOpen(t *testing.T) {
 		if errors.Is(err, ErrOtherKey) != (c.what == "another key") {
 			t.Errorf("%s: it is told as another key: %v", c.what, err)
 		}
+	}
+}
+
+// TestRenew: what an older key sealed opens, and is sealed with the new one after that; the objects stay as they were, and a
+// key that opens some of it alone changes nothing.
+func TestRenew(t *testing.T) {
+	inner, older, key := memory.Open(), newKey(t), newKey(t)
+	plain := canaryRecord("c")
+	plain.Secret = nil
+	records := []store.Record{canaryRecord("a"), canaryRecord("b"), plain}
+	if err := New(inner, older).Commit(t.Context(), 0, 7, records, nil); err != nil {
+		t.Fatal(err)
+	}
+	opens := func(what string, s *Store, revision uint64, want ...store.Record) {
+		t.Helper()
+		got, records, err := s.Load(t.Context())
+		if err != nil || got != revision || !reflect.DeepEqual(records, want) {
+			t.Errorf("%s: revision %d, %v, %v", what, got, records, err)
+		}
+	}
+	both := New(inner, key, newKey(t), older)
+	opens("with both keys", both, 7, records...)
+	fourth := canaryRecord("d")
+	fourth.Revision = 8
+	if err := both.Commit(t.Context(), 7, 8, []store.Record{fourth}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := New(inner, key).Renew(t.Context()); n != 0 || !errors.Is(err, ErrOtherKey) {
+		t.Errorf("without the older key renewed %d, %v", n, err)
+	}
+	opens("behind that", both, 8, append(records, fourth)...)
+	if n, err := both.Renew(t.Context()); n != 2 || err != nil {
+		t.Errorf("renewed %d, %v", n, err)
+	}
+	opens("renewed", New(inner, key), 9, append(records, fourth)...)
+	if n, err := both.Renew(t.Context()); n != 0 || err != nil {
+		t.Errorf("once more renewed %d, %v", n, err)
+	}
+	opens("renewed once more", New(inner, key), 9, append(records, fourth)...)
+	if _, _, err := New(inner, older).Load(t.Context()); !errors.Is(err, ErrOtherKey) {
+		t.Errorf("the older key still opens it: %v", err)
 	}
 }
 
