@@ -18,17 +18,16 @@ type Call struct {
 	Connected func()
 }
 
-// Dial begins a connection, and on it a handshake. A connection that cannot be made is told to done by the error of
-// [loop.Loop.Dial]. With any error nothing of the connection is the caller's any more, as behind Closed. Until done is
-// called the connection may be ended by Reset, which done is told later in the same turn, and has the deadline that the
-// caller sets: reached, it ends with ErrTimeout. There is none by itself. scratch is of the loop.
-func (r *Runner) Dial(l *loop.Loop, call *Call, scratch *Scratch, done Done) *loop.Conn {
-	s := newShake(r, l, scratch, done)
-	s.call = call
-	s.conn = tls.Client(s.pipe, call.Config)
-	c := l.Dial(call.To, s)
-	s.c, s.closing = c, c
-	return c
+// Dial begins a connection, and on it a handshake, which computes beside the loop: nobody says how long it takes to verify
+// what a server shows. A connection that cannot be made is told to done by the error of [loop.Loop.Dial]. With any error
+// nothing of the connection is the caller's any more, as behind Closed. Until done is called the connection may be ended by
+// Reset, which done is told later in the same turn, and has the deadline that the caller sets: reached, it ends with
+// ErrTimeout. There is none by itself.
+func (r *Runner) Dial(call *Call, done Done) *loop.Conn {
+	s := &shake{r: r, call: call, cfg: call.Config, done: done, aside: true}
+	s.c = r.l.Dial(call.To, s)
+	s.closing = s.c
+	return s.c
 }
 
 // Alert is the alert by which a peer said why it ended a session (RFC 8446 section 6.2); ok is false where err is something

@@ -44,7 +44,7 @@ type dialled struct {
 }
 
 // dialling makes a call on a loop; its connection echoes.
-func dialling(t *testing.T, l *loop.Loop, r *Runner, call Call) *dialled {
+func dialling(t *testing.T, l *loop.Loop, slots Slots, call Call) *dialled {
 	t.Helper()
 	d := &dialled{told: make(chan error, 2), ended: make(chan error, 1), connected: make(chan struct{}, 1)}
 	if call.Config == nil {
@@ -53,7 +53,7 @@ func dialling(t *testing.T, l *loop.Loop, r *Runner, call Call) *dialled {
 	}
 	call.Connected = func() { d.connected <- struct{}{} }
 	on(t, l, func() {
-		d.c = r.Dial(l, &call, new(Scratch), func(c *loop.Conn, _ *tls.ConnectionState, err error) {
+		d.c = NewRunner(l, slots).Dial(&call, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
 			if err == nil {
 				c.SetHandler(&echo{c: c, ended: d.ended})
 			}
@@ -85,7 +85,7 @@ func TestDial(t *testing.T) {
 		}
 		served <- err
 	})
-	d := dialling(t, running(t), NewRunner(1), Call{To: to, Before: []byte(before)})
+	d := dialling(t, running(t), NewSlots(1), Call{To: to, Before: []byte(before)})
 	if err := <-d.told; err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestDialFails(t *testing.T) {
 		"a word and the end": {target(t, func(c *net.TCPConn) { _ = tls.Server(c, asking).Handshake() }), nil, func(err error) bool { alert, ok := Alert(err); return ok && alert == 40 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := dialling(t, running(t), NewRunner(1), Call{To: c.to, Config: c.config})
+			d := dialling(t, running(t), NewSlots(1), Call{To: c.to, Config: c.config})
 			if err := <-d.told; !c.is(err) {
 				t.Errorf("told %v", err)
 			}
@@ -150,15 +150,15 @@ func isUnverified(err error) bool {
 
 // TestDialEnds: whoever gives a call up, or waits no longer, is told once, and nothing of the handshake stays.
 func TestDialEnds(t *testing.T) {
-	l, r := running(t), NewRunner(1)
+	l, slots := running(t), NewSlots(1)
 	before := runtime.NumGoroutine()
 	silent := func() loop.Remote { return target(t, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) }) }
-	late := dialling(t, l, r, Call{To: silent()})
+	late := dialling(t, l, slots, Call{To: silent()})
 	on(t, l, func() { late.c.SetDeadline(l.Now() + loop.Time(50*time.Millisecond)) })
 	if err := <-late.told; !errors.Is(err, ErrTimeout) {
 		t.Errorf("behind its deadline told %v, want %v", err, ErrTimeout)
 	}
-	at := dialling(t, l, r, Call{To: silent()})
+	at := dialling(t, l, slots, Call{To: silent()})
 	<-at.connected
 	on(t, l, func() { at.c.Reset() })
 	if err := <-at.told; err == nil || strings.Contains(err.Error(), "timeout") {
@@ -168,7 +168,7 @@ func TestDialEnds(t *testing.T) {
 	on(t, l, func() {
 		early = &dialled{told: make(chan error, 2)}
 		call := &Call{To: silent(), Config: anyServer}
-		c := r.Dial(l, call, new(Scratch), func(_ *loop.Conn, _ *tls.ConnectionState, err error) { early.told <- err })
+		c := NewRunner(l, slots).Dial(call, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { early.told <- err })
 		c.Reset()
 	})
 	if err := <-early.told; err == nil {

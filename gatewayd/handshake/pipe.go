@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -15,24 +14,14 @@ func (errAgain) Error() string   { return "no bytes yet" }
 func (errAgain) Timeout() bool   { return false }
 func (errAgain) Temporary() bool { return true }
 
-// A pipe is all that crypto/tls sees of a connection. In the handshake its Read waits for the peer; afterwards, on the
-// loop, it never does. Its Write never fails, for crypto/tls would not get over that: who gives it bytes bounds what it says.
+// A pipe is all that crypto/tls sees of a connection. In the handshake its Read stops the coroutine until the peer has said
+// something; afterwards it never waits. Its Write never fails, for crypto/tls would not get over that: who gives it bytes
+// bounds what it says.
 type pipe struct {
-	wait    *wait    // nil on the loop
-	scratch *Scratch // nil before
-	rest    []byte   // what came in the handshake behind it
-	in      []byte   // on the loop: what of the wire is not read yet
-}
-
-// A wait is the part of a pipe that is needed by a handshake.
-type wait struct {
-	shake *shake
-
-	mu    sync.Mutex // guards what follows
-	came  sync.Cond
-	in    []byte
-	out   []byte
-	ended bool
+	yield func(struct{}) bool // stops the coroutine; nil behind the handshake
+	in    []byte              // what of the wire is not read yet
+	rest  []byte              // what came in the handshake behind it
+	out   *[]byte
 }
 
 // most is how much of the peer's may wait for a handshake.
@@ -40,8 +29,8 @@ const most = 32 << 10
 
 // Read implements net.Conn.
 func (p *pipe) Read(b []byte) (int, error) {
-	if p.wait != nil {
-		return p.wait.read(b)
+	if p.yield != nil {
+		return p.await(b)
 	}
 	from := &p.in
 	if p.rest != nil {
@@ -57,85 +46,31 @@ func (p *pipe) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write implements net.Conn.
-func (p *pipe) Write(b []byte) (int, error) {
-	if w := p.wait; w != nil {
-		w.mu.Lock()
-		w.out = append(w.out, b...)
-		w.mu.Unlock()
-	} else {
-		p.scratch.out = append(p.scratch.out, b...)
-	}
-	return len(b), nil
-}
-
-// read gives what came, or waits for it. Meanwhile another handshake may compute.
-func (w *wait) read(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.in) == 0 && !w.ended {
-		s, out := w.shake, w.out
-		w.out = nil
-		// The slot is taken back without the lock: who gives bytes must not wait for those who compute.
-		<-s.r.slots
-		s.loop.Post(func() { s.flight(out) })
-		for len(w.in) == 0 && !w.ended {
-			w.came.Wait()
+// await gives what came, or stops until something did.
+func (p *pipe) await(b []byte) (int, error) {
+	if len(p.in) == 0 {
+		p.in = nil // Its memory is not held while a client thinks.
+		if !p.yield(struct{}{}) {
+			return 0, io.EOF
 		}
-		w.mu.Unlock()
-		s.r.slots <- struct{}{}
-		w.mu.Lock()
 	}
-	if len(w.in) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(b, w.in)
-	w.in = w.in[n:]
+	n := copy(b, p.in)
+	p.in = p.in[n:]
 	return n, nil
 }
 
-// push gives the handshake bytes, all or none.
-func (w *wait) push(b []byte) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.in)+len(b) > most && len(w.in) > 0 {
-		return false
-	}
-	w.in = append(w.in, b...)
-	w.came.Signal()
-	return true
-}
-
-// take is what was said and not sent yet.
-func (w *wait) take() []byte {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := w.out
-	w.out = nil
-	return out
-}
-
-// end lets the handshake fail, as its peer is gone.
-func (w *wait) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ended = true
-	w.came.Signal()
-}
-
-// over says that the peer is gone.
-func (w *wait) over() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.ended
+// Write implements net.Conn.
+func (p *pipe) Write(b []byte) (int, error) {
+	*p.out = append(*p.out, b...)
+	return len(b), nil
 }
 
 // onLoop lets the pipe serve a session.
-func (p *pipe) onLoop(scratch *Scratch) {
-	if in := p.wait.in; len(in) > 0 {
-		p.rest = bytes.Clone(in)
+func (p *pipe) onLoop(r *Runner) {
+	if len(p.in) > 0 {
+		p.rest = bytes.Clone(p.in)
 	}
-	p.wait, p.scratch = nil, scratch
+	p.in, p.yield, p.out = nil, nil, &r.out
 }
 
 // The rest of net.Conn, of which crypto/tls asks nothing here.

@@ -125,10 +125,16 @@ func (e *echo) Closed(err error) { e.ended <- err }
 
 // serving is a TLS echo. What became of handshakes that failed, and of connections, is told by ended.
 func serving(t testing.TB, l *loop.Loop, config *tls.Config) (addr netip.AddrPort, ended chan error) {
+	t.Helper()
+	return servingBy(t, l, NewSlots(1), config)
+}
+
+func servingBy(t testing.TB, l *loop.Loop, slots Slots, config *tls.Config) (addr netip.AddrPort, ended chan error) {
+	t.Helper()
 	ended = make(chan error, 1024)
-	r, scratch := NewRunner(1), new(Scratch)
+	r := NewRunner(l, slots)
 	return listening(t, l, func(c *loop.Conn) {
-		r.Serve(c, config, scratch, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
+		r.Serve(c, config, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
 			if err != nil {
 				ended <- err
 				return
@@ -136,4 +142,14 @@ func serving(t testing.TB, l *loop.Loop, config *tls.Config) (addr netip.AddrPor
 			c.SetHandler(&echo{c: c, ended: ended})
 		})
 	}), ended
+}
+
+// asideBy has the handshakes of a configuration compute beside the loop.
+func asideBy(config *tls.Config) *tls.Config {
+	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if err := Aside(hello.Context()); err != nil {
+			return nil, err
+		}
+		return config, nil
+	}}
 }

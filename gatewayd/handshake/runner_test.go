@@ -119,7 +119,7 @@ func TestForgedRecord(t *testing.T) {
 
 // TestWaitingCostsNoSlot: while clients keep their handshakes waiting, others are served by the only slot there is.
 func TestWaitingCostsNoSlot(t *testing.T) {
-	addr, _ := serving(t, running(t), serverConfig(t))
+	addr, _ := serving(t, running(t), asideBy(serverConfig(t)))
 	for range 20 {
 		raw := dial(t, addr)
 		mute := &muted{Conn: raw, after: 1}
@@ -156,19 +156,10 @@ func TestGoneClientCostsNoHandshake(t *testing.T) {
 	l, pair := running(t), certtest.New(certtest.Issue{}).TLS()
 	signed := &counted{Signer: pair.PrivateKey.(crypto.Signer)}
 	pair.PrivateKey = signed
-	config := &tls.Config{Certificates: []tls.Certificate{pair}}
-	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 10)
-	addr := listening(t, l, func(c *loop.Conn) {
-		r.Serve(c, config, scratch, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
-			if err != nil {
-				ended <- err
-				return
-			}
-			c.SetHandler(&echo{c: c, ended: ended})
-		})
-	})
-	r.slots <- struct{}{} // Others compute.
-	for range cap(ended) {
+	slots := NewSlots(1)
+	addr, ended := servingBy(t, l, slots, asideBy(&tls.Config{Certificates: []tls.Certificate{pair}}))
+	slots <- struct{}{} // Others compute.
+	for range 10 {
 		raw := dial(t, addr)
 		if err := tls.Client(&muted{Conn: raw, after: 1}, anyServer).Handshake(); err == nil {
 			t.Fatal("a muted handshake succeeded")
@@ -179,7 +170,7 @@ func TestGoneClientCostsNoHandshake(t *testing.T) {
 			t.Errorf("a handshake ended with %v", err)
 		}
 	}
-	<-r.slots
+	<-slots
 	c := tls.Client(dial(t, addr), anyServer)
 	if err := c.Handshake(); err != nil {
 		t.Fatal(err)
@@ -229,9 +220,9 @@ func TestSilenceCostsNoGoroutine(t *testing.T) {
 func TestSlowHandshakeEnds(t *testing.T) {
 	l := running(t)
 	config := serverConfig(t)
-	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 2)
+	r, ended := NewRunner(l, NewSlots(1)), make(chan error, 2)
 	addr := listening(t, l, func(c *loop.Conn) {
-		r.Serve(c, config, scratch, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
+		r.Serve(c, config, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
 		c.SetDeadline(c.Loop().Now() + loop.Time(50*time.Millisecond))
 	})
 	silent, halfway := dial(t, addr), dial(t, addr)
@@ -298,19 +289,22 @@ func FuzzHello(f *testing.F) {
 // TestClientThatSaysAllAtOnce: a client may say what it has to say, and that this is all, before anybody has had the time to
 // look at the end of its handshake.
 func TestClientThatSaysAllAtOnce(t *testing.T) {
-	l, config := running(t), serverConfig(t)
-	r, scratch, ended := NewRunner(1), new(Scratch), make(chan error, 1)
-	addr := listening(t, l, func(c *loop.Conn) {
-		r.Serve(c, config, scratch, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
-			if err != nil {
-				ended <- err
-				return
-			}
-			c.SetHandler(&echo{c: c, ended: ended})
-		})
-	})
+	for name, config := range map[string]*tls.Config{"on the loop": serverConfig(t), "beside it": asideBy(serverConfig(t))} {
+		t.Run(name, func(t *testing.T) { sayAllAtOnce(t, config, name == "on the loop") })
+	}
+}
+
+func sayAllAtOnce(t *testing.T, config *tls.Config, onLoop bool) {
+	l, slots, let := running(t), NewSlots(1), make(chan struct{})
+	addr, ended := servingBy(t, l, slots, config)
 	raw := dial(t, addr)
-	busy := &held{Conn: raw, let: func() { r.slots <- struct{}{} }}
+	busy := &held{Conn: raw, let: func() {
+		if !onLoop {
+			slots <- struct{}{}
+		} else if stopped := make(chan struct{}); l.Post(func() { close(stopped); <-let }) {
+			<-stopped
+		}
+	}}
 	c := tls.Client(busy, anyServer)
 	if err := c.Handshake(); err != nil {
 		t.Fatal(err)
@@ -324,11 +318,13 @@ func TestClientThatSaysAllAtOnce(t *testing.T) {
 	if err := raw.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	// What came is with the handshake, which cannot go on; the loop has had turns enough to see that nothing follows.
-	for range 100 {
-		on(t, l, func() {})
+	if close(let); !onLoop {
+		// What came is with the handshake, which cannot go on; the loop has had turns enough to see that nothing follows.
+		for range 100 {
+			on(t, l, func() {})
+		}
+		<-slots
 	}
-	<-r.slots
 	if got, err := io.ReadAll(c); err != nil || string(got) != "all of it" {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -350,4 +346,39 @@ func (h *held) Read(b []byte) (int, error) {
 		h.let = nil
 	}
 	return n, err
+}
+
+// TestStopLeavesNothing: a loop that stops takes with it what waits for its peers, and what waits for its turn.
+func TestStopLeavesNothing(t *testing.T) {
+	for name, config := range map[string]*tls.Config{"on the loop": serverConfig(t), "beside it": asideBy(serverConfig(t))} {
+		t.Run(name, func(t *testing.T) {
+			before := runtime.NumGoroutine()
+			t.Run("stop", func(t *testing.T) {
+				l := running(t)
+				addr, _ := serving(t, l, config)
+				const n = 20
+				var clients [n]*net.TCPConn
+				for i := range clients {
+					clients[i] = dial(t, addr)
+					mute := &muted{Conn: clients[i], after: 1}
+					_ = tls.Client(mute, anyServer).Handshake()
+					if _, err := clients[i].Read(make([]byte, 1)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				// These go on in the turn that would follow the one in which the loop stops.
+				on(t, l, func() {
+					for _, c := range clients {
+						_, _ = c.Write([]byte("no record"))
+					}
+					l.Stop()
+				})
+			})
+			for end := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d goroutines are left", runtime.NumGoroutine()-before)
+				}
+			}
+		})
+	}
 }

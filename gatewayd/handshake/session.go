@@ -10,6 +10,7 @@ import (
 
 // A session is the records of a connection behind its handshake.
 type session struct {
+	r    *Runner
 	conn *tls.Conn
 	pipe *pipe
 }
@@ -41,13 +42,6 @@ func (s *session) Seal(p []byte) { _, _ = s.conn.Write(p) }
 func (s *session) End() { _ = s.conn.CloseWrite() }
 
 // Output implements loop.Layer.
-func (s *session) Output() []byte {
-	sc := s.pipe.scratch
-	b := sc.out
-	if sc.out = b[:0]; cap(b) > maxScratch {
-		sc.out = nil
-	}
-	return b
-}
+func (s *session) Output() []byte { return s.r.output() }
 
 var _ loop.Layer = (*session)(nil)

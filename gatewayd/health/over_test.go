@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,10 @@ import (
 var authority = sync.OnceValue(func() *certtest.Pair { return certtest.New(certtest.Issue{Names: []string{"root.test"}, CA: true}) })
 
 func signed(names ...string) certtest.Issue { return certtest.Issue{Names: names, By: authority()} }
+
+func expired(names ...string) certtest.Issue {
+	return certtest.Issue{Names: names, By: authority(), From: time.Unix(1, 0), Until: time.Unix(86400, 0)}
+}
 
 // proving is a configuration that shows a certificate; change may alter it.
 func proving(t *testing.T, of certtest.Issue, change func(*tls.Config)) *tls.Config {
@@ -82,6 +87,9 @@ func TestVerdictsOverTLS(t *testing.T) {
 		return func(t *secure.Terms) { t.Identity = secure.NewIdentity([]*x509.Certificate{p.Leaf}, p.Signer) }
 	}
 	between := certtest.New(certtest.Issue{Names: []string{"between.test"}, CA: true, By: authority()})
+	old := certtest.New(certtest.Issue{Names: []string{"old.test"}, CA: true, By: authority(), From: time.Unix(1, 0), Until: time.Unix(86400, 0)})
+	namesake := certtest.New(certtest.Issue{Names: []string{"root.test"}, CA: true})
+	reversed := func(c *tls.Config) { slices.Reverse(c.Certificates[0].Certificate) }
 	alone := func(c *tls.Config) { c.Certificates[0].Certificate = c.Certificates[0].Certificate[:1] }
 	for name, c := range map[string]struct {
 		at     start
@@ -89,25 +97,33 @@ func TestVerdictsOverTLS(t *testing.T) {
 		probe  func(*spec.Probe)
 		reason string // how it begins
 	}{
-		"healthy":                   {at: overTLS(signed("a.test"), nil)},
-		"another name":              {at: overTLS(signed("b.test", "c.test"), nil), reason: `the certificate is not for a.test, but for "b.test", "c.test"; name one of these`},
-		"an address":                {at: overTLS(signed("b.test", "127.0.0.1"), nil), reason: `the certificate is not for a.test, but for "b.test", 127.0.0.1; `},
-		"expired":                   {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: authority(), From: time.Unix(1, 0), Until: time.Unix(86400, 0)}, nil), reason: `the certificate of "a.test" expired at 1970-01-02T00:00:00Z`},
-		"not yet valid":             {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: authority(), From: time.Unix(4e9, 0), Until: time.Unix(5e9, 0)}, nil), reason: `the certificate of "a.test" is not valid before 2096-10-02T07:06:40Z`},
-		"signed by itself":          {at: overTLS(certtest.Issue{Names: []string{"a.test"}}, nil), reason: `the certificate is signed by "a.test", an authority that is not trusted; name a bundle with it (ca_bundles`},
-		"authority between missing": {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, alone), reason: `the certificate is signed by "between.test", an authority that is not trusted; `},
-		"authority between there":   {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, nil)},
-		"verified by nobody":        {at: overTLS(certtest.Issue{}, nil), terms: func(t *secure.Terms) { t.Verify = false }},
-		"another protocol first":    {at: banner("220 mail.test ESMTP\r\n"), reason: reasonNotTLS},
-		"an answer in clear":        {at: banner(ok), reason: reasonNotTLS},
-		"silence":                   {at: banner(""), probe: short, reason: "no TLS handshake within 100ms: "},
-		"the end at once":           {at: overEnded, reason: reasonShakeEnd},
-		"a client certificate":      {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), reason: reasonAsksClient},
-		"the same, TLS 1.2":         {at: overTLS(signed("a.test"), asking(tls.VersionTLS12)), reason: "the target refused the TLS handshake: it wants a client certificate, or "},
-		"that one":                  {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), terms: showing(certtest.New(signed("gateway.test")))},
-		"another one":               {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), terms: showing(stranger), reason: "the target does not take the client certificate"},
-		"another one, TLS 1.2":      {at: overTLS(signed("a.test"), asking(tls.VersionTLS12)), terms: showing(stranger), reason: "the target does not take the client certificate"},
-		"old TLS":                   {at: overTLS(signed("a.test"), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), reason: reasonOldTLS},
+		"healthy":                    {at: overTLS(signed("a.test"), nil)},
+		"another name":               {at: overTLS(signed("b.test", "c.test"), nil), reason: `the certificate is not for a.test, but for "b.test", "c.test"; name one of these`},
+		"an address":                 {at: overTLS(signed("b.test", "127.0.0.1"), nil), reason: `the certificate is not for a.test, but for "b.test", 127.0.0.1; `},
+		"expired":                    {at: overTLS(expired("a.test"), nil), reason: `the certificate of "a.test" expired at 1970-01-02T00:00:00Z`},
+		"not yet valid":              {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: authority(), From: time.Unix(4e9, 0), Until: time.Unix(5e9, 0)}, nil), reason: `the certificate of "a.test" is not valid before 2096-10-02T07:06:40Z`},
+		"signed by itself":           {at: overTLS(certtest.Issue{Names: []string{"a.test"}}, nil), reason: `the certificate is signed by "a.test", an authority that is not trusted; name a bundle with it (ca_bundles`},
+		"authority between missing":  {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, alone), reason: `the certificate is signed by "between.test", an authority that is not trusted; `},
+		"authority between there":    {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, nil)},
+		"the authority first":        {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, reversed), reason: "the target shows its certificates in the wrong order: that for a.test must be first"},
+		"the authority alone":        {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, func(c *tls.Config) { reversed(c); alone(c) }), reason: `the target shows the certificate of the authority "between.test" in the place of its own`},
+		"the name in the CN":         {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: authority(), CA: true}, nil), reason: "the certificate has a.test as its common name (CN) alone"},
+		"a namesake of the root":     {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: namesake}, nil), reason: "an authority of the name that the certificate is signed by is known, but has another key or may not sign: "},
+		"an authority expired":       {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: old}, nil), reason: `the certificate of "old.test" expired at `},
+		"not signed by an authority": {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: certtest.New(signed("no.test"))}, nil), reason: "an authority of the name that the certificate is signed by is known, but has another key or may not sign: "},
+		"no HTTP":                    {at: overTLS(signed("a.test"), func(c *tls.Config) { c.NextProtos = []string{"spdy/3"} }), reason: reasonNoHTTP},
+		"verified by nobody":         {at: overTLS(certtest.Issue{}, nil), terms: func(t *secure.Terms) { t.Verify = false }},
+		"another protocol first":     {at: banner("220 mail.test ESMTP\r\n"), reason: reasonNotTLS},
+		"an answer in clear":         {at: banner(ok), reason: reasonNotTLS},
+		"silence":                    {at: banner(""), probe: short, reason: "no TLS handshake within 100ms: "},
+		"the end at once":            {at: overEnded, reason: reasonShakeEnd},
+		"a client certificate":       {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), reason: reasonAsksClient},
+		"the same, TLS 1.2":          {at: overTLS(signed("a.test"), asking(tls.VersionTLS12)), reason: "the target refused the TLS handshake: it wants a client certificate, or "},
+		"that one":                   {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), terms: showing(certtest.New(signed("gateway.test")))},
+		"another one":                {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), terms: showing(stranger), reason: "the target does not take the client certificate"},
+		"an expired one":             {at: overTLS(signed("a.test"), asking(tls.VersionTLS13)), terms: showing(certtest.New(expired("gateway.test"))), reason: "the target does not take the client certificate (alert 45: expired certificate)"},
+		"another one, TLS 1.2":       {at: overTLS(signed("a.test"), asking(tls.VersionTLS12)), terms: showing(stranger), reason: "the target does not take the client certificate"},
+		"old TLS":                    {at: overTLS(signed("a.test"), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), reason: reasonOldTLS},
 		"no name there": {at: overTLS(signed("a.test"), func(c *tls.Config) {
 			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("no") }
 		}), reason: "the target ended TLS: "},
@@ -171,3 +187,17 @@ type from struct {
 }
 
 func (f from) RemoteAddr() net.Addr { return f.addr }
+
+// TestWordsOfALibrary: what a target may have written into them is neither long nor anything that a terminal obeys.
+func TestWordsOfALibrary(t *testing.T) {
+	for in, want := range map[string]string{
+		"tls: x":                        "x",
+		"x509: a\x1b[2J\nb\u202e":       "a?[2J?b?",
+		strings.Repeat("a", 199) + "éé": strings.Repeat("a", 199) + "...",
+		strings.Repeat("a", 200):        strings.Repeat("a", 200),
+	} {
+		if got := brief(in); got != want {
+			t.Errorf("%q: got %q", in, got)
+		}
+	}
+}

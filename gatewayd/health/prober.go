@@ -42,8 +42,8 @@ type Config struct {
 	// goroutine of the prober without a lock held, one call after the other. It may take long, but must not call or wait
 	// for Sync or Close. A turn that came before a Sync may still be told of after it.
 	Changed func(h *backend.Health, before, after backend.Status)
-	// Handshakes runs those with targets; nil makes one for the prober.
-	Handshakes *handshake.Runner
+	// Handshakes bound those that compute at once, with others; nil makes slots for the prober.
+	Handshakes handshake.Slots
 }
 
 const (
@@ -81,7 +81,6 @@ type Prober struct {
 	told        map[string]loop.Time // when a warning was last given, by its text
 
 	// Memory that one handler uses at a time.
-	records  handshake.Scratch
 	response http1.Response
 	text     []byte
 	free     []*link
@@ -95,14 +94,14 @@ func newProber(cfg Config, lim limits) (*Prober, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Handshakes == nil {
-		cfg.Handshakes = handshake.NewRunner(1)
+		cfg.Handshakes = handshake.NewSlots(1)
 	}
 	l, err := loop.New(loop.Config{Pace: pace, Log: cfg.Log.With("of", "probes")})
 	if err != nil {
 		return nil, fmt.Errorf("event loop of probes: %w", err)
 	}
 	p := &Prober{
-		log: cfg.Log, l: l, teller: newTeller(cfg), shakes: cfg.Handshakes, limits: lim, phases: rand.Uint32(),
+		log: cfg.Log, l: l, teller: newTeller(cfg), shakes: handshake.NewRunner(l, cfg.Handshakes), limits: lim, phases: rand.Uint32(),
 		watches: map[*backend.Health]*watch{}, told: map[string]loop.Time{},
 	}
 	p.quick.init(p, false, lim.brief)

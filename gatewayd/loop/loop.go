@@ -61,6 +61,7 @@ type Loop struct {
 	again   []*Conn     // out of budget: to be driven in the next turn
 	dying   []*Conn     // to be closed at the end of this turn
 	dead    []*Conn     // closed in this turn: their slab entries are free at its end
+	next    []func()    // see Next
 	buffers [len(classes)][]*Buffer
 	items   *item // free list
 	splices *splice
@@ -84,12 +85,8 @@ type Loop struct {
 
 	// Of the loop again: the other halves of double buffers.
 	spareInbox []posted
+	spareNext  []func()
 	spareDying []*Conn
-}
-
-type posted struct {
-	fn func()
-	at Time
 }
 
 // New makes a loop with its poller. It polls once Run is called; Stop must be called in the end, also without Run.
@@ -124,27 +121,6 @@ func (l *Loop) Index() int { return l.index }
 
 // Now is the time of the present turn. On the loop only.
 func (l *Loop) Now() Time { return l.now }
-
-// Post runs fn on the loop, in the order of the calls. It reports false, and drops fn, after Stop. Any goroutine may
-// call it.
-func (l *Loop) Post(fn func()) bool {
-	at := l.kernel.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped {
-		return false
-	}
-	l.inbox = append(l.inbox, posted{fn, at})
-	l.wake()
-	return true
-}
-
-// wake is called with mu held, so that the poller is not released meanwhile.
-func (l *Loop) wake() {
-	if !l.posted.Swap(true) {
-		l.kernel.Wake()
-	}
-}
 
 // Stop ends the loop from any goroutine, also from the loop itself, and does not wait: Run returns when all is closed.
 // What was posted before still runs; every connection is reset and hears Closed(ErrStopped).
@@ -208,6 +184,7 @@ func (l *Loop) step() bool {
 		l.stats.lag.add(late)
 	}
 	stopped := l.posted.Load() && l.deliverPosted()
+	l.callNext()
 	for _, ev := range l.events[:n] {
 		l.event(ev)
 	}
@@ -221,7 +198,7 @@ func (l *Loop) step() bool {
 // wheel's next tick, where one is due, is reached.
 func (l *Loop) wait() (int, Time) {
 	n, e := 0, syscall.Errno(0)
-	rest := len(l.again)+len(l.ready)+len(l.dying) == 0 && !l.posted.Load()
+	rest := len(l.again)+len(l.ready)+len(l.dying)+len(l.next) == 0 && !l.posted.Load()
 	if l.busy || !rest {
 		n, e = l.kernel.Wait(l.events, 0)
 	}
@@ -258,25 +235,6 @@ func (l *Loop) clock() {
 		l.stats.busy.add(now - l.now)
 	}
 	l.now = now
-}
-
-// deliverPosted runs what was posted and reports whether the loop was stopped.
-func (l *Loop) deliverPosted() bool {
-	l.posted.Store(false)
-	l.mu.Lock()
-	in, stopped := l.inbox, l.stopped
-	l.inbox = l.spareInbox[:0]
-	l.mu.Unlock()
-	for i := range in {
-		l.stats.lag.add(l.now - in[i].at)
-		l.call(in[i].fn)
-		in[i] = posted{}
-	}
-	if cap(in) > 4096 {
-		in = nil
-	}
-	l.spareInbox = in[:0]
-	return stopped
 }
 
 // event notes what the poller saw on a descriptor. Nothing is closed before the turn's end, so a token whose
@@ -377,7 +335,7 @@ func (l *Loop) close() {
 			a.Close()
 		}
 	}
-	l.again = nil
+	l.again, l.next = nil, nil
 	l.pipes.release(l)
 	if l.spare >= 0 {
 		l.kernel.Close(l.spare, false)

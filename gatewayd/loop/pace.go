@@ -21,7 +21,7 @@ func (l *Loop) rest() {
 	if l.now-l.crowd.since >= crowdTime {
 		l.crowd = crowd{since: l.now, much: l.crowd.n >= crowdEvents}
 	}
-	if !l.crowd.much || len(l.again)+len(l.ready)+len(l.dying) > 0 {
+	if !l.crowd.much || len(l.again)+len(l.ready)+len(l.dying)+len(l.next) > 0 {
 		return
 	}
 	if left := l.now + l.pace - l.kernel.Now(); left > 0 {

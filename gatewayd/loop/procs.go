@@ -8,7 +8,7 @@ import "time"
 // signals, and takes the processor away in each blocking wait: a fifth of what a short-lived connection costs.
 const yieldTime = Time(5 * time.Millisecond)
 
-// Handshakes is how many TLS handshakes may compute at once beside the given number of loops.
+// Handshakes is how many TLS handshakes that are too long for a loop may compute at once beside the given number of loops.
 func Handshakes(loops int) int { return max(1, loops/2) }
 
 // GOMAXPROCS is how many processors the Go scheduler needs for the given number of loops. A loop that leaves a

@@ -109,7 +109,7 @@ func Start(cfg Config) (*Plane, error) {
 		return nil, err
 	}
 	p.limitDescriptors(n, 0)
-	handshakes := handshake.NewRunner(loop.Handshakes(n))
+	handshakes := handshake.NewSlots(loop.Handshakes(n))
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Log: p.log, Descriptors: p.descriptors})
 		if err != nil {

@@ -20,7 +20,7 @@ func (u *upstream) dialOver(at loop.Remote) {
 	if x.route.Setting.SendProxyProtocol {
 		call.Before = proxyproto.Append(nil, x.down.remote(), x.down.local())
 	}
-	u.stream = w.cfg.Handshakes.Dial(w.l, call, &w.records, u.shaken)
+	u.stream = w.shakes.Dial(call, u.shaken)
 }
 
 // shake is called when the handshake begins.

@@ -80,14 +80,14 @@ func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort)
 	r := &rig{t: t, key: affinity.NewKey(), meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}, tickets: secure.NewTickets()}
 	r.registry.Affinity = r.key
 	r.descriptors.Set(1 << 20)
-	runner := handshake.NewRunner(1)
+	slots := handshake.NewSlots(1)
 	for i := range n {
 		l, err := loop.New(loop.Config{Index: i, Descriptors: &r.descriptors})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.loops = append(r.loops, l)
-		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Affinity: r.key, Connections: &r.connections, Descriptors: &r.descriptors, Handshakes: runner}))
+		r.workers = append(r.workers, NewWorker(l, Config{Table: &r.table, Affinity: r.key, Connections: &r.connections, Descriptors: &r.descriptors, Handshakes: slots}))
 	}
 	r.l, r.w = r.loops[0], r.workers[0]
 	r.listener = spec.Listeners.New().(*spec.Listener)

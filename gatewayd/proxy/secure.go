@@ -7,25 +7,37 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 )
 
 var errNoCertificate = errors.New("no listener of the address and port has a certificate to show")
 
 // terms are what a client's handshake goes by: the TLS that the published table has for the name that the client asks for,
-// when it asks. They are made once a door, and used by the goroutines of handshakes.
+// when it asks. They are made once a door, and used by handshakes on the loop and beside it.
 func (d *door) terms() *tls.Config {
 	if d.tls == nil {
 		published, place := d.w.cfg.Table, d.place
 		d.tls = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			if a := published.Load().Address(place.Address, place.Port); a != nil {
 				if s := a.Server(hello.ServerName); s != nil {
-					return s.Config(), nil
+					return agree(hello, s)
 				}
 			}
 			return nil, errNoCertificate
 		}}
 	}
 	return d.tls
+}
+
+// agree gives the terms of a server, once the handshake computes where it should.
+func agree(hello *tls.ClientHelloInfo, s *secure.Server) (*tls.Config, error) {
+	config, long := s.Config(hello)
+	if long {
+		if err := handshake.Aside(hello.Context()); err != nil {
+			return nil, err
+		}
+	}
+	return config, nil
 }
 
 // shakeTime is how long a client's handshake may take.
@@ -35,7 +47,7 @@ const shakeTime = 10 * time.Second
 func (c *client) shakeHands() {
 	w := c.w
 	w.stats.Handshakes.Open++
-	w.cfg.Handshakes.Serve(c.stream.(*loop.Conn), c.door.terms(), &w.records, func(conn *loop.Conn, state *tls.ConnectionState, err error) {
+	w.shakes.Serve(c.stream.(*loop.Conn), c.door.terms(), func(conn *loop.Conn, state *tls.ConnectionState, err error) {
 		w.stats.Handshakes.Open--
 		switch {
 		case err == nil:

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"net"
 	"strings"
@@ -85,6 +87,28 @@ func TestNewCertificate(t *testing.T) {
 		}
 		if _, got, err := open.ReadMessage(); err != nil || string(got) != "still here" {
 			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+}
+
+// TestLongHandshakes: where a key signs, or what a client has to offer takes, too long for a loop a handshake begins anew
+// beside it, of which nobody notices.
+func TestLongHandshakes(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pair := range map[string]*certtest.Pair{
+		"rsa.test": certtest.New(certtest.Issue{Names: []string{"rsa.test"}, Key: key}), "ec.test": certtest.New(certtest.Issue{Names: []string{"ec.test"}}),
+	} {
+		r := newRig(t, func(r *rig) { r.https(); r.more[0] = certified("shown", pair) }, answering(t, ok("x")).addr)
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			for _, curve := range []tls.CurveID{tls.X25519, tls.CurveP521} {
+				got, state := r.shown("a.test", func(c *tls.Config) { c.MaxVersion, c.CurvePreferences = version, []tls.CurveID{curve} })
+				if got != name || state.Version != version || state.CurveID != curve {
+					t.Errorf("%s by %v: a client is shown %q by %s, %v", tls.VersionName(version), curve, got, tls.VersionName(state.Version), state.CurveID)
+				}
+			}
 		}
 	}
 }

@@ -39,8 +39,8 @@ type Config struct {
 	Connections *Connections
 	// Descriptors is what the loops share; nil bounds nothing.
 	Descriptors *loop.Descriptors
-	// Handshakes runs those with clients and with targets; nil makes one for this worker.
-	Handshakes *handshake.Runner
+	// Handshakes bound those that compute beside the loops; nil makes slots for this worker.
+	Handshakes handshake.Slots
 	// AccessLog gets a line for each request, and two for a tunnel; nil is no access log.
 	AccessLog *accesslog.Sink
 }
@@ -89,7 +89,7 @@ type Worker struct {
 
 	// Memory that one handler uses at a time, for it would be kilobytes in every connection.
 	out      gather
-	records  handshake.Scratch
+	shakes   *handshake.Runner
 	request  http1.Request
 	response http1.Response
 	trailer  http1.Trailer
@@ -122,7 +122,7 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		cfg.Strangers = meter.NewTraffic(l.Index() + 1)
 	}
 	if cfg.Handshakes == nil {
-		cfg.Handshakes = handshake.NewRunner(1)
+		cfg.Handshakes = handshake.NewSlots(1)
 	}
 	if cfg.Connections == nil {
 		cfg.Connections = new(Connections)
@@ -135,6 +135,7 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		stocks:  map[*backend.Backend]*stock{},
 		drains:  drains{by: map[tunnel.Subject]*active{}},
 		tunnels: tunnel.NewSet(l),
+		shakes:  handshake.NewRunner(l, cfg.Handshakes),
 		out:     gather{l: l},
 		random:  rand.NewChaCha8(seed),
 

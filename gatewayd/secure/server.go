@@ -2,9 +2,13 @@ package secure
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"strings"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -41,7 +45,10 @@ func (i *Identity) Suits(suite string) bool {
 }
 
 // A Server is the TLS of one listener. It is immutable.
-type Server struct{ config *tls.Config }
+type Server struct {
+	quick *tls.Config // agrees on nothing that takes a loop too long; nil where the certificates do by themselves
+	long  *tls.Config
+}
 
 // NewServer makes one that shows the first of the identities, of which there is one at least, that suits a client.
 // tickets, which may be nil, are good for the scope alone: a session is not taken up where something else is asked of
@@ -60,11 +67,38 @@ func NewServer(identities []*Identity, policy spec.TLSPolicy, tickets *Tickets, 
 	if tickets != nil {
 		tickets.use(c, scope)
 	}
-	return &Server{c}
+	s := &Server{long: c}
+	if !slices.ContainsFunc(identities, (*Identity).slow) {
+		s.quick = c.Clone()
+		s.quick.CurvePreferences = quickCurves
+	}
+	return s
 }
 
-// Config is what a handshake goes by. The caller must not change it.
-func (s *Server) Config() *tls.Config { return s.config }
+// quickCurves take less than a signature by RSA does. crypto/tls orders them by itself.
+var quickCurves = []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.X25519, tls.CurveP256}
+
+// slow says that the key signs for longer than the rest of a handshake takes: RSA for one or several milliseconds, elliptic
+// curves that crypto has no assembly for nearly as long.
+func (i *Identity) slow() bool {
+	switch key := i.pair.Leaf.PublicKey.(type) {
+	case ed25519.PublicKey:
+		return false
+	case *ecdsa.PublicKey:
+		return key.Curve != elliptic.P256()
+	}
+	return true
+}
+
+// Config is what a handshake goes by with a client that says hello. The caller must not change it. long says that it may
+// compute for longer than a loop should, because of the certificates or of all that the client has to offer.
+func (s *Server) Config(hello *tls.ClientHelloInfo) (config *tls.Config, long bool) {
+	quick := func(id tls.CurveID) bool { return slices.Contains(quickCurves, id) }
+	if s.quick != nil && slices.ContainsFunc(hello.SupportedCurves, quick) {
+		return s.quick, false
+	}
+	return s.long, true
+}
 
 var versions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 

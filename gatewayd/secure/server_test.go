@@ -1,7 +1,15 @@
 package secure
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
@@ -42,5 +50,47 @@ func TestCovers(t *testing.T) {
 		if got := i.Covers(host); got != want {
 			t.Errorf("Covers(%q) is %t", host, got)
 		}
+	}
+}
+
+// TestLong: a handshake stays on a loop only where no part of it takes as long as a signature by RSA, however a client
+// offers what it has.
+func TestLong(t *testing.T) {
+	key := func(k crypto.Signer, err error) crypto.Signer {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	ec := func(c elliptic.Curve) crypto.Signer { return key(ecdsa.GenerateKey(c, rand.Reader)) }
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	fast := []crypto.Signer{ec(elliptic.P256()), key(ed, err)}
+	slow := []crypto.Signer{ec(elliptic.P384()), ec(elliptic.P521()), key(rsa.GenerateKey(rand.Reader, 2048))}
+	server := func(keys ...crypto.Signer) *Server {
+		var identities []*Identity
+		for _, k := range keys {
+			pair := certtest.New(certtest.Issue{Key: k})
+			identities = append(identities, NewIdentity([]*x509.Certificate{pair.Leaf}, pair.Signer))
+		}
+		return NewServer(identities, (*spec.TLS)(nil).Effective(), nil, "")
+	}
+	long := func(s *Server, curves ...tls.CurveID) bool {
+		_, long := s.Config(&tls.ClientHelloInfo{SupportedCurves: curves})
+		return long
+	}
+	for _, k := range slow {
+		if !long(server(k), tls.X25519) || !long(server(fast[0], k), tls.X25519) {
+			t.Errorf("%T is not long", k)
+		}
+	}
+	s := server(fast...)
+	if long(s, tls.CurveP521, tls.X25519) || long(s, tls.X25519MLKEM768) {
+		t.Error("P-256 and Ed25519 are long")
+	}
+	if !long(s) || !long(s, tls.CurveP384) || !long(s, tls.CurveP521) {
+		t.Error("P-384 and P-521 are not long")
+	}
+	if config, _ := s.Config(&tls.ClientHelloInfo{SupportedCurves: []tls.CurveID{tls.CurveP521, tls.X25519}}); slices.Contains(config.CurvePreferences, tls.CurveP521) || len(config.CurvePreferences) == 0 {
+		t.Errorf("on a loop these are agreed on: %v", config.CurvePreferences)
 	}
 }

@@ -37,7 +37,11 @@ func served(s *Server, client func(net.Conn) error) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = tls.Server(far, s.Config()).Handshake() // What the client sees is what counts.
+		choose := func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			config, _ := s.Config(hello)
+			return config, nil
+		}
+		_ = tls.Server(far, &tls.Config{GetConfigForClient: choose}).Handshake() // What the client sees is what counts.
 		far.Close()
 	}()
 	err := client(near)
