@@ -68,7 +68,7 @@ func (c *compiler) identity(e *spec.Entry) *secure.Identity {
 // warnSecure tells of what clients will not get.
 func (c *compiler) warnSecure(o *spec.Listener, identities []*secure.Identity) {
 	if missing := o.TLS.Effective().Missing; len(missing) > 0 {
-		c.warn(onListener(o.Name, "tls.policy", "policy %s holds cipher suites that gatewayd does not have: %s; clients get another of its suites, or none", *o.TLS.Policy, strings.Join(missing, ", ")))
+		c.warn(onListener(o.Name, "tls.policy", "%s holds cipher suites that gatewayd does not have: %s; clients get another of its suites, or none", *o.TLS.Policy, strings.Join(missing, ", ")))
 	}
 	if len(identities) == 0 {
 		return
