@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -214,4 +216,45 @@ func (f *findings) answers(s *stage) {
 		f.text(path, append(text, fmt.Sprint(a.Header)...))
 	}
 	f.files(s.gateway.DataDir)
+}
+
+// TestCertificatesThatDoNotDo: a plan warns of a certificate that its listener cannot use well, or that is of another time, at
+// the attribute of whichever of the two it changes, and of nothing else.
+func TestCertificatesThatDoNotDo(t *testing.T) {
+	s := newStage(t)
+	s.port("port")
+	const ofECDSA, ofRSA = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+	now := time.Now()
+	var steps []resource.TestStep
+	// step has a certificate for some names, valid within some days from now, on a listener of some, and what a plan says.
+	step := func(names, hosts []string, suite string, from, until int, want ...string) {
+		p := certtest.New(certtest.Issue{Names: names, From: now.AddDate(0, 0, from), Until: now.AddDate(0, 0, until)})
+		s.variables["certificate"], s.variables["key"], s.variables["hostnames"], s.variables["suites"] = p.Certificate, p.Key, hosts, []string{suite}
+		steps = append(steps, s.step("certificate-warnings", before(s.witness.forget), after(func() {
+			var got []string
+			for _, r := range s.witness.remarks("plan") {
+				if !r.warning || r.summary != fmt.Sprintf("Mind %s %q", r.kind, "shop") {
+					t.Errorf("a plan says %s", r)
+				}
+				got = append(got, r.kind+" "+r.path+": "+r.detail)
+			}
+			for _, w := range want {
+				if !slices.ContainsFunc(got, func(g string) bool { return strings.HasPrefix(g, w) }) {
+					t.Errorf("want %q, got %q", w, got)
+				}
+			}
+			if len(got) != len(want) {
+				t.Errorf("want %d warnings, got %q", len(want), got)
+			}
+		})))
+	}
+	const amiss, noName, noSuite = `certificate certificate_pem: certificate_pem leaves something amiss with listener "shop": its `, "certificates has none for host name ",
+		"tls.cipher_suites holds none for the kind of key"
+	step([]string{"shop.test", "cart.test"}, []string{"shop.test", "cart.test"}, ofECDSA, -1, 300)
+	step([]string{"shop.test", "cart.test"}, []string{"shop.test", "else.test"}, ofECDSA, -1, 300, "listener certificates: "+noName+`"else.test"`)
+	step([]string{"else.test"}, []string{"shop.test", "else.test"}, ofECDSA, -300, 20, amiss+noName+`"shop.test"`, "certificate certificate_pem: certificate_pem expires soon, at ")
+	// The certificate is planned first, and its listener stands as it is.
+	step([]string{"shop.test"}, []string{"shop.test"}, ofRSA, -300, -1, amiss+noName+`"else.test"`, "certificate certificate_pem: certificate_pem has expired, at ", "listener tls.cipher_suites: "+noSuite)
+	step([]string{"shop.test"}, []string{"shop.test"}, ofRSA, 1, 300, amiss+noSuite, "certificate certificate_pem: certificate_pem is not valid before ")
+	s.run(steps...)
 }

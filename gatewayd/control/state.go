@@ -240,16 +240,17 @@ func (c *Controller) Conditions() []ObjectProblem {
 // Warnings is what the answer to a read of the entry should warn of: its conditions, and that it names what was deleted.
 func (c *Controller) Warnings(e *spec.Entry) []spec.Problem {
 	s := c.state.Load()
-	var served []spec.Problem
+	about := append(showing(s.set, e), object{e.Kind, e.Name()})
+	conditions := map[object][]spec.Problem{}
 	for _, p := range s.served {
-		if p.Kind == e.Kind && p.Name == e.Name() {
-			served = append(served, p.Problem)
+		if o := (object{p.Kind, p.Name}); slices.Contains(about, o) {
+			conditions[o] = append(conditions[o], p.Problem)
 		}
 	}
-	return warnings(s.set, map[object][]spec.Problem{{e.Kind, e.Name()}: served}, e)
+	return warnings(s.set, conditions, e)
 }
 
-// warnings are the conditions of one entry of the set, and its namings of what is retired or missing.
+// warnings are the conditions of one entry of the set, its namings of what is retired or missing, and what it does to listeners.
 func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry) []spec.Problem {
 	told := conditions[object{e.Kind, e.Name()}]
 	found := slices.Clone(told)
@@ -266,7 +267,7 @@ func warnings(set *spec.Set, conditions map[object][]spec.Problem, e *spec.Entry
 			})
 		}
 	}
-	return found
+	return append(found, shown(set, conditions, e)...)
 }
 
 // amiss is what is wrong between the entry and others: its namings of objects that are not there, and what spec tells of

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -324,4 +325,59 @@ func TestCertificatesOfAnotherTime(t *testing.T) {
 		}
 		c.shows(p)
 	}
+}
+
+// TestACertificateOfOtherNames: whoever writes a certificate is told which host names it leaves its listener without, in the
+// dry run, the answer and at each read, until one of the two is mended.
+func TestACertificateOfOtherNames(t *testing.T) {
+	a, b := certtest.New(certtest.Issue{Names: []string{"a.test"}}), certtest.New(certtest.Issue{Names: []string{"b.test"}})
+	c := newCounter(t, a)
+	listener, _, err := c.g.Client().Get(t.Context(), spec.Listeners, "l", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := func(names ...string) {
+		t.Helper()
+		listener.(*spec.Listener).Hostnames = names
+		if _, err := c.g.Client().Update(t.Context(), spec.Listeners, "l", listener, 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(where string, want bool, ps spec.Problems) {
+		t.Helper()
+		const words = `certificate_pem: leaves something amiss with listener "l": its certificates has none for host name "a.test"`
+		if said := ps.Error(); want && (len(ps) != 1 || !strings.HasPrefix(said, words)) || !want && len(ps) > 0 {
+			t.Errorf("%s: want a warning: %t, got %q", where, want, said)
+		}
+	}
+	write := func(p *certtest.Pair, want bool) {
+		t.Helper()
+		answer, err := c.g.Client().Changes(t.Context(), []api.Change{client.Put("c", inPEM(p))}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told("dry run", want, answer.Results[0].Warnings)
+		meta, err := c.g.Client().Update(t.Context(), spec.Certificates, "c", inPEM(p), 0, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told("answer", want, meta.Warnings)
+	}
+	read := func(want bool) {
+		t.Helper()
+		_, meta, err := c.g.Client().Get(t.Context(), spec.Certificates, "c", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told("read", want, meta.Warnings)
+	}
+	hosts("a.test")
+	read(false)
+	write(b, true)
+	read(true)
+	hosts("b.test")
+	read(false)
+	hosts("a.test")
+	write(a, false)
+	read(false)
 }

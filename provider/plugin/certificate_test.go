@@ -181,19 +181,34 @@ func TestCertificateOfThisApply(t *testing.T) {
 	}
 }
 
-// TestCertificateThatExpires: a plan warns of it once, whether the gateway can be asked or not.
-func TestCertificateThatExpires(t *testing.T) {
-	p := certtest.New(certtest.Issue{From: time.Now().AddDate(-1, 0, 0), Until: time.Now().AddDate(0, 0, 20)})
-	const warning = `warning on AttributeName("certificate_pem"): Mind certificate "c": certificate_pem expires soon, at `
-	g := newGateway(t)
-	for what, arguments := range map[string]object{"with a gateway": g.arguments(nil), "without": {"endpoints": list{"http://127.0.0.1:1"}, "token": "x"}, "before there is one": {"endpoints": unknown{}}} {
-		r := start(t, g, nil)
-		if ds := r.configure(arguments); ds != "" {
-			t.Fatal(ds)
+// TestCertificateOfAnotherTime: a plan warns of it once, whether the gateway can be asked or not, and so does each refresh
+// while nothing changes.
+func TestCertificateOfAnotherTime(t *testing.T) {
+	now := time.Now()
+	for words, of := range map[string]certtest.Issue{
+		"expires soon, at ":    {From: now.AddDate(-1, 0, 0), Until: now.AddDate(0, 0, 20)},
+		"has expired, at ":     {From: now.AddDate(-1, 0, 0), Until: now.AddDate(0, 0, -1)},
+		"is not valid before ": {From: now.AddDate(0, 0, 1), Until: now.AddDate(1, 0, 0)},
+	} {
+		p := certtest.New(of)
+		warning := `warning on AttributeName("certificate_pem"): Mind certificate "c": certificate_pem ` + words
+		once := func(what, said string) {
+			t.Helper()
+			if strings.Count(said, warning) != 1 || strings.Count(said, "warning on ") != 1 {
+				t.Errorf("%s: want one warning that it %s, got %s", what, words, said)
+			}
 		}
-		planned := r.instance(spec.Certificates).plan(inPEM(p))
-		if strings.Count(planned.diagnostics, warning) != 1 || strings.Count(planned.diagnostics, "expires") != 1 {
-			t.Errorf("%s: want one warning, got %s", what, planned.diagnostics)
+		g := newGateway(t)
+		for what, arguments := range map[string]object{"with a gateway": g.arguments(nil), "without": {"endpoints": list{"http://127.0.0.1:1"}, "token": "x"}, "before there is one": {"endpoints": unknown{}}} {
+			r := start(t, g, nil)
+			if ds := r.configure(arguments); ds != "" {
+				t.Fatal(ds)
+			}
+			once(what, r.instance(spec.Certificates).plan(inPEM(p)).diagnostics)
 		}
+		i := start(t, g, nil).instance(spec.Certificates)
+		once("an apply", i.apply(i.plan(inPEM(p))))
+		once("a refresh", i.refresh())
+		once("another one", i.refresh())
 	}
 }
