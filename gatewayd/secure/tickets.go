@@ -28,6 +28,10 @@ type Tickets struct {
 // opens.
 const epoch = 12 * time.Hour
 
+// maxSession bounds what a ticket holds, which are the client's certificates for the most part: a client that comes back
+// with more might be refused, as its first message would be too long.
+const maxSession = 12 << 10
+
 // NewTickets makes tickets with a new secret.
 func NewTickets() *Tickets {
 	t := &Tickets{now: time.Now}
@@ -59,6 +63,9 @@ func (t *Tickets) use(c *tls.Config, scope string) {
 		plain, err := s.Bytes()
 		if err != nil {
 			return nil, err
+		}
+		if len(plain) > maxSession {
+			plain = nil // A ticket by which nothing is taken up. To give none would end the handshake.
 		}
 		return k.seal(plain)
 	}

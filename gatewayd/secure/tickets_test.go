@@ -2,10 +2,15 @@ package secure
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // at is tickets at a time.
@@ -78,4 +83,63 @@ func TestSecretIsShownByNothing(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// TestLongSessions: a client with so many certificates that its ticket would make its next hello too long goes through a
+// full handshake then, and others do not.
+func TestLongSessions(t *testing.T) {
+	one := certtest.Sample(2)
+	for certificates, resumes := range map[int]bool{1: true, 60: false} {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			server := NewServer(identities(), (*spec.TLS)(nil).Effective(), NewTickets(), "s")
+			server.long.ClientAuth = tls.RequireAnyClientCert
+			shown := one.TLS()
+			for len(shown.Certificate) < certificates {
+				shown.Certificate = append(shown.Certificate, one.Leaf.Raw)
+			}
+			cache := tls.NewLRUClientSessionCache(1)
+			for visit := range 2 {
+				var state tls.ConnectionState
+				near, far := connected(t) // A pipe holds nothing, and here both may send at once.
+				err := servedOver(near, far, server, func(c net.Conn) error {
+					client := tls.Client(c, &tls.Config{
+						InsecureSkipVerify: true, ServerName: "a.test", MaxVersion: version, Certificates: []tls.Certificate{shown}, ClientSessionCache: cache,
+					})
+					if err := client.Handshake(); err != nil {
+						return err
+					}
+					state = client.ConnectionState()
+					_, _ = client.Read(make([]byte, 1)) // Tickets of TLS 1.3 come behind the handshake; then the server ends.
+					return nil
+				})
+				if err != nil || state.DidResume != (resumes && visit == 1) {
+					t.Errorf("%d certificates, %s, visit %d: %v, resumed: %t", certificates, tls.VersionName(version), visit, err, state.DidResume)
+				}
+				session, ok := cache.Get("a.test")
+				if !ok {
+					t.Fatalf("%d certificates, %s: there is no ticket", certificates, tls.VersionName(version))
+				}
+				if ticket, _, err := session.ResumptionState(); err != nil || len(ticket) > maxSession+256 {
+					t.Errorf("%d certificates, %s: a ticket of %d bytes, %v", certificates, tls.VersionName(version), len(ticket), err)
+				}
+			}
+		}
+	}
+}
+
+// connected is a TCP connection, both ends of it.
+func connected(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if near, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return near, far
 }

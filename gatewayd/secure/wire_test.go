@@ -34,6 +34,11 @@ var identities = sync.OnceValue(func() []*Identity {
 // served runs a server against what a client does with the other end, and gives the client's error.
 func served(s *Server, client func(net.Conn) error) error {
 	near, far := net.Pipe()
+	return servedOver(near, far, s, client)
+}
+
+// servedOver is served on a connection that there is.
+func servedOver(near, far net.Conn, s *Server, client func(net.Conn) error) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
