@@ -35,6 +35,7 @@ func TestExamples(t *testing.T) {
 		"maintenance": (*stage).runMaintenance,
 		"redirect":    (*stage).runRedirect,
 		"canary":      (*stage).runCanary,
+		"partners":    (*stage).runPartners,
 		"enrol":       func(s *stage, dir string) { s.runMachines(dir, "target/chat-one", "target/chat-two") },
 		"replace":     func(s *stage, dir string) { s.runMachines(dir, "one", "two") },
 	}

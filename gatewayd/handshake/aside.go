@@ -21,3 +21,12 @@ func Aside(ctx context.Context) error {
 	s.moving = true
 	return errAside
 }
+
+// Of is what the caller of Serve gave as what the handshake is of. It is for GetConfigForClient; ctx is that of the
+// ClientHelloInfo.
+func Of(ctx context.Context) any {
+	if s, _ := ctx.Value(shakeKey{}).(*shake); s != nil {
+		return s.of
+	}
+	return nil
+}

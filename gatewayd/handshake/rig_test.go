@@ -134,7 +134,7 @@ func servingBy(t testing.TB, l *loop.Loop, slots Slots, config *tls.Config) (add
 	ended = make(chan error, 1024)
 	r := NewRunner(l, slots)
 	return listening(t, l, func(c *loop.Conn) {
-		r.Serve(c, config, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
+		r.Serve(c, config, nil, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
 			if err != nil {
 				ended <- err
 				return

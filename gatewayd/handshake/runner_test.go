@@ -216,13 +216,57 @@ func TestSilenceCostsNoGoroutine(t *testing.T) {
 	}
 }
 
+// TestOf: whoever chooses the terms of a handshake finds again what it was begun for, beside the loop too.
+func TestOf(t *testing.T) {
+	type client struct{ found int }
+	l := running(t)
+	config := serverConfig(t)
+	for _, aside := range []bool{false, true} {
+		choosing := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			Of(hello.Context()).(*client).found++
+			if aside {
+				if err := Aside(hello.Context()); err != nil {
+					return nil, err
+				}
+			}
+			return config, nil
+		}}
+		r, clients, ended := NewRunner(l, NewSlots(1)), make(chan *client, 2), make(chan error, 2)
+		addr := listening(t, l, func(c *loop.Conn) {
+			of := new(client)
+			r.Serve(c, choosing, of, func(c *loop.Conn, _ *tls.ConnectionState, err error) {
+				c.SetHandler(&echo{c: c, ended: ended})
+				clients <- of
+			})
+		})
+		for range 2 {
+			raw := dial(t, addr)
+			if err := tls.Client(raw, anyServer).Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			want := 1
+			if aside {
+				want = 2
+			}
+			if of := <-clients; of.found != want {
+				t.Errorf("aside %t: found %d times, want %d", aside, of.found, want)
+			}
+			_ = raw.Close()
+			<-ended
+		}
+	}
+	if Of(t.Context()) != nil {
+		t.Error("something was found where no handshake is")
+	}
+}
+
 // TestSlowHandshakeEnds: nobody keeps a handshake for longer than the loop waits, whether it began or not.
 func TestSlowHandshakeEnds(t *testing.T) {
 	l := running(t)
 	config := serverConfig(t)
 	r, ended := NewRunner(l, NewSlots(1)), make(chan error, 2)
 	addr := listening(t, l, func(c *loop.Conn) {
-		r.Serve(c, config, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
+		r.Serve(c, config, nil, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
 		c.SetDeadline(c.Loop().Now() + loop.Time(50*time.Millisecond))
 	})
 	silent, halfway := dial(t, addr), dial(t, addr)

@@ -21,6 +21,7 @@ type shake struct {
 	err     error      // why it ended
 	done    Done
 	cfg     *tls.Config
+	of      any   // see Of
 	call    *Call // of the client's side; nil of the server's
 	heard   bool  // the peer said something; only of a call
 

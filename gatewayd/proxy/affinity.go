@@ -108,7 +108,7 @@ func (x *exchange) remind(r *http1.Response) {
 	}
 	w.cookie = w.sealer.AppendCookie(w.cookie[:0], &c)
 	own := len(w.cookie)
-	if x.down.secure() {
+	if x.down.over() != nil {
 		// Browsers send it with requests from other sites, such as a WebSocket of a page from there.
 		c.Name, c.Foreign = a.TwinName, true
 		w.cookie = w.sealer.AppendCookie(w.cookie, &c)

@@ -62,7 +62,7 @@ func (c *client) appendConnection(b []byte, offer bool) []byte {
 // Otherwise a client that asks on and on would be served in the clear where there is TLS now.
 func (c *client) current() bool {
 	a := c.door.address()
-	return a != nil && a.Secure == c.secure()
+	return a != nil && a.Secure == (c.met != nil)
 }
 
 // discardable says that what is left of a request's body is sure to be read and thrown away, so that another request

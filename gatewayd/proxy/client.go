@@ -8,6 +8,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/proxyproto"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
@@ -20,6 +21,7 @@ type client struct {
 	prev, next *client // in door
 	x          *exchange
 	told       *proxyproto.Header // by the peer, of whom the connection is; nil where it is the peer's own
+	met        *secure.Peer       // of the handshake; nil where the client speaks no TLS
 	body       http1.Body
 	keepAlive  time.Duration // of the listener that served last
 	taking     time.Duration // how long it may take nothing of its answer, by the setting that served last
@@ -46,7 +48,6 @@ const (
 	cEnding                       // the stream was told to end
 	cPartial                      // a part of a head is here
 	cInChunks                     // the request's body comes in chunks
-	cSecure                       // the client speaks TLS
 	cPerAnswer = cKeep | cMinor0 | cHead | cBody | cExpect | cChunked | cUntilEnd | cUpgrade | cBehind | cSkipped | cPartial | cInChunks
 )
 
@@ -335,7 +336,10 @@ func (w *Worker) freeClient(c *client) {
 	}
 }
 
-func (c *client) matched(l *table.Listener) { c.keepAlive = l.KeepAliveTimeout }
+func (c *client) matched(l *table.Listener) Reason {
+	c.keepAlive = l.KeepAliveTimeout
+	return c.admit(l)
+}
 
 func (c *client) peer() netip.AddrPort { return unzoned(c.stream.RemoteAddr()) }
 
@@ -359,6 +363,6 @@ func (c *client) local() netip.AddrPort {
 	return unzoned(c.stream.LocalAddr())
 }
 
-func (c *client) secure() bool { return c.flags&cSecure != 0 }
-func (c *client) queued() int  { return c.stream.Queued() }
-func (c *client) resume()      { c.stream.Resume() }
+func (c *client) over() *secure.Peer { return c.met }
+func (c *client) queued() int        { return c.stream.Queued() }
+func (c *client) resume()            { c.stream.Resume() }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
@@ -20,15 +21,15 @@ import (
 // messages mean, and an HTTP/2 stream fills and reads them like any other. They, and every slice given, are valid
 // during the call only.
 type downstream interface {
-	// matched says which listener serves the request.
-	matched(l *table.Listener)
+	// matched says which listener serves the request. What it returns is why the connection may not ask for it, 0 where it may.
+	matched(l *table.Listener) Reason
 	// peer is the other end of the connection. remote is the client's address and port, local the one that it connected to:
 	// those of the connection, unless the peer told of it by the PROXY protocol. None is IPv4-mapped.
 	peer() netip.AddrPort
 	remote() netip.AddrPort
 	local() netip.AddrPort
-	// secure says that the client speaks TLS.
-	secure() bool
+	// over is what is known of the client by its handshake; nil where it speaks no TLS.
+	over() *secure.Peer
 
 	interim(head *http1.Response)
 	answer(head *http1.Response)

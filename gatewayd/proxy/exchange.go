@@ -106,7 +106,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	}
 	ok := true
 	if w.rewritten = found.Route.Rewrite != nil; w.rewritten {
-		if found, resolved, ok = x.rewrite(found, arrival{req, resolved, addr, x.down.secure()}); !ok {
+		if found, resolved, ok = x.rewrite(found, arrival{req, resolved, addr, x.down.over()}); !ok {
 			return
 		}
 	}
@@ -148,7 +148,9 @@ func (x *exchange) find(addr *table.Address, req *http1.Request) (found table.Fo
 		x.account.matched(nil, found.Listener)
 	}
 	if found.Listener != nil {
-		x.down.matched(found.Listener)
+		if refused := x.down.matched(found.Listener); refused != 0 {
+			why = refused // Nothing else of the listener is told to whom it does not serve.
+		}
 		w.origin = w.originOf(found.Listener.Trusted, req, x.down.remote())
 	}
 	return found, send, why

@@ -2,10 +2,13 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"net/netip"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // A Decision is what becomes of a request up to the choice of its target, or of its share of a split.
@@ -73,7 +76,7 @@ func Decide(addr *table.Address, head []byte, peer netip.Addr) (d Decision) {
 		d.Client = w.origin.client.Addr()
 	}
 	if why == 0 && d.Found.Route.Rewrite != nil {
-		send, why = d.rewrite(&w, arrival{req, send, addr, addr.Secure}, len(head))
+		send, why = d.rewrite(&w, arrival{req, send, addr, imagined(addr, d.Found.Listener)}, len(head))
 	}
 	if why != 0 {
 		d.refuse(why)
@@ -81,6 +84,21 @@ func Decide(addr *table.Address, head []byte, peer netip.Addr) (d Decision) {
 	}
 	d.act(&w, addr, send)
 	return d
+}
+
+// imagined is a client of a listener that shows whatever the listener asks for; nil where clients speak no TLS.
+func imagined(addr *table.Address, l *table.Listener) *secure.Peer {
+	if !addr.Secure {
+		return nil
+	}
+	p := &secure.Peer{Listener: l.ID, Auth: l.Auth, Version: tls.VersionTLS13, Suite: tls.TLS_AES_128_GCM_SHA256}
+	switch l.Auth.Mode() {
+	case spec.AuthStrict, spec.AuthOptional:
+		p.Verdict = secure.Verified
+	case spec.AuthPassthrough:
+		p.Verdict = secure.NotVerified
+	}
+	return p
 }
 
 func (d *Decision) refuse(r Reason) {

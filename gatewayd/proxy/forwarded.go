@@ -24,7 +24,7 @@ func (x *exchange) appendForwarded(b []byte, d *door, req *http1.Request) []byte
 	b = o.peer.Addr().AppendTo(b)
 	b = append(b, "\r\nX-Forwarded-Proto: "...)
 	if said.proto == "" {
-		said.proto = schemeOf(x.down.secure())
+		said.proto = schemeOf(x.down.over() != nil)
 	}
 	b = append(append(b, said.proto...), "\r\nX-Forwarded-Port: "...)
 	if said.port != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
@@ -40,14 +41,14 @@ type stub struct {
 	closed bool
 }
 
-func (s *stub) matched(*table.Listener) {}
-func (s *stub) peer() netip.AddrPort    { return s.remote() }
-func (s *stub) secure() bool            { return true }
-func (s *stub) remote() netip.AddrPort  { return netip.MustParseAddrPort("[2001:db8::1]:1") }
-func (s *stub) local() netip.AddrPort   { return netip.MustParseAddrPort("[2001:db8::2]:80") }
-func (s *stub) queued() int             { return len(s.pending) }
-func (s *stub) Queued() int             { return len(s.pending) }
-func (s *stub) Unsent() int             { return len(s.pending) }
+func (s *stub) matched(*table.Listener) Reason { return 0 }
+func (s *stub) peer() netip.AddrPort           { return s.remote() }
+func (s *stub) over() *secure.Peer             { return &secure.Peer{} }
+func (s *stub) remote() netip.AddrPort         { return netip.MustParseAddrPort("[2001:db8::1]:1") }
+func (s *stub) local() netip.AddrPort          { return netip.MustParseAddrPort("[2001:db8::2]:80") }
+func (s *stub) queued() int                    { return len(s.pending) }
+func (s *stub) Queued() int                    { return len(s.pending) }
+func (s *stub) Unsent() int                    { return len(s.pending) }
 
 func (s *stub) interim(r *http1.Response) { s.status = append(s.status, r.Status) }
 func (s *stub) answer(r *http1.Response)  { s.status = append(s.status, r.Status) }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -9,11 +10,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -28,6 +31,7 @@ type ownAnswer struct {
 	during func(*rig)                      // while it waits
 	closes bool                            // the connection ends behind the answer
 	clear  bool                            // the client does not speak TLS to an https listener
+	shows  *certtest.Issue                 // the client's certificate, signed by the authority that the listener believes
 	bare   bool                            // no listener is known, and so no page
 }
 
@@ -54,6 +58,12 @@ func reachedThen(do func(*rig)) func(*rig) {
 	}
 }
 
+// ownSigner is the authority of clients' certificates.
+var ownSigner = sync.OnceValue(func() *certtest.Pair { return signer("own") })
+
+// verifying has clients show certificates.
+func verifying(r *rig) { r.wants(spec.AuthStrict, ownSigner()) }
+
 var ownAnswers = []ownAnswer{
 	{status: 404, reason: ReasonNoListener, send: "GET / HTTP/1.1\r\nHost: b\r\n\r\n", change: func(r *rig) { r.listener.Hostnames = []string{"a"} }, bare: true},
 	{status: 404, reason: ReasonNoRule, change: func(r *rig) { r.rules[0].Match = &spec.Match{Paths: []string{"/a"}} }},
@@ -76,6 +86,16 @@ var ownAnswers = []ownAnswer{
 		}},
 	{status: 503, reason: ReasonTooManyConnections, change: func(r *rig) { r.listener.MaxConnections = 1 }, closes: true},
 	{status: 400, reason: ReasonNotTLS, change: (*rig).https, clear: true, closes: true},
+	{status: 421, reason: ReasonMisdirected, send: "GET / HTTP/1.1\r\nHost: b\r\n\r\n", change: func(r *rig) {
+		r.wants(spec.AuthStrict, ownSigner())
+		open := *r.listener
+		open.Name, open.ClientAuth = "open", nil
+		r.listener.Hostnames, r.more = []string{"b"}, append(r.more, &open)
+	}},
+	{status: 400, reason: ReasonNoCertificate, change: verifying, closes: true},
+	{status: 400, reason: ReasonCertificateExpired, change: verifying, shows: &certtest.Issue{Until: time.Now().Add(-time.Minute)}, closes: true},
+	{status: 400, reason: ReasonCertificateUntrusted, change: verifying, shows: &certtest.Issue{By: certtest.Sample(1)}, closes: true},
+	{status: 400, reason: ReasonCertificateInvalid, change: verifying, shows: &certtest.Issue{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, closes: true},
 	{status: 502, reason: ReasonConnectFailed, target: nobody},
 	{status: 503, reason: ReasonNoDescriptor, before: func(r *rig, _ *peer) { r.descriptors.Set(1) }},
 	{status: 503, reason: ReasonNoPort, change: func(r *rig) { r.setting.SourceAddresses = []string{"203.0.113.1"} }},
@@ -199,6 +219,14 @@ func (o *ownAnswer) provoke(t *testing.T, pages bool) {
 // client connects one.
 func (o *ownAnswer) client(r *rig) *peer {
 	r.t.Helper()
+	if o.shows != nil {
+		i := *o.shows
+		if i.By == nil {
+			i.By = ownSigner()
+		}
+		p, _ := r.as(certtest.New(i), "a.test", nil)
+		return p
+	}
 	if !o.clear {
 		return r.dial()
 	}

@@ -21,6 +21,11 @@ const (
 	ReasonMaxConnections
 	ReasonTooManyConnections
 	ReasonNotTLS
+	ReasonMisdirected
+	ReasonNoCertificate
+	ReasonCertificateExpired
+	ReasonCertificateUntrusted
+	ReasonCertificateInvalid
 	ReasonConnectFailed
 	ReasonNoDescriptor
 	ReasonNoPort
@@ -66,6 +71,11 @@ var reasons = [...]struct {
 	{503, "max_connections", "every target serves as many requests as it may"},
 	{503, "too_many_connections", "this address and port has as many connections as it may"},
 	{400, "not_tls", "this port speaks TLS: ask it with https"},
+	{421, "misdirected", "this host does not ask clients for the same certificates as the one that the connection was made for: it wants a connection of its own"},
+	{400, "no_client_certificate", "this host wants a client certificate, and none was shown"},
+	{400, "client_certificate_expired", "the client certificate has expired, or is not valid yet"},
+	{400, "client_certificate_untrusted", "the client certificate is by no authority that is trusted here"},
+	{400, "client_certificate_invalid", "the client certificate is not one for clients, or breaks a rule of its authority"},
 	{502, "connect_failed", "the target cannot be reached"},
 	{503, "no_descriptor", "the gateway has no room for another connection"},
 	{503, "no_port", "the gateway has no address and port left to reach the target from"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
@@ -18,7 +19,7 @@ type arrival struct {
 	path []byte
 	at   *table.Address
 
-	secure bool // it came over TLS
+	over *secure.Peer // the client by its handshake; nil where it speaks no TLS
 }
 
 // rewrite does what the rewrite of a request's route says. What is found and the path to send are those of the end. ok is
@@ -69,10 +70,18 @@ func (w *Worker) arrived(a arrival) {
 	req, path := a.req, a.path
 	w.changes.Reset()
 	w.subject = rewrite.Subject{
-		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: schemeOf(a.secure),
+		Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: schemeOf(a.over != nil), TLS: toldOf(a.over),
 		Client: w.origin.client, Port: a.at.Place.Port, Peer: w.origin.peer.Addr(), Listed: w.origin.listed,
 		SentPath: path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: path, Query: req.Query,
 	}
+}
+
+// toldOf is what rewrites are told of a client by its handshake.
+func toldOf(p *secure.Peer) rewrite.TLS {
+	if p == nil {
+		return rewrite.TLS{Verification: secure.NoCertificate.String()}
+	}
+	return rewrite.TLS{Protocol: p.Protocol(), Cipher: p.Cipher(), Certificate: p.Certificate, Verification: p.Verdict.String()}
 }
 
 func schemeOf(secure bool) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 )
 
 var errNoCertificate = errors.New("no listener of the address and port has a certificate to show")
@@ -31,13 +32,12 @@ func (d *door) terms() *tls.Config {
 
 // agree gives the terms of a server, once the handshake computes where it should.
 func agree(hello *tls.ClientHelloInfo, s *secure.Server) (*tls.Config, error) {
-	config, long := s.Config(hello)
-	if long {
+	if !s.Quick(hello) {
 		if err := handshake.Aside(hello.Context()); err != nil {
 			return nil, err
 		}
 	}
-	return config, nil
+	return s.Config(hello, handshake.Of(hello.Context()).(*secure.Meeting)), nil
 }
 
 // shakeTime is how long a client's handshake may take.
@@ -45,14 +45,14 @@ const shakeTime = 10 * time.Second
 
 // shakeHands makes TLS of the connection before it is served. Whoever speaks plain HTTP instead is told so.
 func (c *client) shakeHands() {
-	w := c.w
+	w, m := c.w, new(secure.Meeting)
 	w.stats.Handshakes.Open++
-	w.shakes.Serve(c.stream.(*loop.Conn), c.door.terms(), func(conn *loop.Conn, state *tls.ConnectionState, err error) {
+	w.shakes.Serve(c.stream.(*loop.Conn), c.door.terms(), m, func(conn *loop.Conn, state *tls.ConnectionState, err error) {
 		w.stats.Handshakes.Open--
 		switch {
 		case err == nil:
 			w.stats.Handshakes.done(state)
-			c.flags |= cSecure
+			c.met = m.Peer(state)
 		case errors.Is(err, handshake.ErrNotTLS):
 			if c.excess == 0 {
 				c.excess = ReasonNotTLS
@@ -68,4 +68,34 @@ func (c *client) shakeHands() {
 		c.await(c.keepAlive)
 	})
 	c.await(w.shakeTime)
+}
+
+// admit says why a listener does not take requests of the connection; 0 where it does. A client shows who it is once for a
+// connection, to the listener of the name that it asks for in the handshake. So it counts for that one, and for those that ask
+// for the same. Where something else is asked for by now the connection has one more answer, as behind any change of how
+// connections begin.
+func (c *client) admit(l *table.Listener) Reason {
+	p := c.met
+	switch {
+	case p == nil && l.Auth == nil:
+		return 0
+	case p == nil || p.Listener != l.ID && !p.Auth.Equal(l.Auth):
+		return ReasonMisdirected
+	}
+	if !p.Current(l.Auth) {
+		c.flags &^= cKeep
+	}
+	if !l.Auth.Strict() || !p.Auth.Strict() || p.Verdict == secure.Verified {
+		return 0
+	}
+	c.flags &^= cKeep // Nothing that the client shows on it is looked at any more.
+	switch p.Verdict {
+	case secure.NoCertificate:
+		return ReasonNoCertificate
+	case secure.Expired, secure.NotYetValid:
+		return ReasonCertificateExpired
+	case secure.UnknownAuthority:
+		return ReasonCertificateUntrusted
+	}
+	return ReasonCertificateInvalid
 }

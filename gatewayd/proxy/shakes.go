@@ -31,6 +31,7 @@ const (
 	shakeVersion                    // the client has no version that the listener has
 	shakeSuite                      // nor a cipher suite, nor a kind of key
 	shakeProtocol                   // nor an application protocol
+	shakeUnproven                   // the client's certificate cannot be read, or is not its own
 	shakeNone                       // no listener has a certificate to show
 	shakeEnd
 )
@@ -40,7 +41,7 @@ const HandshakeFailures = int(shakeEnd)
 
 // String is the word of the failure.
 func (f HandshakeFailure) String() string {
-	return [...]string{"other", "timeout", "closed", "client_refused", "malformed", "version", "cipher_suite", "protocol", "no_certificate"}[f]
+	return [...]string{"other", "timeout", "closed", "client_refused", "malformed", "version", "cipher_suite", "protocol", "client_certificate", "no_certificate"}[f]
 }
 
 // shakeWords tell failures apart that crypto/tls gives no type.
@@ -53,6 +54,8 @@ var shakeWords = [...]struct {
 	{"no ECDHE curve supported by both", shakeSuite},
 	{"doesn't support any of the certificate's signature algorithms", shakeSuite},
 	{"requested unsupported application protocols", shakeProtocol},
+	{"client certificate", shakeUnproven},
+	{"client sent certificate", shakeUnproven},
 }
 
 // unshaken is why a handshake failed.

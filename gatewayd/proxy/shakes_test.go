@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -86,8 +87,18 @@ func TestHandshakesAreCounted(t *testing.T) {
 		"no key": {nil, anyone(func(c *tls.Config) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 		}), failed(shakeSuite)},
-		"another protocol":   {nil, anyone(func(c *tls.Config) { c.NextProtos = []string{"spdy/3"} }), failed(shakeProtocol)},
-		"a client in doubt":  {nil, anyone(func(c *tls.Config) { c.InsecureSkipVerify = false }), failed(shakeRefused)},
+		"another protocol":  {nil, anyone(func(c *tls.Config) { c.NextProtos = []string{"spdy/3"} }), failed(shakeProtocol)},
+		"a client in doubt": {nil, anyone(func(c *tls.Config) { c.InsecureSkipVerify = false }), failed(shakeRefused)},
+		"an unreadable client": {func(r *rig) { r.wants(spec.AuthPassthrough) }, anyone(func(c *tls.Config) {
+			shown := certtest.Sample(1).TLS()
+			shown.Certificate = [][]byte{[]byte("none")}
+			c.Certificates, c.MaxVersion = []tls.Certificate{shown}, tls.VersionTLS12 // or it learns of it later
+		}), failed(shakeUnproven)},
+		"a stolen certificate": {func(r *rig) { r.wants(spec.AuthPassthrough) }, anyone(func(c *tls.Config) {
+			shown := certtest.Sample(1).TLS()
+			shown.PrivateKey = certtest.Sample(2).Signer
+			c.Certificates, c.MaxVersion = []tls.Certificate{shown}, tls.VersionTLS12 // or it learns of it later
+		}), failed(shakeUnproven)},
 		"no certificate":     {func(r *rig) { r.more = nil }, anyone(func(*tls.Config) {}), failed(shakeNone)},
 		"no ClientHello":     {nil, func(r *rig) { r.says("\x16\x03\x01\x00\x04\x02\x00\x00\x00") }, failed(shakeMalformed)},
 		"half a ClientHello": {func(r *rig) { r.w.shakeTime = 50 * time.Millisecond }, func(r *rig) { r.says(hello) }, failed(shakeTimeout)},

@@ -21,6 +21,7 @@ type Subject struct {
 	// Peer is who gave the request to the gateway, Listed says that it is believed in its X-Forwarded-For.
 	Peer   netip.Addr
 	Listed bool
+	TLS    TLS
 
 	// SentPath and SentQuery are those of the request line, with dot-segments resolved.
 	SentPath, SentQuery []byte
@@ -81,6 +82,8 @@ func (s *Subject) server(scratch []byte, name string) (value, after []byte) {
 		scratch = strconv.AppendInt(scratch, int64(s.Port), 10)
 	case "uri_path":
 		return s.Path, scratch
+	default:
+		scratch = s.TLS.value(scratch, name)
 	}
 	return scratch[start:], scratch
 }

@@ -8,8 +8,10 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -44,31 +46,55 @@ func (i *Identity) Suits(suite string) bool {
 	return rsa != strings.Contains(suite, "_ECDSA_")
 }
 
-// A Server is the TLS of one listener. It is immutable.
+// A Server is the TLS of one listener. It is immutable, but for what it finds out of its clients.
 type Server struct {
-	quick *tls.Config // agrees on nothing that takes a loop too long; nil where the certificates do by themselves
-	long  *tls.Config
+	quick     *tls.Config // agrees on nothing that takes a loop too long; nil where the certificates do by themselves
+	long      *tls.Config
+	listener  string
+	auth      *Auth
+	strangers atomic.Pointer[[]*Peer] // see stranger
 }
 
-// NewServer makes one that shows the first of the identities, of which there is one at least, that suits a client.
-// tickets, which may be nil, are good for the scope alone: a session is not taken up where something else is asked of
-// clients.
-func NewServer(identities []*Identity, policy spec.TLSPolicy, tickets *Tickets, scope string) *Server {
+// Offer is what a Server is made of.
+type Offer struct {
+	// Listener is the listener's hidden id.
+	Listener string
+	// Identities are shown, the first that suits a client; there is one at least.
+	Identities []*Identity
+	Policy     spec.TLSPolicy
+	// Auth is what is asked of clients; nil is nothing.
+	Auth *Auth
+	// Tickets are what sessions are taken up by; nil is none.
+	Tickets *Tickets
+}
+
+// NewServer makes one.
+func NewServer(o Offer) *Server {
 	c := &tls.Config{
-		MinVersion: versions[policy.Min], MaxVersion: versions[policy.Max], CipherSuites: suitesOf(policy.Suites),
+		MinVersion: versions[o.Policy.Min], MaxVersion: versions[o.Policy.Max], CipherSuites: suitesOf(o.Policy.Suites),
 		NextProtos: []string{"http/1.1"},
 		// Records of all sizes but the largest cost more to make than they save a client on a slow line.
 		DynamicRecordSizingDisabled: true,
-		SessionTicketsDisabled:      tickets == nil,
+		SessionTicketsDisabled:      o.Tickets == nil,
 	}
-	for _, i := range identities {
+	for _, i := range o.Identities {
 		c.Certificates = append(c.Certificates, i.pair)
 	}
-	if tickets != nil {
-		tickets.use(c, scope)
+	// Tickets are good for one listener, and while the same is asked of its clients: a session holds who its client was.
+	scope := "listener " + o.Listener
+	if a := o.Auth; a != nil {
+		c.ClientAuth = tls.RequestClientCert
+		if a.hinted {
+			c.ClientCAs = a.roots
+		}
+		scope += fmt.Sprintf(" client_auth %x", a.digest)
 	}
-	s := &Server{long: c}
-	if !slices.ContainsFunc(identities, (*Identity).slow) {
+	if o.Tickets != nil {
+		o.Tickets.use(c, scope)
+	}
+	s := &Server{long: c, listener: o.Listener, auth: o.Auth}
+	// Nobody says how long it takes to verify what a client shows.
+	if o.Auth == nil && !slices.ContainsFunc(o.Identities, (*Identity).slow) {
 		s.quick = c.Clone()
 		s.quick.CurvePreferences = quickCurves
 	}
@@ -90,14 +116,11 @@ func (i *Identity) slow() bool {
 	return true
 }
 
-// Config is what a handshake goes by with a client that says hello. The caller must not change it. long says that it may
-// compute for longer than a loop should, because of the certificates or of all that the client has to offer.
-func (s *Server) Config(hello *tls.ClientHelloInfo) (config *tls.Config, long bool) {
+// Quick says that a handshake with a client that says hello computes for no longer than a loop should. Otherwise it may, because
+// of the certificates of either side or of all that the client has to offer.
+func (s *Server) Quick(hello *tls.ClientHelloInfo) bool {
 	quick := func(id tls.CurveID) bool { return slices.Contains(quickCurves, id) }
-	if s.quick != nil && slices.ContainsFunc(hello.SupportedCurves, quick) {
-		return s.quick, false
-	}
-	return s.long, true
+	return s.quick != nil && slices.ContainsFunc(hello.SupportedCurves, quick)
 }
 
 var versions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}

@@ -72,11 +72,10 @@ func TestLong(t *testing.T) {
 			pair := certtest.New(certtest.Issue{Key: k})
 			identities = append(identities, NewIdentity([]*x509.Certificate{pair.Leaf}, pair.Signer))
 		}
-		return NewServer(identities, (*spec.TLS)(nil).Effective(), nil, "")
+		return NewServer(Offer{Identities: identities, Policy: (*spec.TLS)(nil).Effective()})
 	}
 	long := func(s *Server, curves ...tls.CurveID) bool {
-		_, long := s.Config(&tls.ClientHelloInfo{SupportedCurves: curves})
-		return long
+		return !s.Quick(&tls.ClientHelloInfo{SupportedCurves: curves})
 	}
 	for _, k := range slow {
 		if !long(server(k), tls.X25519) || !long(server(fast[0], k), tls.X25519) {
@@ -90,7 +89,7 @@ func TestLong(t *testing.T) {
 	if !long(s) || !long(s, tls.CurveP384) || !long(s, tls.CurveP521) {
 		t.Error("P-384 and P-521 are not long")
 	}
-	if config, _ := s.Config(&tls.ClientHelloInfo{SupportedCurves: []tls.CurveID{tls.CurveP521, tls.X25519}}); slices.Contains(config.CurvePreferences, tls.CurveP521) || len(config.CurvePreferences) == 0 {
+	if config := s.Config(&tls.ClientHelloInfo{SupportedCurves: []tls.CurveID{tls.CurveP521, tls.X25519}}, new(Meeting)); slices.Contains(config.CurvePreferences, tls.CurveP521) || len(config.CurvePreferences) == 0 {
 		t.Errorf("on a loop these are agreed on: %v", config.CurvePreferences)
 	}
 }

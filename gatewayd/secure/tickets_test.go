@@ -91,8 +91,7 @@ func TestLongSessions(t *testing.T) {
 	one := certtest.Sample(2)
 	for certificates, resumes := range map[int]bool{1: true, 60: false} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-			server := NewServer(identities(), (*spec.TLS)(nil).Effective(), NewTickets(), "s")
-			server.long.ClientAuth = tls.RequireAnyClientCert
+			server := NewServer(Offer{Identities: identities(), Policy: (*spec.TLS)(nil).Effective(), Tickets: NewTickets(), Auth: asking(spec.AuthPassthrough)})
 			shown := one.TLS()
 			for len(shown.Certificate) < certificates {
 				shown.Certificate = append(shown.Certificate, one.Leaf.Raw)

@@ -42,10 +42,7 @@ func servedOver(near, far net.Conn, s *Server, client func(net.Conn) error) erro
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		choose := func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			config, _ := s.Config(hello)
-			return config, nil
-		}
+		choose := func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return s.Config(hello, new(Meeting)), nil }
 		_ = tls.Server(far, &tls.Config{GetConfigForClient: choose}).Handshake() // What the client sees is what counts.
 		far.Close()
 	}()
@@ -68,7 +65,7 @@ func TestPoliciesOnTheWire(t *testing.T) {
 	}
 	for name, of := range policies {
 		policy := of.Effective()
-		server := NewServer(identities(), policy, nil, "")
+		server := NewServer(Offer{Identities: identities(), Policy: policy})
 		for number, version := range versions {
 			for _, suites := range [...][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
 				for _, s := range suites {
@@ -90,7 +87,7 @@ func TestPoliciesOnTheWire(t *testing.T) {
 
 // TestGroupsOnTheWire: keys are agreed on by each of these groups; TestHelloOnTheWire offers others.
 func TestGroupsOnTheWire(t *testing.T) {
-	server := NewServer(identities(), (*spec.TLS)(nil).Effective(), nil, "")
+	server := NewServer(Offer{Identities: identities(), Policy: (*spec.TLS)(nil).Effective()})
 	for _, group := range []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521} {
 		err := served(server, func(c net.Conn) error {
 			return tls.Client(c, &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{group}}).Handshake()
@@ -162,7 +159,7 @@ func TestHelloOnTheWire(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got string
-			err := served(NewServer(identities(), c.of.Effective(), nil, ""), func(conn net.Conn) (err error) {
+			err := served(NewServer(Offer{Identities: identities(), Policy: c.of.Effective()}), func(conn net.Conn) (err error) {
 				got, err = c.hello.answer(conn)
 				return err
 			})

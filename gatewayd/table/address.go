@@ -82,6 +82,7 @@ type site struct {
 	branches *hosts[*branch] // of rules with conditions beside host and path; nil where there are none
 
 	certificates []*spec.Entry // that server is made of
+	bundles      []*spec.Entry // that the listener's Auth is made of
 }
 
 // A Found is what serves a request. Without a listener for the host it is empty, without a rule it has only the listener:

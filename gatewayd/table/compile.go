@@ -131,11 +131,16 @@ func (c *compiler) listeners() {
 		if d.before != nil && d.before.entry != e {
 			d.before = nil
 		}
+		auth := c.auth(d, o)
+		if d.before != nil && !d.before.site.listener.Auth.Equal(auth) {
+			d.before = nil
+		}
 		var l *Listener
 		if d.before != nil {
 			l = d.before.site.listener
 		} else {
 			l = newListener(e.ID, o)
+			l.Auth = auth
 			l.Traffic = c.living.Meters().Traffic(meter.TrafficKey{Listener: e.ID})
 		}
 		d.site.listener, d.site.https = l, o.Protocol == spec.HTTPS

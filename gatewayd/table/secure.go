@@ -1,6 +1,7 @@
 package table
 
 import (
+	"crypto/x509"
 	"slices"
 	"strings"
 
@@ -46,8 +47,33 @@ func (c *compiler) secure(d *draft, o *spec.Listener) {
 	case before != nil && slices.Equal(before.site.certificates, d.site.certificates):
 		d.site.server = before.site.server
 	default:
-		d.site.server = secure.NewServer(identities, o.TLS.Effective(), c.living.Tickets(), "listener "+d.entry.ID)
+		d.site.server = secure.NewServer(secure.Offer{
+			Listener: d.entry.ID, Identities: identities, Policy: o.TLS.Effective(), Auth: d.site.listener.Auth, Tickets: c.living.Tickets(),
+		})
 	}
+}
+
+// auth is what a listener asks of its clients, that of the table before where it goes by the same; nil where it asks for nothing.
+// What is gone of what it names is left out, which never lets more people in.
+func (c *compiler) auth(d *draft, o *spec.Listener) *secure.Auth {
+	if o.Protocol != spec.HTTPS || o.ClientAuth == nil {
+		return nil
+	}
+	for _, name := range o.ClientAuth.CABundles {
+		if b := c.set.Get(spec.CABundles, name); b != nil {
+			d.site.bundles = append(d.site.bundles, b)
+		} else {
+			c.warn(onListener(o.Name, "client_auth.ca_bundles", "names CA bundle %q, which was dropped; clients with certificates of its authorities are not believed", name))
+		}
+	}
+	if d.before != nil && slices.EqualFunc(d.before.site.bundles, d.site.bundles, sameBundle) {
+		return d.before.site.listener.Auth
+	}
+	var authorities []*x509.Certificate
+	for _, b := range d.site.bundles {
+		authorities = append(authorities, b.Object.(*spec.CABundle).Certificates()...)
+	}
+	return secure.NewAuth(o.ClientAuth.Mode, authorities)
 }
 
 // identity is that of a certificate, once for all listeners that name it; nil where it cannot be shown.

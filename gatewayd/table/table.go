@@ -113,6 +113,7 @@ type Listener struct {
 
 	Pages   map[int]*Page // of answers of the gateway's own, by status; the caller must not change it
 	Trusted Trust         // who is believed in what it says of a client
+	Auth    *secure.Auth  // what clients must show; nil for nothing
 	// ProxyProtocol is what the listener says; the Address decides.
 	ProxyProtocol bool
 }

@@ -38,6 +38,8 @@ type Issue struct {
 	Key crypto.Signer
 	// From and Until are when it is valid.
 	From, Until time.Time
+	// Usage is what it is for, where it is no authority's; nil for servers and clients.
+	Usage []x509.ExtKeyUsage
 }
 
 // New makes a certificate. What cannot be made is a mistake of the test.
@@ -62,6 +64,9 @@ func New(i Issue) *Pair {
 		SerialNumber: serial.Add(serial, big.NewInt(1)), Subject: pkix.Name{CommonName: i.Names[0]}, NotBefore: i.From, NotAfter: i.Until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
+	}
+	if i.Usage != nil {
+		template.ExtKeyUsage = i.Usage
 	}
 	if i.CA {
 		template.IsCA, template.KeyUsage, template.ExtKeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign, nil

@@ -49,13 +49,13 @@ func TestFormats(t *testing.T) {
 			valid: []string{"http_req_X-Session", "http_req_x_1", "http_resp_Set-Cookie", "var_host", "var_cookie_Session.1", "var_uri_path",
 				"var_add_x_forwarded_for_proxy"},
 			invalid: []string{"", "host", "http_req_", "http_resp_", "http_req_a b", "var_", "var_hosts", "var_cookie_", "var_cookie_a=b", "var_Host",
-				"HTTP_REQ_a", "{var_host}", "var_ssl_enabled", "var_client_certificate", "var_sent_bytes", "var_ciphers_used"},
+				"HTTP_REQ_a", "{var_host}", "var_ssl_cipher", "var_client_certificate_", "var_sent_bytes", "var_ciphers_supported"},
 		},
 		"value_template": {
 			valid: []string{"a", "a b", "{var_host}", "x {http_req_X-A} y{var_uri_path_1}", "{{\"a\":{{}}", "}", "{http_resp_Set-Cookie_99}; Secure", "ä",
 				"{http_req_X_1_2}"},
 			invalid: []string{"{", "{}", "{host}", "{var_host", "a\r\nX: y", "a\x00", "a\x7f", " a", "a ", "a\tb", "{var_host_0}", "{var_host_01}", "{var_host_100}",
-				"{var_host_1_2}", "{var_ssl_enabled}", "{ var_host}", "{var_host}{"},
+				"{var_host_1_2}", "{var_ssl_disabled}", "{ var_host}", "{var_host}{"},
 		},
 		"path_template": {
 			valid: []string{"/", "/a/{var_uri_path_1}/b", "{var_uri_path}", "{var_uri_path}/b", "/%20", "/a.b/..c", "/{var_host}..", "/..{var_host}"},

@@ -39,24 +39,21 @@ var setCookie = Variable{ResponseHeader, "set-cookie"}
 
 // serverVariables are those that there are.
 var serverVariables = []string{
-	"add_x_forwarded_for_proxy", "client_ip", "client_port", "client_user", "host", "http_method", "http_status",
-	"http_version", "query_string", "request_query", "request_scheme", "request_uri", "server_port", "uri_path",
+	"add_x_forwarded_for_proxy", "ciphers_used", "client_certificate", "client_certificate_end_date",
+	"client_certificate_fingerprint", "client_certificate_issuer", "client_certificate_serial",
+	"client_certificate_start_date", "client_certificate_subject", "client_certificate_verification",
+	"client_ip", "client_port", "client_user", "host", "http_method", "http_status", "http_version", "query_string",
+	"request_query", "request_scheme", "request_uri", "server_port", "ssl_connection_protocol", "ssl_enabled", "uri_path",
 }
 
 // otherVariables are server variables of Application Gateway that cannot be had, and why.
 var otherVariables = map[string]string{
 	"received_bytes": unknownYet, "sent_bytes": unknownYet,
 	"client_tcp_rtt":    "is a guess of the system's that changes while it is read, and is not offered",
-	"ciphers_supported": ofTLS, "ciphers_used": ofTLS, "ssl_connection_protocol": ofTLS, "ssl_enabled": ofTLS,
-	"client_certificate": ofTLS, "client_certificate_end_date": ofTLS, "client_certificate_fingerprint": ofTLS,
-	"client_certificate_issuer": ofTLS, "client_certificate_serial": ofTLS, "client_certificate_start_date": ofTLS,
-	"client_certificate_subject": ofTLS, "client_certificate_verification": ofTLS,
+	"ciphers_supported": "is of the client's first message, which is not kept for as long as its connection",
 }
 
-const (
-	unknownYet = "is not known yet when the heads are sent"
-	ofTLS      = "is of TLS, and not known to this version"
-)
+const unknownYet = "is not known yet when the heads are sent"
 
 // OfAnswer says that the variable is there only when the answer is.
 func (v Variable) OfAnswer() bool {

@@ -46,6 +46,10 @@ func TestNamesInSets(t *testing.T) {
 	if !slices.Equal(s.Refs(), want) {
 		t.Errorf("want references %v, got %v", want, s.Refs())
 	}
+	l := NewEntry("l", 1, decode(t, Listeners, tlsListener+`"client_auth":{"ca_bundles":["a"]}`))
+	if want := []Ref{{Certificates, "c", "certificates[0]"}, {CABundles, "a", "client_auth.ca_bundles"}}; !slices.Equal(l.Refs(), want) {
+		t.Errorf("want references %v, got %v", want, l.Refs())
+	}
 	after := s.Follow(CABundles, "b", "new").Object.(*Setting)
 	if got := after.TLS.CABundles; !slices.Equal(got, []string{"a", "new"}) || s.Object.(*Setting).TLS.CABundles[1] != "b" {
 		t.Errorf("behind a rename the bundles are %v", got)

@@ -1,0 +1,122 @@
+package secure
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+)
+
+// A Peer is what is known of a client behind its handshake. It is immutable, and shared by clients of whom the same is known.
+type Peer struct {
+	Listener       string // hidden id of the one whose TLS it is, or was then
+	Auth           *Auth  // what that asked for; nil for nothing
+	Certificate    *x509.Certificate
+	Verdict        Verdict // of the certificate
+	Version, Suite uint16  // as crypto/tls numbers them
+}
+
+// Current says that a handshake which is made now, where this is asked for, would come to the same.
+func (p *Peer) Current(asked *Auth) bool {
+	return p.Auth.Equal(asked) || p.Verdict == Verified && p.Auth.within(asked)
+}
+
+// Protocol is how targets are told which version of TLS it is, in the words of nginx.
+func (p *Peer) Protocol() string {
+	switch p.Version {
+	case tls.VersionTLS10:
+		return "TLSv1"
+	case tls.VersionTLS11:
+		return "TLSv1.1"
+	case tls.VersionTLS12:
+		return "TLSv1.2"
+	}
+	return "TLSv1.3"
+}
+
+// Cipher is the name of the cipher suite in the registry.
+func (p *Peer) Cipher() string { return suiteNames[p.Suite] }
+
+var suiteNames = func() map[uint16]string {
+	m := map[uint16]string{}
+	for _, list := range [...][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
+		for _, s := range list {
+			m[s.ID] = s.Name
+		}
+	}
+	return m
+}()
+
+// noTicket is the ticket of a session that nobody takes up. TLS 1.3 knows no empty one.
+var noTicket = []byte{0}
+
+// A Meeting is a handshake with one client.
+type Meeting struct {
+	server  *Server
+	shown   *x509.Certificate
+	verdict Verdict
+}
+
+// Config is what a handshake goes by with a client that says hello. The caller must not change it. Who the client is m tells
+// behind the handshake.
+//
+// crypto/tls verifies nothing of what a client shows: the verdict is found in VerifyConnection, which is called for a session
+// that is taken up as well, so that nobody is believed for having been believed once.
+func (s *Server) Config(hello *tls.ClientHelloInfo, m *Meeting) *tls.Config {
+	*m = Meeting{server: s}
+	switch {
+	case s.Quick(hello):
+		return s.quick
+	case s.auth == nil:
+		return s.long
+	}
+	c := s.long.Clone()
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		m.verdict = s.auth.judge(state.PeerCertificates, time.Now())
+		if len(state.PeerCertificates) > 0 {
+			m.shown = state.PeerCertificates[0]
+		}
+		return nil // Whoever is not served is told why, which no alert can.
+	}
+	if wrap := c.WrapSession; wrap != nil && s.auth.Strict() {
+		c.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+			if m.verdict != Verified && !state.DidResume {
+				return noTicket, nil // It is to be asked again, and not to come back as who it was.
+			}
+			return wrap(state, session)
+		}
+	}
+	return c
+}
+
+// Peer is who the client is, behind a handshake that came to a state.
+func (m *Meeting) Peer(state *tls.ConnectionState) *Peer {
+	if m.server.auth == nil {
+		return m.server.stranger(state.Version, state.CipherSuite)
+	}
+	return &Peer{
+		Listener: m.server.listener, Auth: m.server.auth, Certificate: m.shown, Verdict: m.verdict,
+		Version: state.Version, Suite: state.CipherSuite,
+	}
+}
+
+// stranger is the one Peer of all clients of a version and cipher suite, of whom nothing was asked.
+func (s *Server) stranger(version, suite uint16) *Peer {
+	for {
+		known := s.strangers.Load()
+		if known != nil {
+			for _, p := range *known {
+				if p.Version == version && p.Suite == suite {
+					return p
+				}
+			}
+		}
+		p := &Peer{Listener: s.listener, Version: version, Suite: suite}
+		more := []*Peer{p}
+		if known != nil {
+			more = append(more, *known...)
+		}
+		if s.strangers.CompareAndSwap(known, &more) {
+			return p
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package secure
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+func asking(mode string, of ...int) *Auth {
+	var all []*x509.Certificate
+	for _, n := range of {
+		all = append(all, certtest.Sample(n).Leaf)
+	}
+	return NewAuth(mode, all)
+}
+
+// TestCurrent: a handshake of before holds where one of now would come to the same, and only then.
+func TestCurrent(t *testing.T) {
+	for _, c := range []struct {
+		what     string
+		was, now *Auth
+		verdict  Verdict
+		holds    bool
+	}{
+		{"nothing is asked", nil, nil, NoCertificate, true},
+		{"something is asked now", nil, asking(spec.AuthStrict, 1), NoCertificate, false},
+		{"nothing is asked any more", asking(spec.AuthStrict, 1), nil, Verified, false},
+		{"the same, in another order", asking(spec.AuthStrict, 1, 2), asking(spec.AuthStrict, 2, 1, 2), Verified, true},
+		{"an authority more", asking(spec.AuthStrict, 1), asking(spec.AuthStrict, 2, 1), Verified, true},
+		{"an authority more, for somebody it may be of", asking(spec.AuthOptional, 1), asking(spec.AuthOptional, 2, 1), UnknownAuthority, false},
+		{"an authority more, for somebody who showed nothing", asking(spec.AuthOptional, 1), asking(spec.AuthOptional, 2, 1), NoCertificate, false},
+		{"an authority less", asking(spec.AuthStrict, 1, 2), asking(spec.AuthStrict, 1), Verified, false},
+		{"another authority", asking(spec.AuthStrict, 1), asking(spec.AuthStrict, 2), Verified, false},
+		{"another mode", asking(spec.AuthOptional, 1), asking(spec.AuthStrict, 1), Verified, false},
+		{"nothing is verified any more", asking(spec.AuthOptional), asking(spec.AuthPassthrough), NoCertificate, false},
+	} {
+		p := &Peer{Auth: c.was, Verdict: c.verdict}
+		if got := p.Current(c.now); got != c.holds {
+			t.Errorf("%s: it holds: %t", c.what, got)
+		}
+	}
+}
+
+// TestStrangersAreOne: clients of whom nothing was asked cost no memory each, and asking for nothing shares one configuration.
+func TestStrangersAreOne(t *testing.T) {
+	pair := certtest.Sample(1)
+	offer := Offer{Listener: "l", Identities: []*Identity{NewIdentity([]*x509.Certificate{pair.Leaf}, pair.Signer)}, Policy: (*spec.TLS)(nil).Effective()}
+	s := NewServer(offer)
+	var m Meeting
+	state := &tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+	other := &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256}
+	hello := &tls.ClientHelloInfo{SupportedCurves: []tls.CurveID{tls.X25519}}
+	config, p := s.Config(hello, &m), m.Peer(state)
+	if s.Config(hello, &m) != config || m.Peer(state) != p || m.Peer(other) == p {
+		t.Error("strangers are told apart, or all are one")
+	}
+	if p := m.Peer(other); p.Protocol() != "TLSv1.3" || p.Cipher() != "TLS_AES_128_GCM_SHA256" || p.Listener != "l" {
+		t.Errorf("a stranger is %+v", p)
+	}
+	if n := testing.AllocsPerRun(100, func() { s.Config(hello, &m); m.Peer(state); m.Peer(other) }); n != 0 {
+		t.Errorf("a handshake allocates %v times", n)
+	}
+	offer.Auth = asking(spec.AuthOptional, 1)
+	if s := NewServer(offer); s.Quick(hello) || s.Config(hello, &m).VerifyConnection == nil {
+		t.Error("what a client shows is verified by nobody, or on a loop")
+	}
+}
