@@ -24,6 +24,11 @@ func (w *Worker) page(d *door, status int) *table.Page {
 func (c *client) refuse(r refusal) {
 	c.x = nil
 	w := c.w
+	if c.excess == ReasonNotTLS {
+		// Whatever else is wrong with what came in clear, a client that speaks TLS would not have it.
+		r = refuse(ReasonNotTLS)
+		c.flags &^= cKeep
+	}
 	w.refused(r.reason)
 	if w.over == nil {
 		w.stranger(c, 0, nil)

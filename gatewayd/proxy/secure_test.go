@@ -254,3 +254,41 @@ func TestProtocolChangesInPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestInClearOnAPortOfTLS: whoever does not speak TLS is told so, whatever else is wrong with what it says.
+func TestInClearOnAPortOfTLS(t *testing.T) {
+	for name, send := range map[string]string{
+		"a request":          get,
+		"no Host":            "GET / HTTP/1.1\r\n\r\n",
+		"no HTTP":            "EHLO a.test\r\n\r\n",
+		"a bare LF":          "GET / HTTP/1.1\nHost: a\n\n",
+		"two lengths":        posted + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+		"another version":    "GET / HTTP/3.0\r\nHost: a\r\n\r\n",
+		"HTTP/2":             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"a head too large":   "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 40<<10),
+		"a target too large": "GET /" + strings.Repeat("x", 40<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n",
+		"half a head":        "GET / HT",
+		"a PROXY header":     "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+	} {
+		for _, ends := range []bool{false, true} {
+			r := newRig(t, func(r *rig) {
+				r.https()
+				r.listener.HeaderTimeout = "100ms"
+			})
+			c, err := net.Dial("tcp", r.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			p := newPeer(t, c)
+			p.send(send)
+			if ends {
+				p.CloseWrite()
+			}
+			if h := p.expect(400, "*"); h.Get("Gatewayd-Reason") != "not_tls" || h.Get("Connection") != "close" {
+				t.Errorf("%s, %t: refused with %v", name, ends, h)
+			}
+			p.gone()
+		}
+	}
+}
