@@ -424,7 +424,7 @@ func TestProblemsBetweenFieldsSayWhatTheyNeed(t *testing.T) {
 		{Rules, `"respond":{"status":200}`, nil},
 		{Rules, noPool + `"redirect":{"status":301}`, []string{"redirect.listener"}},
 		{Rules, noPool + `"listener":"l","redirect":{"status":301,"listener":"l","url":"http://a"}`, nil},
-		{Rules, noPool + `"split":{"a":{"pool":"p","setting":"s","weight":0},"b":{"pool":"q","setting":"s","weight":0}}`, []string{`split["b"].weight`, "split"}},
+		{Rules, noPool + `"split":{"a":{"pool":"p","setting":"s","weight":0},"b":{"pool":"q","setting":"s","weight":0}}`, []string{`split["b"].weight`, "split[*]"}},
 		{Rules, noPool + `"respond":{"status":304,"body":"x"}`, []string{"respond.status"}},
 		{Rewrites, `"steps":[{"request_headers":{"a":{}}}]`, []string{`steps[0].request_headers["a"].delete`}},
 		{Rewrites, `"steps":[{"request_headers":{"a":{"value":"{var_host_1}"}}}]`, []string{"steps[0].when"}},

@@ -15,11 +15,15 @@ type Problem struct {
 	// Message is a sentence for the person who wrote the value, without the path and without a final full stop.
 	Message string `json:"message"`
 	// Needs names other paths on which the verdict rests. Where one of them is not known yet, as in a Terraform plan,
-	// the problem may be none.
+	// the problem may be none. A path with AnyElement behind it is that of a map's elements, whatever their keys, but not of
+	// what is in them.
 	Needs []string `json:"-"`
 	// More is 0, but for the last of MaxProblems and one: it says that there were so many more.
 	More int `json:"-"`
 }
+
+// AnyElement stands behind the path of a map in Problem.Needs.
+const AnyElement = "[*]"
 
 // MaxProblems is how many problems are told one by one. Whoever makes more mistakes makes the same ones again, and a
 // small document must not get an answer many times its size.

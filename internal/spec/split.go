@@ -28,6 +28,6 @@ func (r *Rule) checkShares(ps *Problems) {
 	}
 	if len(weights) > 0 {
 		// A share that is not known yet at all may have a weight.
-		ps.AddNeeding(weights[0], append(weights[1:], "split"), "must not be 0 in every share; give at least one a weight")
+		ps.AddNeeding(weights[0], append(weights[1:], "split"+AnyElement), "must not be 0 in every share; give at least one a weight")
 	}
 }

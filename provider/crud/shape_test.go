@@ -125,6 +125,11 @@ func TestUnknownsInNestedShapes(t *testing.T) {
 	if !r.restsOnUnknown(spec.Problem{Path: "steps[1].headers", Needs: []string{"steps[0].inner"}}) {
 		t.Error("what a problem needs is unknown")
 	}
+	for need, want := range map[string]bool{"steps[1].headers[*]": true, "steps[0].headers[*]": true, "steps[1].inner[*]": false, "name[*]": false} {
+		if got := r.restsOnUnknown(spec.Problem{Path: "name", Needs: []string{need}}); got != want {
+			t.Errorf("to rest on elements %s: want %t", need, want)
+		}
+	}
 }
 
 func TestSchemasOfNestedShapes(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -60,12 +61,23 @@ func (r *reading) restsOnUnknown(p spec.Problem) bool {
 			return true
 		}
 		for _, need := range p.Needs {
-			if related(need, u) {
+			if needs(need, u) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// needs says whether what a problem needs is unknown where a path is.
+func needs(need, unknown string) bool {
+	whole, anyOf := strings.CutSuffix(need, spec.AnyElement)
+	if !anyOf {
+		return related(need, unknown)
+	}
+	steps, err := spec.Steps(unknown)
+	within, errWithin := spec.Steps(whole)
+	return err != nil || errWithin != nil || related(whole, unknown) && len(steps) <= len(within)+1
 }
 
 // A flattening turns a Terraform value into what encoding/json writes.
