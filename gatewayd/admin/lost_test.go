@@ -89,10 +89,12 @@ func TestLostAnswersAreGivenAgain(t *testing.T) {
 		meta, err = c.Update(ctx, spec.Pools, "two", pool("three", "10.0.0.2"), 0, "")
 		return err
 	})
+	setting, listener := spec.Settings.New().(*spec.Setting), spec.Listeners.New().(*spec.Listener)
+	setting.Name, listener.Name, listener.Port = "s", "l", 80
 	stolen("changes", func() error {
 		_, err := c.Changes(ctx, []api.Change{
-			client.Put("s", &spec.Setting{Name: "s", Protocol: "http", ConnectTimeout: "5s", RequestTimeout: "20s", StreamIdleTimeout: "5m", WriteTimeout: "5m", DrainTimeout: "30s", Retries: 1, OnUnhealthy: spec.Keep, KeepAlive: spec.KeepAlive{IdleTimeout: "4s", MaxIdle: 64}}),
-			client.Put("l", &spec.Listener{Name: "l", Port: 80, Protocol: "http", HeaderTimeout: "10s", BodyTimeout: "60s", KeepAliveTimeout: "75s", MaxHeaderBytes: 32768, MaxURLBytes: 32768, DrainTimeout: "30s"}),
+			client.Put("s", setting),
+			client.Put("l", listener),
 			client.Put("r", &spec.Rule{Name: "r", Listener: "l", Pool: new("three"), Setting: new("s")}),
 		}, false)
 		return err

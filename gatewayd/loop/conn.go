@@ -37,6 +37,7 @@ const (
 	fLinger                        // queue and FIN are sent; the peer's bytes are thrown away
 	fBroken                        // errno tells why; nothing can be sent, what arrived before is still read
 	fReset                         // close with RST
+	fTook                          // the kernel took something of the output queue
 	fDead                          // on the list of the dying
 )
 
@@ -106,6 +107,13 @@ func (c *Conn) Unsent() int {
 		return c.queued
 	}
 	return c.queued + c.l.kernel.Unsent(int(c.fd))
+}
+
+// Took implements Stream.
+func (c *Conn) Took() bool {
+	took := c.flags&fTook != 0
+	c.flags &^= fTook
+	return took
 }
 
 // Pause implements Stream.

@@ -153,6 +153,7 @@ func (c *Conn) flush() {
 			return
 		}
 		c.queued -= n
+		c.flags |= fTook
 		if n < len(b) {
 			it.buf.Cut(n)
 			c.flags &^= fWritable

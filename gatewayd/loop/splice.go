@@ -216,6 +216,7 @@ func (c *Conn) flushPipe(it *item) {
 	}
 	p.bytes -= n
 	c.queued -= n
+	c.flags |= fTook
 	if p.bytes > 0 {
 		return
 	}

@@ -29,6 +29,9 @@ type Stream interface {
 	// system call.
 	Unsent() int
 
+	// Took says that the kernel took something of what was queued since this was asked last.
+	Took() bool
+
 	// Pause stops calls of Data and EOF; bytes stay in the kernel. Resume starts them again, beginning with what the
 	// last Data did not take. Both are idempotent, but Resume outside Data always hands over what is held once more, also
 	// when the stream was not paused.

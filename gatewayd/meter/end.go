@@ -10,6 +10,8 @@ const (
 	ByChange    // its listener or rule was removed
 	ByDrain     // its target was removed
 	ByUnhealthy // its target turned unhealthy, and the setting says that this ends tunnels
+	ByIdle      // nothing passed for the idle_timeout of its setting
+	ByLimit     // it reached another limit of its setting, or one of its peers takes nothing
 	ByRestart   // the gateway stops
 	ByFailure   // the gateway failed
 	endEnd
@@ -18,7 +20,7 @@ const (
 // Ends is the length of an array indexed by [End].
 const Ends = int(endEnd)
 
-var ends = [Ends]string{"client", "backend", "change", "drain", "unhealthy", "restart", "failure"}
+var ends = [Ends]string{"client", "backend", "change", "drain", "unhealthy", "idle", "limit", "restart", "failure"}
 
 // String is the word that metrics and logs use.
 func (e End) String() string { return ends[e] }

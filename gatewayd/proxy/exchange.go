@@ -115,6 +115,10 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		return
 	}
 	x.route = found.Route
+	if !welcome(x.route.Setting, req) {
+		x.refuse(refuse(ReasonOrigin))
+		return
+	}
 	if resolved, ok = w.rebased(x.route.Setting, resolved, found.Took); !ok {
 		x.refuse(refuse(ReasonBadPath))
 		return
@@ -347,7 +351,7 @@ func (x *exchange) tunnel(r *http1.Response) {
 	x.served(true)
 	terms := tunnel.Terms{
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.account.picked,
-		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread,
+		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread, Limits: tunnelLimits(x.route.Setting),
 		Figures: w.traffic(&x.account).Tunnels(w.l.Index()), Note: w.tunnelNote(&x.account),
 	}
 	home := u.home

@@ -20,6 +20,7 @@ const (
 	ReasonNoBackend
 	ReasonMaxConnections
 	ReasonTooManyConnections
+	ReasonOrigin
 	ReasonNotTLS
 	ReasonMisdirected
 	ReasonNoCertificate
@@ -70,6 +71,7 @@ var reasons = [...]struct {
 	{502, "no_backend", "the pool has no healthy target"},
 	{503, "max_connections", "every target serves as many requests as it may"},
 	{503, "too_many_connections", "this address and port has as many connections as it may"},
+	{403, "origin", "pages of this origin may not open WebSockets here"},
 	{400, "not_tls", "this port speaks TLS: ask it with https"},
 	{421, "misdirected", "this host does not ask clients for the same certificates as the one that the connection was made for: it wants a connection of its own"},
 	{400, "no_client_certificate", "this host wants a client certificate, and none was shown"},

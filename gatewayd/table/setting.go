@@ -36,6 +36,10 @@ func newSetting(e *spec.Entry) *Setting {
 		MaxConnections:    o.MaxConnections,
 		SendProxyProtocol: o.SendProxyProtocol,
 		Sources:           o.Sources(),
+		WebSocket: WebSocket{
+			IdleTimeout: o.WebSocket.IdleTimeout.Value(), MaxLifetime: o.WebSocket.MaxLifetime.Value(),
+			MaxMessage: uint64(o.WebSocket.MaxMessageBytes), Origins: newOrigins(o.WebSocket.AllowedOrigins),
+		},
 	}
 	if o.Eject != nil {
 		s.EjectFailures, s.EjectFor = o.Eject.Failures, o.Eject.For.Value()

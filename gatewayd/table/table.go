@@ -125,6 +125,13 @@ type Affinity struct {
 	Lifetime   time.Duration // 0: until the browser ends its session
 }
 
+// A WebSocket bounds those of a setting. 0 is without limit.
+type WebSocket struct {
+	IdleTimeout, MaxLifetime time.Duration
+	MaxMessage               uint64   // bytes of payload
+	Origins                  *Origins // whose pages may open them; nil: all
+}
+
 // A Setting says how to talk to a backend.
 type Setting struct {
 	ID, Name                                                        string
@@ -141,6 +148,7 @@ type Setting struct {
 	EjectFailures                                                   int           // failures in a row that eject a backend; 0: never
 	EjectFor                                                        time.Duration
 	Affinity                                                        *Affinity // nil: clients do not come back to their backend
+	WebSocket                                                       WebSocket
 	SendProxyProtocol                                               bool
 	Sources                                                         []netip.Addr // own addresses to connect from; none: the system's choice
 

@@ -15,8 +15,18 @@ type account struct {
 	grant, spread  time.Duration  // Terms.DrainTimeout and Terms.CloseSpread
 	figures        *meter.Tunnels // never nil
 	received, sent uint64         // bytes from the client, and to it
-	began          loop.Time
+	began, stirred loop.Time      // the beginning, and the last byte
 	note           string
+
+	// The limits, 0 without one.
+	idle    time.Duration
+	write   time.Duration
+	message uint64
+	sizes   [2]uint64 // of the messages that pass, by direction
+	closeAt loop.Time // when a drain wants its Close sent; 0 without one
+	dies    loop.Time // the end of its lifetime
+	code    uint16    // of the Close that a limit wants sent; 0 is that of a drain
+	waiting *[2]stalled
 }
 
 // An Ended is what came of a tunnel.
@@ -43,6 +53,7 @@ func (t *Tunnel) endedBy(who meter.End, code uint16) {
 // passed counts n bytes of a direction.
 func (t *Tunnel) passed(d *direction, n int) {
 	a := t.account
+	a.stirred = t.set.l.Now()
 	if d == &t.fromClient {
 		a.received += uint64(n)
 		a.figures.Received.Add(uint64(n))
@@ -70,7 +81,7 @@ func (t *Tunnel) sender(d *direction) meter.End {
 }
 
 // lost notes that the connection of an end broke.
-func (t *Tunnel) lost(end uint8, err error) {
+func (t *Tunnel) lost(end uint16, err error) {
 	who := meter.ByBackend
 	switch {
 	case errors.Is(err, loop.ErrStopped):

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 )
 
 // Drain ends the tunnels of a subject that is gone, and those that begin later though they were routed before. Each is
@@ -97,6 +98,7 @@ func (s *Set) step(l *list) {
 // The end that comes first counts. One that is ending keeps its deadline, unless it comes earlier now.
 func (t *Tunnel) plan(place float64) {
 	var at, end loop.Time
+	var cause meter.End
 	for i := range t.links {
 		l := t.links[i].list
 		if !l.draining || i == ofHealth && t.flags&spared != 0 {
@@ -108,16 +110,16 @@ func (t *Tunnel) plan(place float64) {
 			continue
 		}
 		end = max(deadline, 1)
-		t.cause = l.cause()
+		cause = l.cause()
 		at = max(d.moment(l.start, place), 1)
 	}
 	if t.flags&(closeWanted|ended) == 0 {
-		t.deadline = end
-		t.client.SetDeadline(at)
+		t.deadline, t.cause, t.account.closeAt = end, cause, at
+		t.arm()
 		return
 	}
 	if end != 0 && (t.deadline == 0 || end < t.deadline) {
-		t.deadline = end
+		t.deadline, t.cause = end, cause
 		t.limit()
 	}
 }

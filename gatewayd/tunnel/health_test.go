@@ -19,7 +19,7 @@ func TestRecovery(t *testing.T) {
 		if l.n != 2 || l.first.deadline == 0 || l.first.links[ofHealth].next.deadline == 0 {
 			t.Fatalf("%d tunnels drain", l.n)
 		}
-		l.first.links[ofHealth].next.client.SetDeadline(1) // the older one's time has come
+		l.first.links[ofHealth].next.hasten() // the older one's time has come
 	})
 	told.expect(away)
 	r.on(func() { r.set.Keep(of) })

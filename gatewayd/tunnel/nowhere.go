@@ -13,6 +13,7 @@ func (nowhere) SetHandler(loop.Handler)    {}
 func (nowhere) Write([]byte)               {}
 func (nowhere) Queued() int                { return 0 }
 func (nowhere) Unsent() int                { return 0 }
+func (nowhere) Took() bool                 { return false }
 func (nowhere) Pause()                     {}
 func (nowhere) Resume()                    {}
 func (nowhere) CloseWrite()                {}

@@ -9,19 +9,24 @@ import (
 // answer it.
 func (t *Tunnel) due() {
 	switch {
-	case t.deadline == 0 || t.flags&ended != 0:
+	case t.flags&ended != 0:
 	case t.flags&closeWanted == 0:
-		t.flags |= closeWanted
-		switch {
-		case t.fromBackend.follower.AtBoundary() && !t.fromBackend.eof:
-			t.placeClose()
-		case t.late():
-			t.cut()
-		default:
-			t.limit()
-		}
+		t.moment()
 	case t.flags&closeSent != 0:
 		t.closeForClient()
+	}
+}
+
+// wantClose sends our Close to the client as soon as there is a place for it. There is a deadline.
+func (t *Tunnel) wantClose() {
+	t.flags |= closeWanted
+	switch {
+	case t.fromBackend.follower.AtBoundary() && !t.fromBackend.eof:
+		t.placeClose()
+	case t.late():
+		t.cut()
+	default:
+		t.limit()
 	}
 }
 
@@ -39,15 +44,19 @@ func (t *Tunnel) limit() {
 // 5.5.1), so what the backend sends from here on is read, so that it does not stall, and thrown away.
 func (t *Tunnel) placeClose() {
 	s := t.set
-	code := ws.CodeGoingAway
-	if s.closing {
+	code := t.account.code
+	switch {
+	case code != 0:
+	case s.closing:
 		code = ws.CodeServiceRestart
+	default:
+		code = ws.CodeGoingAway
 	}
 	t.endedBy(t.cause, code)
 	b := ws.AppendClose(s.l.Scratch(), code, "", nil)
 	t.passed(&t.fromBackend, len(b))
 	t.client.Write(b)
-	t.flags |= closeSent
+	t.flags = t.flags&^stalling | closeSent
 	t.fromBackend.drop, t.fromBackend.n = true, 0
 	t.backend.Resume()
 	s.stats.Closed++
@@ -56,6 +65,10 @@ func (t *Tunnel) placeClose() {
 		return
 	}
 	t.limit()
+	if t.fromClient.drop {
+		t.endClient() // It had its say.
+		return
+	}
 	t.client.SetDeadline(s.l.Now() + loop.Time(politeTime))
 	t.clientPassed()
 }

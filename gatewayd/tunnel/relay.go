@@ -21,21 +21,30 @@ func (t *Tunnel) pass(d *direction, src, dst loop.Stream, b []byte) {
 	}
 	n := 0
 	for n < len(b) {
-		k, _, ev := d.follower.NextAll(b[n:])
+		k, ev, long := t.follow(d, b[n:])
 		n += k
 		if d.follower.Closing() {
 			t.closedBy(d, b[:n])
+		}
+		if long {
+			t.send(d, dst, b[:n])
+			t.tooLong(d)
+			return
 		}
 		if ev == ws.NeedHeader {
 			d.n = uint8(copy(d.part[:], b[n:]))
 			break
 		}
 	}
-	if n > 0 {
-		t.passed(d, n)
-		dst.Write(b[:n])
-	}
+	t.send(d, dst, b[:n])
 	t.pace(d, src, dst, full)
+}
+
+func (t *Tunnel) send(d *direction, dst loop.Stream, b []byte) {
+	if len(b) > 0 {
+		t.passed(d, len(b))
+		dst.Write(b)
+	}
 }
 
 // pace stops the source while the other end does not take what it gets, and moves long payloads inside the kernel.
@@ -47,11 +56,18 @@ func (t *Tunnel) pace(d *direction, src, dst loop.Stream, full bool) {
 	}
 	if left := d.follower.Left(); d.full == 2 && left >= spliceLeast && left <= 1<<62 {
 		if s, ok := src.(loop.Splicer); ok && s.SpliceTo(dst, int64(left)) {
+			t.stall()
 			return
 		}
 	}
+	t.hold(src, dst)
+}
+
+// hold stops the source while there is something that the other end has not taken.
+func (t *Tunnel) hold(src, dst loop.Stream) {
 	if dst.Queued() > 0 {
 		src.Pause()
+		t.stall()
 	}
 }
 
@@ -64,9 +80,7 @@ func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
 	if moved < loop.MaxBuffer {
 		d.full = 0
 	}
-	if dst.Queued() > 0 {
-		src.Pause()
-	}
+	t.hold(src, dst)
 }
 
 // eof passes a FIN on, behind what was held back, and ends the tunnel behind the second one.

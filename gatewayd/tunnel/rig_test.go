@@ -31,6 +31,7 @@ type rig struct {
 	health  *backend.Health // of the backend
 	grant   time.Duration
 	spread  time.Duration
+	limits  Limits
 	before  time.Duration // how long before its start a tunnel's backend was picked
 	opened  uint64
 	traffic *meter.Traffic
@@ -103,7 +104,7 @@ func (w *waiting) Connected() {
 	r.backend.Take(0)
 	r.set.Start(w.client, w.backend, Terms{
 		Listener: "listener", Rule: "rule", Health: r.health, Picked: r.l.Now() - loop.Time(r.before),
-		DrainTimeout: r.grant, CloseSpread: r.spread, Figures: r.traffic.Tunnels(0),
+		DrainTimeout: r.grant, CloseSpread: r.spread, Limits: r.limits, Figures: r.traffic.Tunnels(0),
 	})
 }
 func (w *waiting) Data([]byte) int { return 0 }
@@ -121,16 +122,30 @@ func (r *rig) on(fn func()) {
 	<-done
 }
 
-// only is the newest tunnel, on the loop.
+// only is the newest tunnel, on the loop; nil where none is left.
 func (r *rig) only(fn func(*Tunnel)) {
 	r.t.Helper()
-	r.on(func() { fn(r.set.lists[Subject{Rule: "rule"}].first) })
+	r.on(func() {
+		var t *Tunnel
+		if l := r.set.lists[Subject{Rule: "rule"}]; l != nil {
+			t = l.first
+		}
+		fn(t)
+	})
 }
 
 // due lets the time for what the tunnel waits for come.
 func (r *rig) due() {
 	r.t.Helper()
-	r.only(func(t *Tunnel) { t.client.SetDeadline(1) })
+	r.only(func(t *Tunnel) { t.hasten() })
+}
+
+// hasten has the time of the client's deadline come, for its Close where there is a drain.
+func (t *Tunnel) hasten() {
+	if t.account.closeAt != 0 {
+		t.account.closeAt = 1
+	}
+	t.client.SetDeadline(1)
 }
 
 func (r *rig) stats() (s Stats) {

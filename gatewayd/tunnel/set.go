@@ -61,6 +61,7 @@ func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 	*t.account = account{
 		grant: terms.DrainTimeout, spread: terms.CloseSpread, figures: terms.Figures, began: s.l.Now(), note: terms.Note,
 	}
+	t.grant(terms.Limits)
 	terms.Figures.Opened.Add(1)
 	s.list(Subject{Listener: terms.Listener}, ofListener).push(t)
 	s.list(Subject{Rule: terms.Rule}, ofRule).push(t)

@@ -31,12 +31,22 @@ type Terms struct {
 	// DrainTimeout is how long the tunnel may go on once its rule or backend is gone, and CloseSpread the last part
 	// of it, over which Closes are spread.
 	DrainTimeout, CloseSpread time.Duration
+	// Limits end the tunnel by itself.
+	Limits Limits
 	// Figures count the tunnel.
 	Figures *meter.Tunnels
 	// Note is handed back in Ended.
 	Note string
 	// ClientEnded says that the client's FIN was seen before the tunnel began.
 	ClientEnded bool
+}
+
+// Limits say when a tunnel ends though all that it belongs to stays. 0 is without limit.
+type Limits struct {
+	Idle     time.Duration // without a byte in either direction, control frames included
+	Lifetime time.Duration // since the handshake; up to a tenth less, so that many do not end at once
+	Write    time.Duration // that one of its peers takes nothing of what waits for it
+	Message  uint64        // bytes of a message's payload on the wire
 }
 
 // A Drain says how long the requests and tunnels that belong to a gone subject may go on.

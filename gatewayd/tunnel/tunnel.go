@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	clientGone  uint8 = 1 << iota // Closed was heard
-	backendGone                   // the same
-	closeWanted                   // the time for a Close to the client has come
-	closeSent                     // and it was sent
-	ended                         // both streams were told to end
-	spared                        // its backend was picked behind the beginning of its health's drain
-	known                         // who ended it is known
-	wasCut                        // it was ended at the deadline of a drain
+	clientGone  uint16 = 1 << iota // Closed was heard
+	backendGone                    // the same
+	closeWanted                    // the time for a Close to the client has come
+	closeSent                      // and it was sent
+	ended                          // both streams were told to end
+	spared                         // its backend was picked behind the beginning of its health's drain
+	known                          // who ended it is known
+	wasCut                         // it was ended at the deadline of a drain
+	stalling                       // the backend's deadline is for a peer that takes nothing
 )
 
 // A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer before its time for a Close has
@@ -25,11 +26,11 @@ type Tunnel struct {
 	links           [linkCount]link
 	fromClient      direction
 	fromBackend     direction
-	deadline        loop.Time   // of the drain; 0 without one
+	deadline        loop.Time   // of the drain or limit that ends it; 0 without one
 	last            *loop.Timer // cuts the tunnel at the deadline; nil until the time for a Close has come
 	account         *account
-	flags           uint8
-	cause           meter.End // of the drain that ends first
+	flags           uint16
+	cause           meter.End // what its deadline is of
 	by              meter.End // with known
 	code            uint16    // of the Close that ended it
 }
@@ -74,7 +75,10 @@ func (e *clientEnd) Data(b []byte) int {
 func (e *clientEnd) EOF() { (*Tunnel)(e).eof(&e.fromClient, e.backend) }
 
 // Drained implements loop.Handler.
-func (e *clientEnd) Drained() { e.backend.Resume() }
+func (e *clientEnd) Drained() {
+	(*Tunnel)(e).took(toClient)
+	e.backend.Resume()
+}
 
 // Timeout implements loop.Handler.
 func (e *clientEnd) Timeout() { (*Tunnel)(e).due() }
@@ -113,10 +117,19 @@ func (e *backendEnd) EOF() {
 }
 
 // Drained implements loop.Handler.
-func (e *backendEnd) Drained() { e.client.Resume() }
+func (e *backendEnd) Drained() {
+	(*Tunnel)(e).took(toBackend)
+	e.client.Resume()
+}
 
-// Timeout implements loop.Handler: the backend did not close behind a Close.
-func (e *backendEnd) Timeout() { e.backend.Close() }
+// Timeout implements loop.Handler: a peer may have taken nothing for too long, or the backend did not close behind a Close.
+func (e *backendEnd) Timeout() {
+	if t := (*Tunnel)(e); t.flags&stalling != 0 {
+		t.stalled()
+		return
+	}
+	e.backend.Close()
+}
 
 // Spliced implements loop.SpliceHandler.
 func (e *backendEnd) Spliced(moved int64) {
@@ -132,7 +145,7 @@ func (e *backendEnd) Closed(err error) { (*Tunnel)(e).closed(backendGone, err) }
 
 // closed notes that an end is gone. One that was not ended by this side takes the other with it; but a client that was
 // sent our Close gets the time to answer it.
-func (t *Tunnel) closed(end uint8, err error) {
+func (t *Tunnel) closed(end uint16, err error) {
 	t.flags |= end
 	if end == clientGone {
 		t.client = nowhere{}

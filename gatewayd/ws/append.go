@@ -12,6 +12,8 @@ const (
 	CodeNone           uint16 = 1005
 	CodeLost           uint16 = 1006
 	CodePolicy         uint16 = 1008
+	CodeTooBig         uint16 = 1009
+	CodeInternalError  uint16 = 1011
 	CodeServiceRestart uint16 = 1012
 )
 

@@ -167,6 +167,24 @@ func (f *Follower) header(b []byte) int {
 	return size
 }
 
+// Payload is how long the payload of the frame is whose header begins b, and the header's first octet. known is false where
+// the header is not whole.
+func Payload(b []byte) (length uint64, first byte, known bool) {
+	if len(b) < 2 {
+		return 0, 0, false
+	}
+	size, length := 2, uint64(b[1]&0x7f)
+	if length > 125 {
+		if size, length, known = longLength(b); !known {
+			return 0, 0, false
+		}
+	}
+	if b[1]&0x80 != 0 {
+		size += 4
+	}
+	return length, b[0], len(b) >= size
+}
+
 // longLength reads the 16- or 64-bit length at b; known is false when it is incomplete.
 func longLength(b []byte) (size int, length uint64, known bool) {
 	if b[1]&0x7f == 126 {

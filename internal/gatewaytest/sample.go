@@ -34,6 +34,8 @@ func SampleWord(format string, n int) string {
 		return fmt.Sprintf("text/x-%d; charset=utf-8", n)
 	case "authority":
 		return fmt.Sprintf("h%d.example:%d", n, 1000+n)
+	case "origin":
+		return fmt.Sprintf("https://*.app%d.example", n)
 	case "server_name":
 		return fmt.Sprintf("inner%d.example", n)
 	case "request_path":

@@ -18,7 +18,7 @@ func (p *ErrorPage) defaults() { p.ContentType = "text/html; charset=utf-8" }
 // ErrorStatuses are those that the gateway answers itself, in order: the statuses of the reasons of gatewayd/proxy, a test
 // of which compares them. A page for another would never be shown.
 func ErrorStatuses() []int {
-	return []int{400, 404, 405, 408, 413, 414, 417, 421, 426, 431, 500, 501, 502, 503, 504, 505, 508}
+	return []int{400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 431, 500, 501, 502, 503, 504, 505, 508}
 }
 
 // checkErrorStatus is the grammar of a status that an error page can have.

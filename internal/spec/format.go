@@ -38,6 +38,7 @@ var formats = map[string]func(string) error{
 	"cookie_name":    checkCookieName,
 	"cipher_suite":   checkCipherSuite,
 	"certificates":   checkCertificates,
+	"origin":         checkOrigin,
 }
 
 // maxKey is the longest key of a map, in bytes.

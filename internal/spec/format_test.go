@@ -22,6 +22,13 @@ func TestFormats(t *testing.T) {
 			invalid: []string{"*.example", "a?.example", "a.example:", "a.example:0", "a.example:080", "a.example:65536", "a.example:+1",
 				"a.example:x", "::1", "[::1", "::1]", "[::1]x", "[::1]:", "[fe80::1%eth0]", "[10.0.0.1]", "a b", "a/b", "u@a", ""},
 		},
+		"origin": {
+			valid: []string{"https://app.example.com", "http://localhost:3000", "https://*.example.com", "https://*.example.com:8443", "null",
+				"chrome-extension://abcdef", "https://[2001:db8::1]:8443", "https://10.0.0.1", "https://App.example.com"},
+			invalid: []string{"", "*", "https://", "app.example.com", "https://app.example.com/", "https://app.example.com/chat", "https://a.b?c", "HTTPS://a.example",
+				"https://*", "https://*.", "https://a.*.example", "https://*a.example", "https://u@a.example", "https://a.example:443", "http://a.example:80",
+				"https://a.example:0", "://a.example", "https://a b", "NULL"},
+		},
 		"server_name": {
 			valid:   []string{"a.example", "localhost", "10.0.0.1", "::1", "2001:db8::1"},
 			invalid: []string{"", "a.example:443", "[::1]", "*.example", "a?.example", "::ffff:10.0.0.1", "fe80::1%eth0", "a b"},

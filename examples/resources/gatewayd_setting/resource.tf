@@ -36,6 +36,15 @@ resource "gatewayd_setting" "chat" {
   drain_timeout    = "10m"
   close_spread     = "1m"
   source_addresses = var.own_addresses
+
+  # Pages of others may not open WebSockets with the cookies of whoever looks at them, nobody sends a message of more than
+  # 1 MiB, and who is silent for ten minutes is asked to go.
+  websocket = {
+    allowed_origins   = ["https://chat.example.com", "https://*.partner.example"]
+    max_message_bytes = 1048576
+    idle_timeout      = "10m"
+    max_lifetime      = "24h"
+  }
 }
 
 # For an application that keeps what it knows of a client in memory: a cookie brings the client back to its target, for
