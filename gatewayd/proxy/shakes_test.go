@@ -130,6 +130,45 @@ func TestHandshakesAreCounted(t *testing.T) {
 	}
 }
 
+// TestListenerGoesInAHandshake: whoever is in the middle of one is told the end at once, whatever was said.
+func TestListenerGoesInAHandshake(t *testing.T) {
+	for name, says := range map[string]string{"nothing": "", "half a ClientHello": hello, "a ClientHello": helloOf(t)} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(r *rig) { r.https() }, answering(t, ok("x")).addr)
+			c, err := net.Dial("tcp", r.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			p := newPeer(t, c)
+			p.send(says)
+			switch name {
+			case "nothing":
+				until(t, "it is accepted", func() bool { return r.stats().Handshakes.Open == 1 })
+			case "a ClientHello":
+				if _, err := io.ReadFull(c, make([]byte, 100)); err != nil { // of the server's flight
+					t.Fatal(err)
+				}
+			default:
+				until(t, "it is read", func() bool { return r.l.Stats().Buffers == 1 })
+			}
+			r.on(func() {
+				r.listener, r.rules = nil, nil
+				r.publish()
+				r.w.Sweep()
+			})
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+			until(t, "it is gone", func() bool { return r.stats().Clients == 0 })
+			want := Handshakes{}
+			want.Failed[shakeClosed] = 1
+			if got := r.stats().Handshakes; got != want {
+				t.Errorf("counted are %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
 // helloOf is a whole ClientHello.
 func helloOf(t *testing.T) string {
 	t.Helper()
