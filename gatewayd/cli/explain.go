@@ -47,6 +47,9 @@ func printExplanation(w io.Writer, e *api.Explanation) {
 			fmt.Fprintf(w, "%s\t%s\n", line.what, line.value)
 		}
 	}
+	if e.ClientAuth != "" {
+		fmt.Fprintf(w, "client auth\t%s; this is told of a client that connected for this host and shows what the listener asks for\n", e.ClientAuth)
+	}
 	if e.Rewritten {
 		fmt.Fprintln(w, "rewritten\tpath and query are those behind the rewrite; headers that it changes are not shown")
 	}

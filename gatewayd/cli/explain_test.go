@@ -31,6 +31,11 @@ func TestExplanationsArePrinted(t *testing.T) {
 				{Share: "old", Weight: 9, Pool: "o", Setting: "s", Status: 502, Reason: "no_backend", Message: "the pool has no healthy target"},
 			},
 		},
+		"comes in\tevery address, port 443\nlistener\tweb\n" +
+			"client auth\tstrict; this is told of a client that connected for this host and shows what the listener asks for\n" +
+			"answer\t404 no_rule: no rule serves this path\n": {
+			Port: 443, Listener: "web", ClientAuth: "strict", Status: 404, Reason: "no_rule", Message: "no rule serves this path",
+		},
 		"comes in\t10.0.0.9 port 80\nlistener\tweb\npath for rules\t/\nrule\tmoved\naction\tredirect\nlocation\thttp://b/\nanswer\t301: elsewhere\n": {
 			Address: "10.0.0.9", Port: 80, Listener: "web", Path: "/", Rule: "moved", Action: "redirect", Status: 301, Location: "http://b/", Message: "elsewhere",
 		},

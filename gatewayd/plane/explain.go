@@ -41,7 +41,7 @@ func (p *Plane) Explain(q api.Question) (e api.Explanation, ps spec.Problems) {
 		e.Status, e.Reason, e.Message = d.Status, d.Reason.String(), d.Sentence
 	}
 	if l := d.Found.Listener; l != nil {
-		e.Listener = l.Name
+		e.Listener, e.ClientAuth = l.Name, l.Auth.Mode()
 	}
 	if d.Found.Listener != nil && d.Matched != nil {
 		passed := t.Passed(d.Found, d.Matched, d.Normal)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -222,6 +224,32 @@ func TestMisdirected(t *testing.T) {
 	p.send("GET /%5c HTTP/1.1\r\nHost: strict.test\r\n\r\n")
 	if h := p.expect(421, "*"); h.Get("Gatewayd-Reason") != "misdirected" {
 		t.Errorf("got %v", h)
+	}
+}
+
+// TestAdmissionAllocatesNothing: nobody pays for what others ask for, nor does one who showed what was wanted.
+func TestAdmissionAllocatesNothing(t *testing.T) {
+	root := signer("root").Leaf
+	strict, again := secure.NewAuth(spec.AuthStrict, []*x509.Certificate{root}), secure.NewAuth(spec.AuthStrict, []*x509.Certificate{root})
+	more := secure.NewAuth(spec.AuthStrict, []*x509.Certificate{root, certtest.Sample(1).Leaf})
+	for what, c := range map[string]struct {
+		met *secure.Peer
+		of  *table.Listener
+	}{
+		"in clear":         {nil, &table.Listener{ID: "l"}},
+		"nothing is asked": {&secure.Peer{Listener: "l"}, &table.Listener{ID: "l"}},
+		"shown":            {&secure.Peer{Listener: "l", Auth: strict, Verdict: secure.Verified}, &table.Listener{ID: "l", Auth: strict}},
+		"shown to another": {&secure.Peer{Listener: "m", Auth: strict, Verdict: secure.Verified}, &table.Listener{ID: "l", Auth: again}},
+		"shown before":     {&secure.Peer{Listener: "l", Auth: strict, Verdict: secure.Verified}, &table.Listener{ID: "l", Auth: more}},
+	} {
+		down := &client{met: c.met, flags: cKeep}
+		if n := testing.AllocsPerRun(100, func() {
+			if why := down.admit(c.of); why != 0 {
+				t.Errorf("%s: %s", what, why)
+			}
+		}); n != 0 || down.flags&cKeep == 0 {
+			t.Errorf("%s: %v allocations, flags %x", what, n, down.flags)
+		}
 	}
 }
 

@@ -55,6 +55,9 @@ type Explanation struct {
 	Rule     string `json:"rule" tfsdk:"rule"`
 	Pool     string `json:"pool" tfsdk:"pool"`
 	Setting  string `json:"setting" tfsdk:"setting"`
+	// ClientAuth is the mode of the listener's client_auth; empty where it asks for no certificate. What is told is of a client
+	// that connected for this host, and shows what the listener asks for.
+	ClientAuth string `json:"client_auth" tfsdk:"client_auth"`
 	// Rewritten says that a rewrite was done. Path, Sent and Location are what it made of them; headers that it changes are
 	// not told. Rerouted are the rules whose rewrites had the rule chosen anew, in order.
 	Rewritten bool     `json:"rewritten" tfsdk:"rewritten"`
