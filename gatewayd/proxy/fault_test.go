@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -209,7 +210,9 @@ func TestOneTargetFails(t *testing.T) {
 			if often := l.often("post-"); len(often) > 0 {
 				t.Errorf("POSTs reached backends more than once: %v", often)
 			}
-			if posts[0] > 0 || posts[200] == 0 || posts[200] == n/2 {
+			// Over TLS nothing is sent to whoever fails, or is overdue, in the handshake: another target may get it all.
+			early := outTLS && (strings.HasSuffix(name, "at once") || strings.HasPrefix(name, "hangs"))
+			if posts[0] > 0 || posts[200] == 0 || posts[200] == n/2 && !early {
 				t.Errorf("POSTs were answered %v", posts)
 			}
 			if r.stats().Retries == 0 || broken.conns.Load() == 0 {
@@ -259,6 +262,7 @@ func newRestless(t testing.TB, serve func(*peer)) *restless {
 	}
 	in := at.(*unix.SockaddrInet4)
 	b.addr = netip.AddrPortFrom(netip.AddrFrom4(in.Addr), uint16(in.Port))
+	noted(t, b.addr)
 	b.up()
 	return b
 }
@@ -285,8 +289,11 @@ func (b *restless) up() {
 			b.open[c] = true
 			b.mu.Unlock()
 			b.all.Go(func() {
-				p := newPeer(b.t, c)
-				b.serve(p)
+				over := c
+				if outTLS {
+					over = tls.Server(c, securedConfig())
+				}
+				b.serve(newPeer(b.t, over))
 				c.Close()
 				b.mu.Lock()
 				delete(b.open, c)

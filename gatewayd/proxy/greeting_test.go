@@ -216,7 +216,7 @@ func TestTheClientOfAProxyHeader(t *testing.T) {
 	p.expect(200, "192.0.2.9")
 
 	told4 := make(chan string, 1)
-	s := newServer(t, func(p *peer) {
+	s := newClearServer(t, func(p *peer) {
 		from, to := told(p)
 		told4 <- from.String() + " " + to.String()
 		p.message()

@@ -241,7 +241,7 @@ func TestClearTextIsNoAnswer(t *testing.T) {
 				if o.Verify = verify; !verify {
 					o.CABundles = nil
 				}
-			}), newServer(t, fn).addr)
+			}), newClearServer(t, fn).addr)
 			p := r.dial()
 			p.send(get)
 			_, h, body := p.answer("GET")
@@ -302,7 +302,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 func TestSendProxyProtocolBeforeTLS(t *testing.T) {
 	config := &tls.Config{Certificates: []tls.Certificate{signed("127.0.0.1").TLS()}}
 	got := make(chan netip.AddrPort, 1)
-	s := newServer(t, func(p *peer) {
+	s := newClearServer(t, func(p *peer) {
 		from, _ := told(p)
 		over := newPeer(t, tls.Server(buffered{p.Conn, p.r}, config))
 		over.message()
@@ -333,7 +333,7 @@ func (b buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 // TestClientLeavesInAHandshake: the connection to the target ends with the request that it was made for, wherever it stands.
 func TestClientLeavesInAHandshake(t *testing.T) {
 	gone := make(chan struct{}, 1)
-	s := newServer(t, func(p *peer) { p.gone(); gone <- struct{}{} })
+	s := newClearServer(t, func(p *peer) { p.gone(); gone <- struct{}{} })
 	r := newRig(t, believing(nil), s.addr)
 	p := r.dial()
 	p.send(get)
@@ -348,10 +348,56 @@ func TestSilentTargetOverTLS(t *testing.T) {
 	r := newRig(t, func(r *rig) {
 		believing(nil)(r)
 		r.setting.ConnectTimeout = "100ms"
-	}, newServer(t, func(p *peer) { p.gone() }).addr)
+	}, newClearServer(t, func(p *peer) { p.gone() }).addr)
 	p := r.dial()
 	p.send(get)
 	if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "connect_timeout" {
 		t.Errorf("refused with %s", h.Get("Gatewayd-Reason"))
+	}
+}
+
+// TestLateAlert: with TLS 1.3 a target tells behind the handshake that it does not take what it was shown. The request is on
+// its way by then, however long it is; the client is told the true reason all the same, and only what may be repeated goes to
+// another target.
+func TestLateAlert(t *testing.T) {
+	strict := func(c *tls.Config) {
+		c.ClientAuth, c.ClientCAs, c.MinVersion = tls.RequireAndVerifyClientCert, x509.NewCertPool(), tls.VersionTLS13
+		c.ClientCAs.AddCert(authority().Leaf)
+	}
+	refusing := proving(t, signed("127.0.0.1"), strict, saying(serverName))
+	alone := newRig(t, believing(nil), refusing.addr)
+	good := proving(t, signed("127.0.0.1"), nil, saying(func(tls.ConnectionState) string { return "good" }))
+	both := newRig(t, believing(nil), refusing.addr, good.addr)
+	long := strings.Repeat("x", 1<<20)
+	requests := map[string]struct {
+		text   string
+		repeat bool
+	}{
+		"GET":        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", true},
+		"POST":       {posted + "Content-Length: 1\r\n\r\nx", false},
+		"long POST":  {posted + "Content-Length: 1048576\r\n\r\n" + long, false},
+		"WebSocket":  {wsRequest, false},
+		"small PUT":  {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", true},
+		"chunks":     {inChunks + "100000\r\n" + long + "\r\n0\r\n\r\n", false},
+		"incomplete": {posted + "Content-Length: 2\r\n\r\nx", false},
+	}
+	for name, c := range requests {
+		for range 5 {
+			p := alone.dial()
+			go io.WriteString(p.Conn, c.text)
+			if h := p.expect(502, "*"); h.Get("Gatewayd-Reason") != "tls_failed" {
+				t.Errorf("%s: refused with %s", name, h.Get("Gatewayd-Reason"))
+			}
+			p.reset()
+			if !c.repeat {
+				continue
+			}
+			p = both.dial()
+			p.send(c.text)
+			p.expect(200, "good")
+		}
+	}
+	if n := both.stats().Retries; n == 0 {
+		t.Error("the target that refuses was never asked")
 	}
 }

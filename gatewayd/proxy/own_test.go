@@ -103,7 +103,7 @@ var ownAnswers = []ownAnswer{
 	{status: 502, reason: ReasonNoRoute, target: func(*testing.T) netip.AddrPort { return netip.MustParseAddrPort("224.0.0.1:80") }},
 	{status: 502, reason: ReasonTLSFailed, change: func(r *rig) { r.setting.Protocol = spec.HTTPS },
 		target: func(t *testing.T) netip.AddrPort {
-			return newServer(t, func(p *peer) { io.WriteString(p.Conn, ok("in clear")); p.gone() }).addr
+			return newClearServer(t, func(p *peer) { io.WriteString(p.Conn, ok("in clear")); p.gone() }).addr
 		}},
 	{status: 502, reason: ReasonConnectTimeout, change: func(r *rig) { r.setting.ConnectTimeout = "100ms" }, target: full},
 	{status: 502, reason: ReasonBackendClosed, target: func(t *testing.T) netip.AddrPort { return answering(t, "").addr }},

@@ -80,7 +80,7 @@ func TestPanicInATimer(t *testing.T) {
 			p, other := r.dial(), r.dial()
 			until(t, "both are there", func() bool { return r.stats().Clients == 2 })
 			p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-			until(t, "the request is at the backend", func() bool { return r.stats().Open == 1 && s.conns.Load() == 1 })
+			until(t, "the request is at the backend", r.reached)
 			r.on(func() { r.w.first.down = down(r.w.first.down) })
 			r.age(time.Hour)
 			if got := p.rest(); got != "" {

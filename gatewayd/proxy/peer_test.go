@@ -157,6 +157,16 @@ func newServer(t testing.TB, fn func(*peer)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, secured(t, ln), fn)
+}
+
+// newClearServer is newServer in clear, whatever the others speak.
+func newClearServer(t testing.TB, fn func(*peer)) *server {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	return serve(t, ln, fn)
 }
 

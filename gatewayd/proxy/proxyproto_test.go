@@ -60,7 +60,7 @@ func TestSendProxyProtocolToAUnixSocket(t *testing.T) {
 func TestSendProxyProtocol(t *testing.T) {
 	type client struct{ from, to, head string }
 	got := make(chan client, 10)
-	s := newServer(t, func(p *peer) {
+	s := newClearServer(t, func(p *peer) {
 		from, to := told(p)
 		head, _, _ := p.message()
 		got <- client{from.String(), to.String(), head}
@@ -71,7 +71,7 @@ func TestSendProxyProtocol(t *testing.T) {
 		}
 		p.gone()
 	})
-	plain := newServer(t, func(p *peer) {
+	plain := newClearServer(t, func(p *peer) {
 		for {
 			if head, _, alive := p.message(); !alive || !strings.HasPrefix(head, "GET ") {
 				return

@@ -215,6 +215,9 @@ func (r *rig) publish() {
 	for _, o := range r.more {
 		put(o)
 	}
+	for _, o := range r.outward() {
+		put(o)
+	}
 	compiled, _ := r.table.Load().Next(d.Finish(), r)
 	r.table.Store(compiled)
 }

@@ -27,7 +27,9 @@ const switching = "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3p
 // echo is a real WebSocket backend that sends every message back.
 func echo(t testing.TB) netip.AddrPort {
 	t.Helper()
-	hs := httptest.NewServer(echoing())
+	hs := httptest.NewUnstartedServer(echoing())
+	hs.Listener = secured(t, hs.Listener)
+	hs.Start()
 	t.Cleanup(hs.Close)
 	return hs.Listener.Addr().(*net.TCPAddr).AddrPort()
 }
