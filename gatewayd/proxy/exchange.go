@@ -98,7 +98,7 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	addr := d.address()
 	found, resolved, why := x.find(addr, req)
 	if w.cfg.AccessLog != nil {
-		w.note(&x.account, x.down.peer(), req)
+		w.note(&x.account, x.down, req)
 	}
 	if why != 0 {
 		x.refuse(refuse(why))

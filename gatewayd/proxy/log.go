@@ -8,6 +8,8 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/rewrite"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
@@ -20,12 +22,14 @@ const (
 	mostHost   = 255
 	mostTarget = 2048
 	mostAgent  = 512
+	mostName   = 512
 )
 
 // note encodes what a request says of itself.
-func (w *Worker) note(a *account, peer netip.AddrPort, req *http1.Request) {
+func (w *Worker) note(a *account, down downstream, req *http1.Request) {
 	q := w.cfg.AccessLog.Query
-	b := appendClient(w.line[:0], w.origin.client, peer)
+	b := appendClient(w.line[:0], w.origin.client, down.peer())
+	b = appendShown(b, down.over())
 	b = accesslog.AppendText(b, "method", req.Method, mostMethod)
 	b = accesslog.AppendText(b, "host", req.Authority, mostHost)
 	b = q.AppendPath(b, "path", req.Path, mostTarget)
@@ -52,6 +56,18 @@ func appendClient(b []byte, client, peer netip.AddrPort) []byte {
 	b = appendAddress(b, "client", "client_port", client)
 	if peer != client {
 		b = appendAddress(b, "peer", "peer_port", peer)
+	}
+	return b
+}
+
+// appendShown appends what the client showed of itself in the handshake, where it was asked.
+func appendShown(b []byte, p *secure.Peer) []byte {
+	if p == nil || p.Auth == nil {
+		return b
+	}
+	b = accesslog.AppendWord(b, "client_certificate", p.Verdict.String())
+	if p.Certificate != nil {
+		b = accesslog.AppendText(b, "client_subject", rewrite.AppendName(nil, p.Certificate.RawSubject), mostName)
 	}
 	return b
 }

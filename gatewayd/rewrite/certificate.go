@@ -44,13 +44,13 @@ func (t *TLS) value(dst []byte, name string) []byte {
 		sum := sha1.Sum(c.Raw)
 		return hex.AppendEncode(dst, sum[:])
 	case "client_certificate_issuer":
-		return appendName(dst, c.RawIssuer)
+		return AppendName(dst, c.RawIssuer)
 	case "client_certificate_serial":
 		return appendSerial(dst, c)
 	case "client_certificate_start_date":
 		return c.NotBefore.UTC().AppendFormat(dst, dateForm)
 	case "client_certificate_subject":
-		return appendName(dst, c.RawSubject)
+		return AppendName(dst, c.RawSubject)
 	}
 	return dst
 }
@@ -98,10 +98,10 @@ type (
 	attributeSET []attribute
 )
 
-// appendName appends a distinguished name as RFC 2253 writes it, the last part first, with a comma and nothing else between
+// AppendName appends a distinguished name as RFC 2253 writes it, the last part first, with a comma and nothing else between
 // any two. Two names come to the same text only where they are the same: so nothing is put in another order, and what is no
 // plain text stands in hex.
-func appendName(dst, der []byte) []byte {
+func AppendName(dst, der []byte) []byte {
 	var parts []attributeSET
 	if rest, err := asn1.Unmarshal(der, &parts); err != nil || len(rest) > 0 {
 		return dst // crypto/x509 has read it before.

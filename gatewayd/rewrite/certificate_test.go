@@ -131,7 +131,7 @@ func TestNamesAreToldApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := string(appendName([]byte(nil), der))
+		got := string(AppendName([]byte(nil), der))
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", what, got, c.want)
 		}
