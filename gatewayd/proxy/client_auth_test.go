@@ -352,6 +352,7 @@ func TestAuthorityLeavesWhileConnected(t *testing.T) {
 	target := telling(t)
 	r := newRig(t, func(r *rig) { r.tells(); r.wants(spec.AuthStrict, old) }, target.addr)
 	p, _ := r.as(alice, "a.test", nil)
+	late, _ := r.as(alice, "a.test", nil)
 	ask := func(closes bool) {
 		t.Helper()
 		p.send(forging)
@@ -373,6 +374,11 @@ func TestAuthorityLeavesWhileConnected(t *testing.T) {
 	ask(true)
 	if rest := p.rest(); rest != "" {
 		t.Errorf("behind the answer came %q", rest)
+	}
+	// A WebSocket would outlive that answer.
+	late.send(wsRequest)
+	if h := late.expect(421, "*"); h.Get("Gatewayd-Reason") != "misdirected" || h.Get("Connection") != "close" {
+		t.Errorf("got %v", h)
 	}
 	p, _ = r.as(bob, "a.test", nil)
 	p.send(forging)

@@ -73,7 +73,7 @@ func (c *client) shakeHands() {
 // admit says why a listener does not take requests of the connection; 0 where it does. A client shows who it is once for a
 // connection, to the listener of the name that it asks for in the handshake. So it counts for that one, and for those that ask
 // for the same. Where something else is asked for by now the connection has one more answer, as behind any change of how
-// connections begin.
+// connections begin, but none that may last for days.
 func (c *client) admit(l *table.Listener) Reason {
 	p := c.met
 	switch {
@@ -83,7 +83,9 @@ func (c *client) admit(l *table.Listener) Reason {
 		return ReasonMisdirected
 	}
 	if !p.Current(l.Auth) {
-		c.flags &^= cKeep
+		if c.flags &^= cKeep; c.flags&cUpgrade != 0 {
+			return ReasonMisdirected
+		}
 	}
 	if !l.Auth.Strict() || !p.Auth.Strict() || p.Verdict == secure.Verified {
 		return 0

@@ -34,7 +34,7 @@ const (
 )
 
 // shown is a certificate with a subject, a serial number and dates of its own.
-func shown(t *testing.T) *x509.Certificate {
+func shown(t testing.TB) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

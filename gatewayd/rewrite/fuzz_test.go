@@ -22,9 +22,11 @@ func FuzzRewrite(f *testing.F) {
 		`{"request_headers":{"X-A":{"value":"{var_client_user}{http_req_X-A}"},"Host":{"value":"{var_host}"}},"url":{"path":"/{var_uri_path}","query":"{var_client_user}"}}`,
 		`{"when":[{"variable":"var_uri_path","pattern":"^/(.)(x)?"}],"request_headers":{"x-a":{"delete":true},"N":{"value":"{var_uri_path_1}{var_uri_path_2}"}},"url":{"clear_query":true}}`,
 		`{"when":[{"variable":"var_cookie_s","pattern":"(.*)"}],"response_headers":{"set-cookie":{"value":"{http_resp_Set-Cookie_1}{var_cookie_s_1}","match":{"pattern":"^s=(.)"}},"X":{"value":"{var_client_user}|{var_http_status}"}}}`,
+		`{"when":[{"variable":"var_client_certificate_subject","pattern":"CN=([^,]*)"}],"request_headers":{"X-A":{"value":"{var_client_certificate}{var_client_certificate_subject_1}"}},"url":{"path":"/{var_client_certificate_issuer}","query":"{var_client_certificate}"}}`,
 	} {
 		f.Add(steps, request, answer)
 	}
+	told := TLS{Protocol: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Certificate: shown(f), Verification: "SUCCESS"}
 	f.Fuzz(func(t *testing.T, steps, request, answer string) {
 		o, ps := spec.Decode(spec.Rewrites, []byte(`{"name":"w","steps":[`+steps+`]}`))
 		if ps != nil || spec.Check(o) != nil {
@@ -39,7 +41,7 @@ func FuzzRewrite(f *testing.F) {
 			t.Fatalf("a legal step was left out of %s", steps)
 		}
 		s := &Subject{
-			Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http", Client: netip.MustParseAddrPort("192.0.2.7:4711"),
+			Fields: req.Fields, Method: req.Method, Host: req.Host, Minor: req.Minor, Scheme: "http", Client: netip.MustParseAddrPort("192.0.2.7:4711"), TLS: told,
 			SentPath: req.Path, SentQuery: req.Query, HasSentQuery: req.HasQuery, Path: req.Path, Query: req.Query,
 		}
 		var c Changes
