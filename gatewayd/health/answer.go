@@ -43,6 +43,10 @@ func (c *link) Data(b []byte) int {
 
 // readHead reads one head of an answer. It returns 0 while the head is not complete.
 func (c *link) readHead(b []byte) int {
+	if c.w.target.TLS == nil && alerts(b) {
+		c.fail(outcome{reason: reasonSpeaksTLS})
+		return len(b)
+	}
 	end, next, err := http1.HeadEnd(b, c.scanned)
 	if err == nil && end == 0 {
 		const version = "HTTP/1."

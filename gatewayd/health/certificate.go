@@ -20,6 +20,8 @@ func (w *watch) unbelieved(err *tls.CertificateVerificationError) string {
 		return misnamed(err.UnverifiedCertificates, w.target.ServerName)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		return validity(invalid.Cert, time.Now())
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return fmt.Sprintf("the certificate of %s is not one for servers (extended key usage); give the target another certificate", nameOf(err.UnverifiedCertificates[0]))
 	case errors.As(err, &unknown):
 		return unsigned(err.UnverifiedCertificates, unknown)
 	}

@@ -93,6 +93,10 @@ const (
 	alertNoProtocol       = 120
 )
 
+// alerts says that an answer is a record of TLS with an alert in it (RFC 8446 section 5.1), as a server sends to whoever speaks
+// in clear.
+func alerts(b []byte) bool { return len(b) > 2 && b[0] == 21 && b[1] == 3 && b[2] <= 4 }
+
 // denied says in words why a target ended TLS by an alert; empty where it did not.
 func denied(err error) string {
 	alert, ok := handshake.Alert(err)

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -26,6 +27,18 @@ func signed(names ...string) certtest.Issue { return certtest.Issue{Names: names
 
 func expired(names ...string) certtest.Issue {
 	return certtest.Issue{Names: names, By: authority(), From: time.Unix(1, 0), Until: time.Unix(86400, 0)}
+}
+
+// forClients is a certificate of the authority that only clients may show.
+func forClients(name string) tls.Certificate {
+	pair := certtest.New(signed(name))
+	template := *pair.Leaf
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	der, err := x509.CreateCertificate(rand.Reader, &template, authority().Leaf, pair.Signer.Public(), authority().Signer)
+	if err != nil {
+		panic(err) // It was made from one that could be made.
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: pair.Signer}
 }
 
 // proving is a configuration that shows a certificate; change may alter it.
@@ -109,6 +122,7 @@ func TestVerdictsOverTLS(t *testing.T) {
 		"the authority alone":        {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: between}, func(c *tls.Config) { reversed(c); alone(c) }), reason: `the target shows the certificate of the authority "between.test" in the place of its own`},
 		"the name in the CN":         {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: authority(), CA: true}, nil), reason: "the certificate has a.test as its common name (CN) alone"},
 		"a namesake of the root":     {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: namesake}, nil), reason: "an authority of the name that the certificate is signed by is known, but has another key or may not sign: "},
+		"not for servers":            {at: overTLS(signed("a.test"), func(c *tls.Config) { c.Certificates[0] = forClients("a.test") }), reason: `the certificate of "a.test" is not one for servers (extended key usage)`},
 		"an authority expired":       {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: old}, nil), reason: `the certificate of "old.test" expired at `},
 		"not signed by an authority": {at: overTLS(certtest.Issue{Names: []string{"a.test"}, By: certtest.New(signed("no.test"))}, nil), reason: "an authority of the name that the certificate is signed by is known, but has another key or may not sign: "},
 		"no HTTP":                    {at: overTLS(signed("a.test"), func(c *tls.Config) { c.NextProtos = []string{"spdy/3"} }), reason: reasonNoHTTP},

@@ -32,6 +32,7 @@ const (
 	reasonBadBody     = "the body of the answer ends too early or is not valid HTTP"
 	reasonHugeHead    = "the head of the answer is larger than 16 KiB"
 	reasonBadHead     = "the answer is not valid HTTP"
+	reasonSpeaksTLS   = "the target speaks TLS on this port; set protocol = \"https\""
 	reasonNoText      = "the body of the answer does not contain the expected text"
 	reasonNoTextSoFar = "the first 64 KiB of the answer's body do not contain the expected text"
 )

@@ -226,6 +226,8 @@ var verdicts = []struct {
 	{"reset", resetting, nil, reasonReset},
 	{"closed", raw(""), nil, reasonClosed},
 	{"garbage", raw("SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n"), nil, reasonBadHead},
+	{"an alert of TLS", raw("\x15\x03\x03\x00\x02\x02\x32"), nil, reasonSpeaksTLS},
+	{"what only begins like one", raw("\x15\x02\x03\x00\x02\x02\x32"), nil, reasonBadHead},
 	{"another protocol's banner", banner("SSH-2.0-OpenSSH_9.2p1 Debian\r\n"), nil, reasonBadHead},
 	{"garbage header", raw("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"), nil, reasonBadHead},
 	{"half a head", raw("HTTP/1.1 200 OK\r\nServer: x"), nil, reasonBadHead},
