@@ -20,6 +20,12 @@ func TestRemovedObjectsEndTheirOwn(t *testing.T) {
 	var requests *load
 	// By listener and backend.
 	var staysBlue, staysGreen, goesBlue, goesGreen *talk
+	// warned wants the plan to have told what it ends.
+	warned := func(path string, parts ...string) {
+		if err := s.witness.find("plan", path, append(parts, "requests and WebSockets that are open now, within ")...); err != nil {
+			t.Error(err)
+		}
+	}
 	s.run(
 		s.step("drain/1-create", after(func() {
 			s.healthy("chat", "chat", "blue", "green")
@@ -27,14 +33,17 @@ func TestRemovedObjectsEndTheirOwn(t *testing.T) {
 			staysBlue, staysGreen = talkTo(t, port, "blue"), talkTo(t, port, "green")
 			goesBlue, goesGreen = talkTo(t, away, "blue"), talkTo(t, away, "green")
 		})),
-		s.step("drain/2-target-removed", planned(actions(map[string]string{"gatewayd_pool.chat": "update"})), after(func() {
+		s.step("drain/2-target-removed", planned(actions(map[string]string{"gatewayd_pool.chat": "update"})), before(s.witness.forget), after(func() {
+			warned("targets", `Mind pool "chat"`, "targets has ", " no longer at ", "which ends ")
 			staysBlue.closed(t, websocket.CloseGoingAway)
 			goesBlue.closed(t, websocket.CloseGoingAway)
 			staysGreen.alive(t, "to the target that stays")
 			goesGreen.alive(t, "to the target that stays")
 			requests.wait(20)
 		})),
-		s.step("drain/3-listener-removed", planned(actions(map[string]string{"gatewayd_listener.goes": "delete", "gatewayd_rule.goes": "delete"})), after(func() {
+		s.step("drain/3-listener-removed", planned(actions(map[string]string{"gatewayd_listener.goes": "delete", "gatewayd_rule.goes": "delete"})), before(s.witness.forget), after(func() {
+			warned("", `Mind listener "goes"`, "The listener ends ")
+			warned("", `Mind rule "goes"`, "The rule ends ")
 			if c, err := net.Dial("tcp", gatewaytest.URL("", away, "")[len("://"):]); err == nil {
 				c.Close()
 				t.Error("a destroyed listener accepts a connection")

@@ -138,7 +138,7 @@ func errClosed() error {
 	return &Error{Reason: Unavailable, Message: "The gateway is shutting down.", cause: errEnded}
 }
 
-// DryRun answers what Apply would, and changes nothing. An object that would be created has no id yet. What only binding
+// DryRun answers what Apply would, and changes nothing. Warnings say what of that is open now would end, too. An object that would be created has no id yet. What only binding
 // a socket would show is not found.
 func (c *Controller) DryRun(changes []Change) ([]Result, error) {
 	changes, fault := settled(changes)
@@ -154,6 +154,10 @@ func (c *Controller) DryRun(changes []Change) ([]Result, error) {
 	next := d.finish(base.set.Revision() + 1)
 	conditions := byObject(c.plane.Inspect(next))
 	for _, r := range j.results {
+		if r.Outcome == Deleted { // Nothing else of it matters any more than what that ends.
+			r.Warnings = conditions[object{r.Entry.Kind, r.Entry.Name()}]
+			continue
+		}
 		r.Warnings = warnings(next, conditions, r.Entry)
 	}
 	return j.answer()

@@ -15,8 +15,8 @@ type Plane interface {
 	// Objects may name objects that are missing, and be such that spec.Check would refuse them.
 	Prepare(next *spec.Set, lenient bool) (Prepared, []ObjectProblem)
 
-	// Inspect returns the conditions that next would have, as far as they can be known without binding anything. It may
-	// be called at any time, also while a Prepare runs.
+	// Inspect returns the conditions that next would have, as far as they can be known without binding anything, and what
+	// next would end of what is open. It may be called at any time, also while a Prepare runs.
 	Inspect(next *spec.Set) []ObjectProblem
 }
 

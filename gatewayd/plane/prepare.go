@@ -55,7 +55,7 @@ func (p *Plane) Prepare(next *spec.Set, lenient bool) (control.Prepared, []contr
 // Inspect implements control.Plane.
 func (p *Plane) Inspect(next *spec.Set) []control.ObjectProblem {
 	_, warnings := p.table.Load().Next(next, inert{balance.NewGroup(1)})
-	return slices.Concat(conditionsOf(warnings), p.nameless(next), sourceProblems(next))
+	return slices.Concat(conditionsOf(warnings), p.nameless(next), sourceProblems(next), p.impact(next))
 }
 
 // inert is a table.Living for tables that never serve.

@@ -33,8 +33,12 @@ func (r *Resource) ValidateConfig(_ context.Context, req resource.ValidateConfig
 // What the gateway says is a warning and never an error: Terraform plans an object before it knows what the rest of the
 // plan does, so an object in the way may be deleted, renamed or changed by the same apply.
 func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		r.askDelete(ctx, req, &resp.Diagnostics)
+		return
+	}
 	// A secret is in no plan and may be another one.
-	if req.Plan.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) && !r.kind.HasSecrets() {
+	if req.Plan.Raw.Equal(req.State.Raw) && !r.kind.HasSecrets() {
 		return
 	}
 	wanted := read(r.kind, source(r.kind, req.Plan.Raw, req.Config.Raw))
@@ -80,6 +84,31 @@ func (r *Resource) ask(ctx context.Context, wanted *reading, req resource.Modify
 	}
 	defer r.gateway.remember(r.kind, o.Key(), planned{o, change})
 	return r.gateway.foresee(ctx, o, change, &resp.Diagnostics)
+}
+
+// askDelete asks the gateway what the end of an object would end, where it can.
+func (r *Resource) askDelete(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	if r.gateway == nil || !r.gateway.sees() {
+		return
+	}
+	known := loadMark(ctx, req.Private, diags)
+	name := nameIn(ctx, req.State, diags)
+	if diags.HasError() {
+		return
+	}
+	inTime, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer, err := r.gateway.client.Changes(inTime, []api.Change{{Kind: r.kind.Name, Name: name, ID: known.ID, Delete: true}}, true)
+	if err != nil {
+		tflog.Debug(ctx, "no dry run of a deletion at plan", map[string]any{"kind": r.kind.Name, "name": name, "error": err.Error()})
+		if refusal, ok := errors.AsType[*api.Error](err); !ok || !isForecast(refusal) {
+			r.gateway.turnBlind()
+		}
+		return
+	}
+	for _, result := range answer.Results {
+		warn(r.kind, name, result.Warnings, diags)
+	}
 }
 
 // exchanged explains a rename that closes a circle.

@@ -133,7 +133,7 @@ func TestProblemsAreOnTheirAttribute(t *testing.T) {
 			`error on AttributeName("close_spread"): Invalid value for close_spread: close_spread must not be longer than drain_timeout, of which it is the last part: 31s is more than 30s.`},
 		{"a spread that may be longer than the drain", spec.Settings, object{"name": "s", "drain_timeout": unknown{}, "close_spread": "11s"}, ""},
 		{"a page for what is never answered", spec.Listeners, object{"name": "l", "port": 80, "error_pages": object{"418": object{"body": "tea"}, "502": unknown{}}},
-			`error on AttributeName("error_pages").ElementKeyString("418"): Invalid value for error_pages["418"]: error_pages["418"] has a key that must be a status with which the gateway answers errors by itself: 400, 404, `},
+			`error on AttributeName("error_pages").ElementKeyString("418"): Invalid value for error_pages["418"]: error_pages["418"] has a key that must be a status with which the gateway answers errors by itself: 400, 403, 404, `},
 		{"a page whose type holds a line break", spec.Listeners, object{"name": "l", "port": 80, "error_pages": object{"502": object{"body": unknown{}, "content_type": "text/html\r\nX-A: b"}}},
 			`error on AttributeName("error_pages").ElementKeyString("502").AttributeName("content_type"): Invalid value for error_pages["502"].content_type: error_pages["502"].content_type must be a media type`},
 		{"an ejection after nothing", spec.Settings, object{"name": "s", "eject": object{"failures": 0}},

@@ -157,7 +157,12 @@ func TestAWriteReturnsAtOnce(t *testing.T) {
 	goesOn()
 	target.must(object{"name": "again", "pool": "chat", "address": "127.0.0.1", "port": l.member()["port"], "weight": 7})
 	goesOn()
-	target.in(start(t, l.gateway, l.arguments(object{"wait_for_drain": false}))).must(nil)
+	hasty := target.in(start(t, l.gateway, l.arguments(object{"wait_for_drain": false})))
+	p := hasty.plan(nil)
+	want(t, p.diagnostics, `warning: Mind target "again": The target ends 1 of the 1 requests and WebSockets that are open now, within 10m.`)
+	if ds := hasty.apply(p); ds != "" {
+		t.Fatal(ds)
+	}
 	goesOn()
 	// Back within its drain, under another name.
 	l.write(&spec.Target{Name: "back", Pool: "chat", Address: "127.0.0.1", Port: new(l.member()["port"].(int)), Weight: 1}, "back")
