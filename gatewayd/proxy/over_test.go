@@ -401,3 +401,61 @@ func TestLateAlert(t *testing.T) {
 		t.Error("the target that refuses was never asked")
 	}
 }
+
+// TestConnectionsAreOfOneName: what was proved under the name of one setting, or of one DNS name of the target, serves no
+// request that another one is asked of, nor is a session taken up by it.
+func TestConnectionsAreOfOneName(t *testing.T) {
+	s := proving(t, signed("a.test", "b.test", "c.internal", "d.internal"), nil, saying(func(s tls.ConnectionState) string {
+		if s.DidResume {
+			return s.ServerName + ", resumed"
+		}
+		return s.ServerName
+	}))
+	r := newRig(t, func(r *rig) {
+		believing(nil)(r)
+		r.setting.KeepAlive.IdleTimeout = "1h"
+		r.rules = nil
+		for _, name := range []string{"a", "b", "own"} {
+			o := *r.setting
+			own := *r.setting.TLS
+			o.Name, o.TLS = name, &own
+			if name != "own" {
+				own.ServerName = new(name + ".test")
+			}
+			r.more = append(r.more, &o)
+			r.rules = append(r.rules, &spec.Rule{Name: name, Listener: "web", Match: &spec.Match{Paths: []string{"/" + name}}, Pool: new("apps"), Setting: &name})
+		}
+	}, s.addr)
+	named := func(name string) {
+		for _, h := range r.registry.Healths() {
+			h.Backend.SetName(name)
+		}
+	}
+	named("c.internal")
+	conns := int64(0)
+	ask := func(rule, want string, fresh bool) {
+		t.Helper()
+		p := r.dial()
+		p.send("GET /" + rule + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.expect(200, want)
+		until(t, "the connection is kept", func() bool { return r.stats().Open == 0 })
+		if fresh {
+			conns++
+		}
+		if n := s.conns.Load(); n != conns {
+			t.Errorf("%s: the target saw %d connections, want %d", rule, n, conns)
+		}
+	}
+	for i := range 3 {
+		for rule, want := range map[string]string{"a": "a.test", "b": "b.test", "own": "c.internal"} {
+			ask(rule, want, i == 0)
+		}
+	}
+	named("d.internal")
+	for i := range 3 {
+		ask("own", "d.internal", i == 0)
+		ask("a", "a.test", false)
+	}
+	named("c.internal")
+	ask("own", "c.internal, resumed", true) // That it proved before, and nobody else did.
+}
