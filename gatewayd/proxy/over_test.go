@@ -96,6 +96,7 @@ func TestWhomToBelieve(t *testing.T) {
 			s := proving(t, c.of, nil, saying(serverName))
 			r := newRig(t, func(r *rig) {
 				believing(c.tls)(r)
+				r.setting.ConnectTimeout = "1m" // The machine's authorities are read by the first handshake that needs them.
 				if c.host != "" {
 					r.setting.Host = &c.host
 				}
