@@ -65,7 +65,8 @@ func (d *Daemon) sealed(ctx context.Context, dir string, inner medium) (store.St
 		return sealed.New(inner, key), nil
 	}
 	s := sealed.New(inner, key, older)
-	return s, d.renew(ctx, filepath.Join(dir, olderKeyFile), s, inner)
+	d.renew(ctx, filepath.Join(dir, olderKeyFile), s, inner)
+	return s, nil
 }
 
 // olderKey reads the key before the present one; nil where there is none. Where the present one is missing it must open all
@@ -92,18 +93,18 @@ func olderKey(ctx context.Context, dir string, inner store.Store) (*sealed.Key, 
 	return key, nil
 }
 
-// renew has the older key open nothing any more, in whatever copy of the store is made from now on.
-func (d *Daemon) renew(ctx context.Context, path string, s *sealed.Store, inner medium) error {
+// renew has the older key open nothing any more, in whatever copy of the store is made from now on. Where it cannot, as on a
+// full disk, the gateway starts with both keys all the same.
+func (d *Daemon) renew(ctx context.Context, path string, s *sealed.Store, inner medium) {
 	n, err := s.Renew(ctx)
-	if err != nil {
-		return fmt.Errorf("encrypting secrets under a new key: %w", err)
+	if err == nil {
+		err = inner.Compact() // Also where nothing was renewed: a start before may have ended between the two.
 	}
-	// A start before may have ended between the one and the other.
-	if err := inner.Compact(); err != nil {
-		return fmt.Errorf("removing what was encrypted under an older key: %w", err)
+	if err != nil {
+		d.log.Error("The older key of the store still opens what is in its file. The next start tries again.", "file", path, "error", err)
+		return
 	}
 	d.log.Warn("Secrets are stored under the new key alone. Remove the older one, which opens nothing any more but backups of before.", "file", path, "renewed", n)
-	return nil
 }
 
 // opened says what to do where a store could not be opened for its key.

@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/memory"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/sealed"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
@@ -201,6 +204,30 @@ func TestTheStoreKeyIsReplaced(t *testing.T) {
 	}
 	starts("once more with both", holds)
 
+	// Where nothing can be written anew, what serves still serves.
+	write(storeFile, before)
+	log.Reset()
+	d := &Daemon{log: slog.New(slog.NewTextHandler(log, nil))}
+	inner := fullMedium{memory.Open()}
+	sealer, err := sealed.ParseKey(strings.TrimSpace(string(first)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := store.Record{Kind: "certificate", Name: "a", ID: "a", Revision: 1, Body: []byte("{}"), Secret: []byte("x")}
+	if err := sealed.New(inner.Store, sealer).Commit(t.Context(), 0, 1, []store.Record{record}, nil); err != nil {
+		t.Fatal(err)
+	}
+	full, err := d.sealed(t.Context(), dir, inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, records, err := full.Load(t.Context()); err != nil || len(records) != 1 || string(records[0].Secret) != "x" {
+		t.Errorf("on a full disk: %v, %v", records, err)
+	}
+	if !strings.Contains(log.String(), "still opens") || strings.Contains(log.String(), "Remove") {
+		t.Errorf("on a full disk the log says %s", log)
+	}
+
 	// A start that ended behind the new key and before anything was encrypted under it.
 	write(storeFile, before)
 	starts("halfway", holds)
@@ -216,6 +243,15 @@ func TestTheStoreKeyIsReplaced(t *testing.T) {
 		}
 	}
 	search(t, dir, p)
+}
+
+// fullMedium is a store that takes nothing more.
+type fullMedium struct{ store.Store }
+
+func (fullMedium) Compact() error { return syscall.ENOSPC }
+
+func (fullMedium) Commit(context.Context, uint64, uint64, []store.Record, []store.Ref) error {
+	return syscall.ENOSPC
 }
 
 // sealedIn are the secrets in a store's file, as they are there.
