@@ -69,6 +69,7 @@ const (
 	xHashed     // there is a hash
 	xGone       // cut is the end of the target, which others may stand in for
 	xLate       // an attempt had no answer in time
+	xCounted    // it is one of the listener's tunnels, or may become one
 	xTargetHost // the value of Host names the backend: by the setting, or because the client gave none
 )
 
@@ -115,8 +116,8 @@ func (x *exchange) begin(d *door, req *http1.Request, size int) {
 		return
 	}
 	x.route = found.Route
-	if !welcome(x.route.Setting, req) {
-		x.refuse(refuse(ReasonOrigin))
+	if why := x.welcome(req); why != 0 {
+		x.refuse(refuse(why))
 		return
 	}
 	if resolved, ok = w.rebased(x.route.Setting, resolved, found.Took); !ok {
@@ -274,6 +275,9 @@ func (x *exchange) end() {
 	x.closeAccount()
 	w := x.w
 	x.hold.drop()
+	if x.flags&xCounted != 0 {
+		x.route.Listener.Tunnels.Add(-1)
+	}
 	if x.flags&xLinked != 0 {
 		w.unlink(x)
 	}
@@ -352,6 +356,7 @@ func (x *exchange) tunnel(r *http1.Response) {
 	terms := tunnel.Terms{
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.account.picked,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread, Limits: tunnelLimits(x.route.Setting),
+		Count:   x.route.Listener.Tunnels,
 		Figures: w.traffic(&x.account).Tunnels(w.l.Index()), Note: w.tunnelNote(&x.account),
 	}
 	home := u.home
@@ -363,6 +368,7 @@ func (x *exchange) tunnel(r *http1.Response) {
 	front, terms.ClientEnded = x.down.switched(r)
 	w.conclude() // Unless the downstream did.
 	w.tunnels.Start(front, u.stream, terms)
+	x.flags &^= xCounted
 	x.down, x.up, x.health, u.x = nil, nil, nil, nil // the streams and the place are the tunnel's from here on
 	x.end()
 	w.freeUpstream(u)

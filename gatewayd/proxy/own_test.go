@@ -85,6 +85,11 @@ var ownAnswers = []ownAnswer{
 			until(r.t, "the target is full", r.reached)
 		}},
 	{status: 503, reason: ReasonTooManyConnections, change: func(r *rig) { r.listener.MaxConnections = 1 }, closes: true},
+	{status: 503, reason: ReasonTooManyTunnels, send: wsRequest, change: func(r *rig) { r.listener.MaxTunnels = 1 }, target: mute,
+		before: func(r *rig, _ *peer) {
+			r.dial().send(wsRequest)
+			until(r.t, "a handshake is at the target", r.reached)
+		}},
 	{status: 403, reason: ReasonOrigin, send: strings.Replace(wsRequest, "\r\n\r\n", "\r\nOrigin: https://b\r\n\r\n", 1), change: func(r *rig) { r.setting.WebSocket.AllowedOrigins = []string{"https://a"} }},
 	{status: 400, reason: ReasonNotTLS, change: (*rig).https, clear: true, closes: true},
 	{status: 421, reason: ReasonMisdirected, send: "GET / HTTP/1.1\r\nHost: b\r\n\r\n", change: func(r *rig) {

@@ -20,6 +20,7 @@ const (
 	ReasonNoBackend
 	ReasonMaxConnections
 	ReasonTooManyConnections
+	ReasonTooManyTunnels
 	ReasonOrigin
 	ReasonNotTLS
 	ReasonMisdirected
@@ -71,6 +72,7 @@ var reasons = [...]struct {
 	{502, "no_backend", "the pool has no healthy target"},
 	{503, "max_connections", "every target serves as many requests as it may"},
 	{503, "too_many_connections", "this address and port has as many connections as it may"},
+	{503, "too_many_tunnels", "this listener has as many WebSockets as it may"},
 	{403, "origin", "pages of this origin may not open WebSockets here"},
 	{400, "not_tls", "this port speaks TLS: ask it with https"},
 	{421, "misdirected", "this host does not ask clients for the same certificates as the one that the connection was made for: it wants a connection of its own"},

@@ -6,17 +6,32 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
-// welcome says whether a request may open a WebSocket, if it wants to. A browser tells the origin of the page that asks
-// (RFC 6455 section 10.2), once, and sends the cookies of the gateway's host whosever page it is. Without an origin
-// nobody's browser is used.
-func welcome(s *table.Setting, req *http1.Request) bool {
-	if s.WebSocket.Origins == nil || !req.Upgrade {
+// welcome says why a request may not open a WebSocket, if it wants to; 0 is nothing. One that may is counted.
+func (x *exchange) welcome(req *http1.Request) Reason {
+	if !req.Upgrade {
+		return 0
+	}
+	if !ofOrigin(x.route.Setting.WebSocket.Origins, req) {
+		return ReasonOrigin
+	}
+	l := x.route.Listener
+	x.flags |= xCounted
+	if n := l.Tunnels.Add(1); l.MaxTunnels > 0 && n > int64(l.MaxTunnels) {
+		return ReasonTooManyTunnels
+	}
+	return 0
+}
+
+// ofOrigin says whether a request comes from a page that may ask. A browser tells the origin of the page (RFC 6455 section
+// 10.2), once, and sends the cookies of the gateway's host whosever page it is. Without an origin nobody's browser is used.
+func ofOrigin(allowed *table.Origins, req *http1.Request) bool {
+	if allowed == nil {
 		return true
 	}
 	told := false
 	for i := range req.Fields {
 		if f := &req.Fields[i]; http1.EqualFold(f.Name, "origin") {
-			if told || !s.WebSocket.Origins.Has(f.Value) {
+			if told || !allowed.Has(f.Value) {
 				return false
 			}
 			told = true

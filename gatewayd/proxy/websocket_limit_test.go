@@ -75,3 +75,44 @@ func TestOrigin403(t *testing.T) {
 		t.Error("a request that opens no WebSocket is asked for its origin")
 	}
 }
+
+// TestMaxTunnels: a listener has as many WebSockets as it may, whatever becomes of handshakes, through renames and changes; a
+// place that is free again is taken.
+func TestMaxTunnels(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.listener.MaxTunnels = 2 }, echo(t))
+	count := func() (n int64) {
+		r.on(func() { n = r.table.Load().Address("", 80).Listeners[0].Tunnels.Load() })
+		return n
+	}
+	refused := func() {
+		t.Helper()
+		p := r.dial()
+		p.send(wsRequest)
+		if head := p.head(); !strings.HasPrefix(head, "HTTP/1.1 503 ") || !strings.Contains(head, "Gatewayd-Reason: too_many_tunnels") {
+			t.Errorf("got %q", head)
+		}
+	}
+	first, second := r.websocket(nil), r.websocket(nil)
+	refused()
+	// What is refused by its target, or given up, holds no place.
+	p := r.dial()
+	p.send(strings.Replace(wsRequest, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 13\r\nOrigin: https://evil.test", 1))
+	p.head()
+	until(t, "two are left", func() bool { return count() == 2 })
+	r.on(func() { r.listener.HeaderTimeout = "11s"; r.publish() })
+	refused()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "one is left", func() bool { return count() == 1 })
+	third := r.websocket(nil)
+	refused()
+	for _, c := range []*websocket.Conn{second, third} {
+		if err := c.WriteMessage(websocket.TextMessage, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != "x" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
@@ -68,7 +69,8 @@ type compiler struct {
 	ordered []*draft // by the listener's name
 	groups  map[groupKey]*balance.Group
 
-	settings map[string]*Setting // of the table before, by hidden id; see settingBefore
+	settings map[string]*Setting      // of the table before, by hidden id; see settingBefore
+	counts   map[string]*atomic.Int64 // the same of listeners; see tunnels
 }
 
 type groupKey struct{ pool, setting *spec.Entry }
@@ -140,7 +142,7 @@ func (c *compiler) listeners() {
 			l = d.before.site.listener
 		} else {
 			l = newListener(e.ID, o)
-			l.Auth = auth
+			l.Auth, l.Tunnels = auth, c.tunnels(e.ID)
 			l.Traffic = c.living.Meters().Traffic(meter.TrafficKey{Listener: e.ID})
 		}
 		d.site.listener, d.site.https = l, o.Protocol == spec.HTTPS
@@ -198,6 +200,20 @@ func (c *compiler) serve(d *draft, host string) {
 	}
 }
 
+// tunnels counts those of a listener, under whatever name the table before had it.
+func (c *compiler) tunnels(id string) *atomic.Int64 {
+	if c.counts == nil {
+		c.counts = make(map[string]*atomic.Int64, len(c.before.drafts))
+		for _, d := range c.before.drafts {
+			c.counts[d.entry.ID] = d.site.listener.Tunnels
+		}
+	}
+	if n := c.counts[id]; n != nil {
+		return n
+	}
+	return new(atomic.Int64)
+}
+
 // placeOf is where a listener's socket is. An address that is none, which only a set made by an older gateway can hold,
 // stays as it is written: binding it fails and says so.
 func placeOf(o *spec.Listener) Place {
@@ -222,6 +238,7 @@ func newListener(id string, o *spec.Listener) *Listener {
 		MaxHeaderBytes:   o.MaxHeaderBytes,
 		MaxURLBytes:      o.MaxURLBytes,
 		MaxConnections:   o.MaxConnections,
+		MaxTunnels:       o.MaxTunnels,
 		MaxBodyBytes:     int64(o.MaxBodyBytes),
 		Pages:            newPages(o.ErrorPages),
 		Trusted:          newTrust(o.Proxies()),

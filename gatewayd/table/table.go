@@ -2,6 +2,7 @@ package table
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
@@ -110,6 +111,8 @@ type Listener struct {
 	MaxConnections                                int            // of its address and port, over all loops; 0: no limit
 	Traffic                                       *meter.Traffic // counts the requests that no rule of it takes
 	BodyTimeout                                   time.Duration  // without a byte
+	MaxTunnels                                    int            // over all loops; 0: no limit
+	Tunnels                                       *atomic.Int64  // how many there are, and handshakes for one; of all tables that have the listener
 
 	Pages   map[int]*Page // of answers of the gateway's own, by status; the caller must not change it
 	Trusted Trust         // who is believed in what it says of a client

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -16,6 +17,7 @@ type account struct {
 	figures        *meter.Tunnels // never nil
 	received, sent uint64         // bytes from the client, and to it
 	began, stirred loop.Time      // the beginning, and the last byte
+	count          *atomic.Int64  // Terms.Count
 	note           string
 
 	// The limits, 0 without one.

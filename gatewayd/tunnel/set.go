@@ -59,7 +59,7 @@ func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 	t := s.take()
 	t.client, t.backend = client, backend
 	*t.account = account{
-		grant: terms.DrainTimeout, spread: terms.CloseSpread, figures: terms.Figures, began: s.l.Now(), note: terms.Note,
+		grant: terms.DrainTimeout, spread: terms.CloseSpread, figures: terms.Figures, began: s.l.Now(), note: terms.Note, count: terms.Count,
 	}
 	t.grant(terms.Limits)
 	terms.Figures.Opened.Add(1)
@@ -107,6 +107,9 @@ func (s *Set) release(t *Tunnel) {
 	s.stats.Open--
 	if t.last != nil {
 		s.l.StopTimer(t.last)
+	}
+	if n := t.account.count; n != nil {
+		n.Add(-1)
 	}
 	s.tell(t)
 	*t.account = account{}

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
@@ -31,6 +32,8 @@ type Terms struct {
 	// DrainTimeout is how long the tunnel may go on once its rule or backend is gone, and CloseSpread the last part
 	// of it, over which Closes are spread.
 	DrainTimeout, CloseSpread time.Duration
+	// Count, which may be nil, holds the tunnel's place among those of its listener, and gets it back at the end.
+	Count *atomic.Int64
 	// Limits end the tunnel by itself.
 	Limits Limits
 	// Figures count the tunnel.

@@ -5,6 +5,9 @@ resource "gatewayd_listener" "public" {
 
   # Those of the whole port: whoever comes when it has as many is answered 503.
   max_connections = 20000
+
+  # Of these so many may be WebSockets of this listener, so that requests find room.
+  max_tunnels = 15000
 }
 
 # On the same port, for some hosts only: their rules hang on this one.
