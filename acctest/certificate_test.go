@@ -124,6 +124,15 @@ func TestNothingShowsAKey(t *testing.T) {
 		}
 	})...)...)
 	found.files(dir)
+	log, err := os.ReadFile(filepath.Join(dir, "terraform.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{"[TRACE]", "gatewayd_certificate.api", "PlanResourceChange", "ValidateResourceConfig"} {
+		if !bytes.Contains(log, []byte(words)) {
+			t.Errorf("the log does not hold %q, so that it was not written at its finest", words)
+		}
+	}
 	for _, kind := range []string{"terraform.tfstate", "plan, tfstate", "plan, tfplan", "terraform.log", "gatewayd.db"} {
 		if !found.seen[kind] {
 			t.Errorf("%s was not there to be looked through; there were %v", kind, found.seen)
