@@ -59,6 +59,9 @@ func (r *rig) outward() (settings []spec.Object) {
 			if o.Protocol == spec.HTTP {
 				over := *o
 				over.Protocol, over.TLS = spec.HTTPS, &spec.TLSOut{}
+				if over.ConnectTimeout == spec.Settings.New().(*spec.Setting).ConnectTimeout {
+					over.ConnectTimeout = "1m" // A handshake waits for all others that compute.
+				}
 				settings = append(settings, &over)
 			}
 		}
