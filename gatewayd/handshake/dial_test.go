@@ -44,7 +44,7 @@ type dialled struct {
 }
 
 // dialling makes a call on a loop; its connection echoes.
-func dialling(t *testing.T, l *loop.Loop, slots Slots, call Call) *dialled {
+func dialling(t *testing.T, l *loop.Loop, slots *Slots, call Call) *dialled {
 	t.Helper()
 	d := &dialled{told: make(chan error, 2), ended: make(chan error, 1), connected: make(chan struct{}, 1)}
 	if call.Config == nil {

@@ -129,7 +129,7 @@ func serving(t testing.TB, l *loop.Loop, config *tls.Config) (addr netip.AddrPor
 	return servingBy(t, l, NewSlots(1), config)
 }
 
-func servingBy(t testing.TB, l *loop.Loop, slots Slots, config *tls.Config) (addr netip.AddrPort, ended chan error) {
+func servingBy(t testing.TB, l *loop.Loop, slots *Slots, config *tls.Config) (addr netip.AddrPort, ended chan error) {
 	t.Helper()
 	ended = make(chan error, 1024)
 	r := NewRunner(l, slots)

@@ -20,12 +20,6 @@ var (
 	ErrClosed = errors.New("the connection ended in its handshake")
 )
 
-// Slots bound how many handshakes compute at once beside the loops of a process.
-type Slots chan struct{}
-
-// NewSlots makes so many of them.
-func NewSlots(n int) Slots { return make(Slots, max(n, 1)) }
-
 // share is how much of a turn its handshakes may take, but for the last of them, which is not interrupted. More would keep
 // the other connections of the loop waiting, less would have it poll between any two.
 const share = 200 * time.Microsecond
@@ -33,7 +27,7 @@ const share = 200 * time.Microsecond
 // A Runner runs the handshakes of one loop, on which its methods are called.
 type Runner struct {
 	l     *loop.Loop
-	slots Slots
+	slots *Slots
 	// What follows is shared by the connections of the loop.
 	out     []byte   // what was sealed and not sent yet
 	queue   []*shake // these want to compute
@@ -44,7 +38,7 @@ type Runner struct {
 const maxScratch = 128 << 10
 
 // NewRunner makes one for a loop. Handshakes that do not compute on it share the slots.
-func NewRunner(l *loop.Loop, slots Slots) *Runner { return &Runner{l: l, slots: slots} }
+func NewRunner(l *loop.Loop, slots *Slots) *Runner { return &Runner{l: l, slots: slots} }
 
 // Done hears the end of a handshake, once, on the loop of the connection. With a nil error the connection has its layer,
 // and wants a handler; state is what was agreed. With ErrNotTLS nothing was sent, and it wants a handler as well. With any

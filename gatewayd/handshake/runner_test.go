@@ -158,7 +158,7 @@ func TestGoneClientCostsNoHandshake(t *testing.T) {
 	pair.PrivateKey = signed
 	slots := NewSlots(1)
 	addr, ended := servingBy(t, l, slots, asideBy(&tls.Config{Certificates: []tls.Certificate{pair}}))
-	slots <- struct{}{} // Others compute.
+	slots.take(true) // Others compute.
 	for range 10 {
 		raw := dial(t, addr)
 		if err := tls.Client(&muted{Conn: raw, after: 1}, anyServer).Handshake(); err == nil {
@@ -170,7 +170,7 @@ func TestGoneClientCostsNoHandshake(t *testing.T) {
 			t.Errorf("a handshake ended with %v", err)
 		}
 	}
-	<-slots
+	slots.give(true)
 	c := tls.Client(dial(t, addr), anyServer)
 	if err := c.Handshake(); err != nil {
 		t.Fatal(err)
@@ -344,7 +344,7 @@ func sayAllAtOnce(t *testing.T, config *tls.Config, onLoop bool) {
 	raw := dial(t, addr)
 	busy := &held{Conn: raw, let: func() {
 		if !onLoop {
-			slots <- struct{}{}
+			slots.take(true)
 		} else if stopped := make(chan struct{}); l.Post(func() { close(stopped); <-let }) {
 			<-stopped
 		}
@@ -367,7 +367,7 @@ func sayAllAtOnce(t *testing.T, config *tls.Config, onLoop bool) {
 		for range 100 {
 			on(t, l, func() {})
 		}
-		<-slots
+		slots.give(true)
 	}
 	if got, err := io.ReadAll(c); err != nil || string(got) != "all of it" {
 		t.Errorf("got %q, %v", got, err)

@@ -114,9 +114,10 @@ func (s *shake) run() {
 func (s *shake) runAside() {
 	var out []byte
 	s.pipe.out = &out
-	s.r.slots <- struct{}{}
+	client := s.call == nil
+	s.r.slots.take(client)
 	more := s.resume()
-	<-s.r.slots
+	s.r.slots.give(client)
 	if !s.r.l.Post(func() { s.settle(out, more) }) {
 		s.abandon()
 	}

@@ -43,7 +43,7 @@ type Config struct {
 	// for Sync or Close. A turn that came before a Sync may still be told of after it.
 	Changed func(h *backend.Health, before, after backend.Status)
 	// Handshakes bound those that compute at once, with others; nil makes slots for the prober.
-	Handshakes handshake.Slots
+	Handshakes *handshake.Slots
 }
 
 const (

@@ -40,7 +40,7 @@ type Config struct {
 	// Descriptors is what the loops share; nil bounds nothing.
 	Descriptors *loop.Descriptors
 	// Handshakes bound those that compute beside the loops; nil makes slots for this worker.
-	Handshakes handshake.Slots
+	Handshakes *handshake.Slots
 	// AccessLog gets a line for each request, and two for a tunnel; nil is no access log.
 	AccessLog *accesslog.Sink
 }
