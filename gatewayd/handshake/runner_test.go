@@ -426,3 +426,22 @@ func TestStopLeavesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestPanicBehindHandshake: a connection that nobody took over ends, and does not stay for ever.
+func TestPanicBehindHandshake(t *testing.T) {
+	for name, config := range map[string]*tls.Config{"on the loop": serverConfig(t), "beside it": asideBy(serverConfig(t))} {
+		t.Run(name, func(t *testing.T) {
+			l := running(t)
+			r := NewRunner(l, NewSlots(1))
+			addr := listening(t, l, func(c *loop.Conn) {
+				r.Serve(c, config, nil, func(*loop.Conn, *tls.ConnectionState, error) { panic("nobody takes it") })
+			})
+			c := tls.Client(dial(t, addr), anyServer)
+			_ = c.Handshake()
+			var late net.Error
+			if _, err := c.Read(make([]byte, 1)); err == nil || errors.As(err, &late) && late.Timeout() {
+				t.Errorf("the connection did not end: %v", err)
+			}
+		})
+	}
+}

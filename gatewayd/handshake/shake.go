@@ -203,12 +203,22 @@ func (s *shake) end() {
 	}
 }
 
+// tell calls done, once. Where that panics nobody may have taken the connection over, so it ends, as one does whose handler
+// panics.
 func (s *shake) tell(c *loop.Conn, state *tls.ConnectionState, err error) {
 	done := s.done
 	s.done = nil
-	if done != nil {
-		done(c, state, err)
+	if done == nil {
+		return
 	}
+	returned := false
+	defer func() {
+		if !returned {
+			c.Reset()
+		}
+	}()
+	done(c, state, err)
+	returned = true
 }
 
 // EOF implements loop.Handler: nobody ends its side while more is wanted of it.
