@@ -54,6 +54,7 @@ type Meeting struct {
 	server  *Server
 	shown   *x509.Certificate
 	verdict Verdict
+	looked  bool // at what is shown
 }
 
 // Config is what a handshake goes by with a client that says hello. The caller must not change it. Who the client is m tells
@@ -71,21 +72,31 @@ func (s *Server) Config(hello *tls.ClientHelloInfo, m *Meeting) *tls.Config {
 	}
 	c := s.long.Clone()
 	c.VerifyConnection = func(state tls.ConnectionState) error {
-		m.verdict = s.auth.judge(state.PeerCertificates, time.Now())
-		if len(state.PeerCertificates) > 0 {
-			m.shown = state.PeerCertificates[0]
-		}
+		m.look(&state)
 		return nil // Whoever is not served is told why, which no alert can.
 	}
 	if wrap := c.WrapSession; wrap != nil && s.auth.Strict() {
 		c.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-			if m.verdict != Verified && !state.DidResume {
+			// With TLS 1.3 the ticket of a session that is taken up is made ahead of VerifyConnection.
+			if m.look(&state); m.verdict != Verified {
 				return noTicket, nil // It is to be asked again, and not to come back as who it was.
 			}
 			return wrap(state, session)
 		}
 	}
 	return c
+}
+
+// look finds the verdict, once, where all that the client shows is here.
+func (m *Meeting) look(state *tls.ConnectionState) {
+	if m.looked {
+		return
+	}
+	m.looked = true
+	m.verdict = m.server.auth.judge(state.PeerCertificates, time.Now())
+	if len(state.PeerCertificates) > 0 {
+		m.shown = state.PeerCertificates[0]
+	}
 }
 
 // Peer is who the client is, behind a handshake that came to a state.

@@ -1,9 +1,11 @@
 package secure
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"testing"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
@@ -66,5 +68,48 @@ func TestStrangersAreOne(t *testing.T) {
 	offer.Auth = asking(spec.AuthOptional, 1)
 	if s := NewServer(offer); s.Quick(hello) || s.Config(hello, &m).VerifyConnection == nil {
 		t.Error("what a client shows is verified by nobody, or on a loop")
+	}
+}
+
+// TestSessionOfNobodyIsNotRenewed: a strict listener gives no ticket to a client that it does not let in, whether that showed its
+// certificates now or with a session that they were good in. It is asked anew then, and can show what it has got since; with a new
+// ticket each time it would come back with the old ones for ever.
+func TestSessionOfNobodyIsNotRenewed(t *testing.T) {
+	server := certtest.Sample(1)
+	root := certtest.New(certtest.Issue{Names: []string{"root"}, CA: true})
+	shown := func(until time.Time) []*x509.Certificate {
+		between := certtest.New(certtest.Issue{Names: []string{"between"}, CA: true, By: root, From: time.Now().AddDate(-1, 0, 0), Until: until})
+		return []*x509.Certificate{certtest.New(certtest.Issue{By: between}).Leaf, between.Leaf}
+	}
+	good, expired := shown(time.Time{}), shown(time.Now().AddDate(0, 0, -1))
+	s := NewServer(Offer{
+		Identities: []*Identity{NewIdentity([]*x509.Certificate{server.Leaf}, server.Signer)}, Policy: (*spec.TLS)(nil).Effective(),
+		Auth: NewAuth(spec.AuthStrict, []*x509.Certificate{root.Leaf}), Tickets: NewTickets(),
+	})
+	for _, c := range []struct {
+		what    string
+		shown   []*x509.Certificate
+		verdict Verdict
+	}{
+		{"good", good, Verified}, {"expired", expired, Expired}, {"none", nil, NoCertificate},
+	} {
+		for _, resumed := range []bool{false, true} {
+			for _, early := range []bool{false, true} { // A ticket is made ahead of VerifyConnection with TLS 1.3, where a session is taken up.
+				var m Meeting
+				config := s.Config(&tls.ClientHelloInfo{}, &m)
+				state := tls.ConnectionState{Version: tls.VersionTLS13, PeerCertificates: c.shown, DidResume: resumed}
+				if !early {
+					_ = config.VerifyConnection(state)
+				}
+				ticket, err := config.WrapSession(state, &tls.SessionState{})
+				if given := !bytes.Equal(ticket, noTicket); err != nil || given != (c.verdict == Verified) {
+					t.Errorf("%s, resumed %t, early %t: a ticket was given: %t, %v", c.what, resumed, early, given, err)
+				}
+				_ = config.VerifyConnection(state)
+				if p := m.Peer(&state); p.Verdict != c.verdict || len(c.shown) > 0 && p.Certificate != c.shown[0] {
+					t.Errorf("%s, resumed %t, early %t: the peer is %+v", c.what, resumed, early, p)
+				}
+			}
+		}
 	}
 }
