@@ -44,6 +44,7 @@ func (a *account) idleAt() loop.Time {
 
 // moment is when something may have come that ends the tunnel.
 func (t *Tunnel) moment() {
+	t.look()
 	a, now := t.account, t.set.l.Now()
 	switch idle := a.idleAt(); {
 	case a.closeAt != 0 && a.closeAt <= now:
@@ -67,16 +68,16 @@ func (t *Tunnel) expire(cause meter.End, code uint16) {
 	t.wantClose()
 }
 
-// follow takes from b what may pass: all but the beginning of a frame header at its end, or of a frame with which its message
-// is too long.
-func (t *Tunnel) follow(d *direction, b []byte) (n int, ev ws.Event, long bool) {
+// follow takes from b what may pass: all but the beginning of a frame header at its end, or of a frame that code speaks
+// against, a Close's.
+func (t *Tunnel) follow(d *direction, b []byte) (n int, ev ws.Event, code uint16) {
 	if t.account.message == 0 {
 		n, _, ev = d.follower.NextAll(b)
-		return n, ev, false
+		return n, ev, 0
 	}
 	for n < len(b) {
-		if !t.fits(d, b[n:]) {
-			return n, ev, true
+		if code = t.misfit(d, b[n:]); code != 0 {
+			return n, ev, code
 		}
 		var k int
 		k, ev = d.follower.Next(b[n:])
@@ -84,18 +85,23 @@ func (t *Tunnel) follow(d *direction, b []byte) (n int, ev ws.Event, long bool) 
 			break
 		}
 	}
-	return n, ev, false
+	return n, ev, 0
 }
 
-// fits says whether the frame that begins with b, if one does, leaves its message as long as it may be.
-func (t *Tunnel) fits(d *direction, b []byte) bool {
+// misfit says what speaks against the frame that begins with b, if one does: that its message is longer than may be, or that
+// it breaks the framing, behind which nobody could tell how long messages are, though a target may go on to read them.
+func (t *Tunnel) misfit(d *direction, b []byte) (code uint16) {
 	if !d.follower.AtBoundary() {
-		return true
+		return 0
+	}
+	ahead := d.follower
+	if _, ev := ahead.Next(b[:min(len(b), ws.MaxHeader)]); ev == ws.Lost {
+		return ws.CodeProtocolError
 	}
 	length, first, known := ws.Payload(b)
 	op := ws.Opcode(first & 0x0f)
 	if !known || op.Control() {
-		return true
+		return 0
 	}
 	a, i := t.account, toBackend
 	if d == &t.fromBackend {
@@ -106,12 +112,15 @@ func (t *Tunnel) fits(d *direction, b []byte) bool {
 		whole += a.sizes[i]
 	}
 	a.sizes[i] = whole
-	return length <= a.message && whole <= a.message
+	if length > a.message || whole > a.message {
+		return ws.CodeTooBig
+	}
+	return 0
 }
 
-// tooLong ends a tunnel one of whose peers begins a message that is too long. A client is told so; a client whose backend
-// does is told that the backend failed.
-func (t *Tunnel) tooLong(d *direction) {
+// misfits ends a tunnel one of whose peers begins a frame that does not fit. A client is told so, by code; a client whose
+// backend does is told that the backend failed.
+func (t *Tunnel) misfits(d *direction, code uint16) {
 	if d == &t.fromClient {
 		t.askBackend()
 	}
@@ -122,7 +131,7 @@ func (t *Tunnel) tooLong(d *direction) {
 		t.endClient()
 	case t.flags&closeWanted != 0: // The client is sent its Close as it is.
 	case d == &t.fromClient:
-		t.expire(meter.ByLimit, ws.CodeTooBig)
+		t.expire(meter.ByLimit, code)
 	default:
 		t.expire(meter.ByLimit, ws.CodeInternalError)
 	}
@@ -160,37 +169,64 @@ func (t *Tunnel) stall() {
 
 // took notes that a peer has taken everything.
 func (t *Tunnel) took(end int) {
-	if w := t.account.waiting; w != nil {
+	a := t.account
+	a.stirred = t.set.l.Now()
+	if w := a.waiting; w != nil {
+		t.to(end).Took()
 		w[end] = stalled{}
 	}
+}
+
+func (t *Tunnel) to(end int) loop.Stream {
+	if end == toBackend {
+		return t.backend
+	}
+	return t.client
 }
 
 // untaken is what waits for a peer, here and in our system, where something waits here. moved says that the system took
 // something since this was asked last.
 func (t *Tunnel) untaken(end int) (left int, moved bool) {
-	to := t.client
-	if end == toBackend {
-		to = t.backend
-	}
+	to := t.to(end)
 	if moved = to.Took(); to.Queued() > 0 {
 		left = to.Unsent()
 	}
 	return left, moved
 }
 
-// stalled looks whether a peer has taken nothing for too long. Nobody says when a part of a queue is taken.
+// look finds out which peers took something since they were looked at last. Nobody tells when a part of a queue is taken, or
+// how far a payload is that is spliced.
+func (t *Tunnel) look() {
+	a, now := t.account, t.set.l.Now()
+	if a.waiting == nil {
+		return
+	}
+	for i := range a.waiting {
+		w := &a.waiting[i]
+		left, moved := t.untaken(i)
+		if moved || left < w.left {
+			a.stirred = now
+			*w = stalled{left, now}
+		}
+		if w.left == 0 {
+			w.since = now
+		}
+		w.left = left
+	}
+}
+
+// stalled looks whether a peer has taken nothing for too long.
 func (t *Tunnel) stalled() {
+	t.look()
 	a, now := t.account, t.set.l.Now()
 	t.flags &^= stalling
 	next := loop.Time(0)
-	for i := range a.waiting {
-		w := &a.waiting[i]
-		n, moved := t.untaken(i)
-		if n == 0 {
+	if t.fromClient.splicing || t.fromBackend.splicing {
+		next = now + loop.Time(a.write) // Whoever takes it may stop at any time, which nobody tells.
+	}
+	for _, w := range a.waiting {
+		if w.left == 0 {
 			continue
-		}
-		if w.left == 0 || n < w.left || moved {
-			*w = stalled{n, now}
 		}
 		at := w.since + loop.Time(a.write)
 		if at <= now {

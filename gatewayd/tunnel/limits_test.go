@@ -185,6 +185,46 @@ func TestMaxMessage(t *testing.T) {
 	})
 }
 
+// TestBrokenFraming: where messages are bounded, a frame behind which nobody could tell how long they are ends the tunnel,
+// and nothing of it passes: a target may read on where the gateway cannot.
+func TestBrokenFraming(t *testing.T) {
+	for name, odd := range map[string]string{
+		"a length in too many bytes": "\x82\xfe\x00\x05abcd12345",
+		"an unknown opcode":          "\x83\x80abcd",
+		"a continuation of nothing":  "\x80\x80abcd",
+		"a fragmented ping":          "\x09\x80abcd",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.on(func() { r.limits.Message = 1000 })
+			client, server := r.open()
+			client.send(masked)
+			for i := range len(odd) {
+				if _, err := client.Write([]byte{odd[i]}); err != nil {
+					break // It is ended before it has said all.
+				}
+			}
+			server.expect(masked)
+			client.expect(closing(1002))
+			if got := server.bytes(8); got[:2] != "\x88\x82" {
+				t.Errorf("the backend gets % x", got)
+			}
+			_ = server.Close()
+			_ = client.Close()
+			r.gone(meter.ByLimit, 1002)
+		})
+	}
+	t.Run("backend", func(t *testing.T) {
+		r := newRig(t)
+		r.on(func() { r.limits.Message = 1000 })
+		client, server := r.open()
+		server.send(hello, "\x82\x7e\x00\x05")
+		client.expect(hello)
+		politely(client, server, 1011)
+		r.gone(meter.ByLimit, 1011)
+	})
+}
+
 // TestReaderThatTakesNothing: who takes nothing of what waits for him is cut, client or backend; who takes a little is not.
 func TestReaderThatTakesNothing(t *testing.T) {
 	for _, to := range []int{toClient, toBackend} {

@@ -56,6 +56,9 @@ func (t *Tunnel) placeClose() {
 	b := ws.AppendClose(s.l.Scratch(), code, "", nil)
 	t.passed(&t.fromBackend, len(b))
 	t.client.Write(b)
+	if t.flags&stalling != 0 { // From here on it would be the end of patience with the backend.
+		t.backend.SetDeadline(0)
+	}
 	t.flags = t.flags&^stalling | closeSent
 	t.fromBackend.drop, t.fromBackend.n = true, 0
 	t.backend.Resume()

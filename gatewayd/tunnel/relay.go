@@ -21,14 +21,14 @@ func (t *Tunnel) pass(d *direction, src, dst loop.Stream, b []byte) {
 	}
 	n := 0
 	for n < len(b) {
-		k, ev, long := t.follow(d, b[n:])
+		k, ev, code := t.follow(d, b[n:])
 		n += k
 		if d.follower.Closing() {
 			t.closedBy(d, b[:n])
 		}
-		if long {
+		if code != 0 {
 			t.send(d, dst, b[:n])
-			t.tooLong(d)
+			t.misfits(d, code)
 			return
 		}
 		if ev == ws.NeedHeader {
@@ -56,6 +56,7 @@ func (t *Tunnel) pace(d *direction, src, dst loop.Stream, full bool) {
 	}
 	if left := d.follower.Left(); d.full == 2 && left >= spliceLeast && left <= 1<<62 {
 		if s, ok := src.(loop.Splicer); ok && s.SpliceTo(dst, int64(left)) {
+			d.splicing = true
 			t.stall()
 			return
 		}
@@ -73,6 +74,7 @@ func (t *Tunnel) hold(src, dst loop.Stream) {
 
 // spliced accounts what went past inside the kernel.
 func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
+	d.splicing = false
 	if moved > 0 {
 		d.follower.Skip(uint64(moved))
 		t.passed(d, int(moved))

@@ -44,6 +44,8 @@ type direction struct {
 	full uint8 // reads in a row that filled the buffer
 	eof  bool  // FIN was read
 	drop bool  // what comes is thrown away
+	// splicing says that the rest of a payload passes inside the kernel.
+	splicing bool
 }
 
 // The two ends of a tunnel are handlers of their own and the same memory.

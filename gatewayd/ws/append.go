@@ -9,6 +9,7 @@ import (
 // code, and that there was no Close.
 const (
 	CodeGoingAway      uint16 = 1001
+	CodeProtocolError  uint16 = 1002
 	CodeNone           uint16 = 1005
 	CodeLost           uint16 = 1006
 	CodePolicy         uint16 = 1008

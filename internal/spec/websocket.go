@@ -7,9 +7,9 @@ import (
 
 // A WebSocket bounds the WebSockets of a setting. They are passed without it, too.
 type WebSocket struct {
-	IdleTimeout     Duration `json:"idle_timeout" tfsdk:"idle_timeout" spec:"0s..24h" doc:"How long a WebSocket may pass nothing in either direction, pings and pongs included. Reached: both sides are asked to close, 1001. 0s means without limit."`
+	IdleTimeout     Duration `json:"idle_timeout" tfsdk:"idle_timeout" spec:"0s..24h" doc:"How long a WebSocket may pass nothing in either direction, pings and pongs included; whatever a slow side takes of what waits for it counts, too. Reached: both sides are asked to close, 1001. 0s means without limit."`
 	MaxLifetime     Duration `json:"max_lifetime" tfsdk:"max_lifetime" spec:"0s..8760h" doc:"How long a WebSocket may live, up to a tenth less for each so that many do not come back at once. Reached: both sides are asked to close, 1001. 0s means without limit."`
-	MaxMessageBytes int      `json:"max_message_bytes" tfsdk:"max_message_bytes" spec:"0..1125899906842624" doc:"How many bytes of payload a message may have in all of its frames, as they are sent, which may be compressed. Nothing of the frame with which it has more is passed: a client is asked to close with 1009, the client of a target that sends more with 1011. 0 means without limit."`
+	MaxMessageBytes int      `json:"max_message_bytes" tfsdk:"max_message_bytes" spec:"0..1125899906842624" doc:"How many bytes of payload a message may have in all of its frames, as they are sent, which may be compressed. Nothing of the frame with which it has more is passed: a client is asked to close with 1009, the client of a target that sends more with 1011. A frame that breaks the framing ends a WebSocket too, with 1002 or 1011: behind it nobody can tell how long messages are. 0 means without limit."`
 	AllowedOrigins  []string `json:"allowed_origins" tfsdk:"allowed_origins" spec:"set,is=origin,0..256" doc:"Origins whose pages may open WebSockets, as browsers send them: \"https://app.example.com\", \"https://*.example.com\" for all names below, with a port where it is not the scheme's own. Pages of others get 403, which keeps them from using the cookies of whoever looks at them. A request without Origin does not come from a page and is let in. None means all."`
 }
 
