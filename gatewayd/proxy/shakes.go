@@ -31,7 +31,7 @@ const (
 	shakeVersion                    // the client has no version that the listener has
 	shakeSuite                      // nor a cipher suite, nor a kind of key
 	shakeProtocol                   // nor an application protocol
-	shakeUnproven                   // the client's certificate cannot be read, or is not its own
+	shakeUnproven                   // the client's certificate cannot be read, is too large, or is not its own
 	shakeNone                       // no listener has a certificate to show
 	shakeEnd
 )

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,10 @@ func TestHandshakesAreCounted(t *testing.T) {
 		"an unreadable client": {func(r *rig) { r.wants(spec.AuthPassthrough) }, anyone(func(c *tls.Config) {
 			shown := certtest.Sample(1).TLS()
 			shown.Certificate = [][]byte{[]byte("none")}
+			c.Certificates, c.MaxVersion = []tls.Certificate{shown}, tls.VersionTLS12 // or it learns of it later
+		}), failed(shakeUnproven)},
+		"a client of great name": {func(r *rig) { r.wants(spec.AuthPassthrough) }, anyone(func(c *tls.Config) {
+			shown := certtest.New(certtest.Issue{Names: []string{strings.Repeat("a", 3000)}}).TLS()
 			c.Certificates, c.MaxVersion = []tls.Certificate{shown}, tls.VersionTLS12 // or it learns of it later
 		}), failed(shakeUnproven)},
 		"a stolen certificate": {func(r *rig) { r.wants(spec.AuthPassthrough) }, anyone(func(c *tls.Config) {

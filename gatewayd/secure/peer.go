@@ -3,6 +3,7 @@ package secure
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"time"
 )
 
@@ -73,6 +74,9 @@ func (s *Server) Config(hello *tls.ClientHelloInfo, m *Meeting) *tls.Config {
 	c := s.long.Clone()
 	c.VerifyConnection = func(state tls.ConnectionState) error {
 		m.look(&state)
+		if tooLarge(state.PeerCertificates) {
+			return errTooLarge
+		}
 		return nil // Whoever is not served is told why, which no alert can.
 	}
 	if wrap := c.WrapSession; wrap != nil && s.auth.Strict() {
@@ -87,12 +91,32 @@ func (s *Server) Config(hello *tls.ClientHelloInfo, m *Meeting) *tls.Config {
 	return c
 }
 
+// What a client may show. It is kept as long as the connection is, and its names are written out for each request: strangers,
+// who may make of a certificate of their own what they like, up to 256 KiB, could fill the memory by it, or keep a loop busy.
+const (
+	mostShown = 32 << 10 // of all certificates
+	mostNamed = 2 << 10  // of a name in the client's own
+)
+
+var errTooLarge = errors.New("the client certificate, a name in it, or what comes with it is too large")
+
+func tooLarge(shown []*x509.Certificate) bool {
+	size := 0
+	for _, c := range shown {
+		size += len(c.Raw)
+	}
+	return size > mostShown || size > 0 && max(len(shown[0].RawSubject), len(shown[0].RawIssuer)) > mostNamed
+}
+
 // look finds the verdict, once, where all that the client shows is here.
 func (m *Meeting) look(state *tls.ConnectionState) {
 	if m.looked {
 		return
 	}
 	m.looked = true
+	if tooLarge(state.PeerCertificates) {
+		return // Nobody is who shows it.
+	}
 	m.verdict = m.server.auth.judge(state.PeerCertificates, time.Now())
 	if len(state.PeerCertificates) > 0 {
 		m.shown = state.PeerCertificates[0]

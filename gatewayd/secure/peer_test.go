@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +113,43 @@ func TestSessionOfNobodyIsNotRenewed(t *testing.T) {
 					t.Errorf("%s, resumed %t, early %t: the peer is %+v", c.what, resumed, early, p)
 				}
 			}
+		}
+	}
+}
+
+// TestLargeCertificatesOfClients: whoever shows more than anybody has does not get as far as a request, and what is known of a
+// client stays small.
+func TestLargeCertificatesOfClients(t *testing.T) {
+	server, root := certtest.Sample(1), certtest.New(certtest.Issue{Names: []string{"root"}, CA: true})
+	s := NewServer(Offer{
+		Identities: []*Identity{NewIdentity([]*x509.Certificate{server.Leaf}, server.Signer)}, Policy: (*spec.TLS)(nil).Effective(),
+		Auth: NewAuth(spec.AuthOptional, []*x509.Certificate{root.Leaf}), Tickets: NewTickets(),
+	})
+	leaf := func(names ...string) *x509.Certificate {
+		return certtest.New(certtest.Issue{Names: names, By: root}).Leaf
+	}
+	many := make([]string, 1500)
+	for i := range many {
+		many[i] = fmt.Sprintf("name-%d.of.a.client.test", i)
+	}
+	for _, c := range []struct {
+		what  string
+		shown []*x509.Certificate
+		large bool
+	}{
+		{"one of common size", []*x509.Certificate{leaf("alice")}, false},
+		{"many names", []*x509.Certificate{leaf(many...)}, true},
+		{"a long subject", []*x509.Certificate{leaf(strings.Repeat("a", 3000))}, true},
+		{"a long chain", slices.Repeat([]*x509.Certificate{leaf("alice")}, 100), true},
+	} {
+		var m Meeting
+		config, state := s.Config(&tls.ClientHelloInfo{}, &m), tls.ConnectionState{Version: tls.VersionTLS13, PeerCertificates: c.shown}
+		err := config.VerifyConnection(state)
+		if (err != nil) != c.large {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if p := m.Peer(&state); c.large && (p.Certificate != nil || p.Verdict != NoCertificate) {
+			t.Errorf("%s: the peer is %v", c.what, p.Verdict)
 		}
 	}
 }
