@@ -40,6 +40,7 @@ type TrafficKey struct{ Listener, Rule, Pool, Setting string }
 // serves.
 type Traffic struct {
 	loops []trafficCells
+	held  atomic.Int64
 }
 
 type trafficCells struct {
@@ -55,6 +56,15 @@ func (t *Traffic) Requests(loop int) *Requests { return own(&t.loops[loop].reque
 
 // Tunnels are a loop's counters of tunnels. Only the loop itself may ask for them, and write them.
 func (t *Traffic) Tunnels(loop int) *Tunnels { return own(&t.loops[loop].tunnels) }
+
+// Held is how many tunnels of a listener there are, and handshakes for one, whichever loops have them. Whoever counts in it
+// keeps it, so that a listener that comes back while they go on meets it again. Tables that never serve have one of their own.
+func (t *Traffic) Held() *atomic.Int64 {
+	if t == nil {
+		return new(atomic.Int64)
+	}
+	return &t.held
+}
 
 // own are the counters that a loop has in a cell of its own; they are made when it first counts something.
 func own[C any](cell *atomic.Pointer[C]) *C {

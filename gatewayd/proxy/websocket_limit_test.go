@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -76,8 +77,8 @@ func TestOrigin403(t *testing.T) {
 	}
 }
 
-// TestMaxTunnels: a listener has as many WebSockets as it may, whatever becomes of handshakes, through renames and changes; a
-// place that is free again is taken.
+// TestMaxTunnels: a listener has as many WebSockets as it may, whatever becomes of handshakes, through renames and changes,
+// and where it is back while they go on; a place that is free again is taken.
 func TestMaxTunnels(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.listener.MaxTunnels = 2 }, echo(t))
 	count := func() (n int64) {
@@ -100,6 +101,15 @@ func TestMaxTunnels(t *testing.T) {
 	p.head()
 	until(t, "two are left", func() bool { return count() == 2 })
 	r.on(func() { r.listener.HeaderTimeout = "11s"; r.publish() })
+	refused()
+	r.on(func() { // It is away, and back under its id.
+		l := r.listener
+		r.listener = nil
+		r.publish()
+		runtime.GC()
+		r.listener = l
+		r.publish()
+	})
 	refused()
 	if err := first.Close(); err != nil {
 		t.Fatal(err)

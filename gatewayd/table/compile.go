@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
@@ -69,8 +68,7 @@ type compiler struct {
 	ordered []*draft // by the listener's name
 	groups  map[groupKey]*balance.Group
 
-	settings map[string]*Setting      // of the table before, by hidden id; see settingBefore
-	counts   map[string]*atomic.Int64 // the same of listeners; see tunnels
+	settings map[string]*Setting // of the table before, by hidden id; see settingBefore
 }
 
 type groupKey struct{ pool, setting *spec.Entry }
@@ -142,8 +140,9 @@ func (c *compiler) listeners() {
 			l = d.before.site.listener
 		} else {
 			l = newListener(e.ID, o)
-			l.Auth, l.Tunnels = auth, c.tunnels(e.ID)
+			l.Auth = auth
 			l.Traffic = c.living.Meters().Traffic(meter.TrafficKey{Listener: e.ID})
+			l.Tunnels = l.Traffic.Held()
 		}
 		d.site.listener, d.site.https = l, o.Protocol == spec.HTTPS
 		c.secure(d, o)
@@ -198,20 +197,6 @@ func (c *compiler) serve(d *draft, host string) {
 		c.warn(onListener(l.Name, "hostnames", "holds %q like that of listener %q on the same address and port; "+
 			"listener %q serves it, because its name comes first", host, holder.listener.Name, holder.listener.Name))
 	}
-}
-
-// tunnels counts those of a listener, under whatever name the table before had it.
-func (c *compiler) tunnels(id string) *atomic.Int64 {
-	if c.counts == nil {
-		c.counts = make(map[string]*atomic.Int64, len(c.before.drafts))
-		for _, d := range c.before.drafts {
-			c.counts[d.entry.ID] = d.site.listener.Tunnels
-		}
-	}
-	if n := c.counts[id]; n != nil {
-		return n
-	}
-	return new(atomic.Int64)
 }
 
 // placeOf is where a listener's socket is. An address that is none, which only a set made by an older gateway can hold,
