@@ -27,7 +27,7 @@ func TestFormats(t *testing.T) {
 				"chrome-extension://abcdef", "https://[2001:db8::1]:8443", "https://10.0.0.1", "https://App.example.com"},
 			invalid: []string{"", "*", "https://", "app.example.com", "https://app.example.com/", "https://app.example.com/chat", "https://a.b?c", "HTTPS://a.example",
 				"https://*", "https://*.", "https://a.*.example", "https://*a.example", "https://u@a.example", "https://a.example:443", "http://a.example:80",
-				"https://a.example:0", "://a.example", "https://a b", "NULL"},
+				"https://a.example:0", "://a.example", "https://a b", "NULL", "https://*.[::1]", "https://[0:0::1]", "https://[2001:DB8:0::1]:8443"},
 		},
 		"server_name": {
 			valid:   []string{"a.example", "localhost", "10.0.0.1", "::1", "2001:db8::1"},

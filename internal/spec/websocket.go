@@ -2,6 +2,8 @@ package spec
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -31,11 +33,14 @@ func checkOrigin(s string) error {
 	if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; port != "" && strings.HasSuffix(authority, port) {
 		return errors.New("must not have the port " + port[1:] + ", which browsers leave out with " + scheme)
 	}
-	if rest, ok := strings.CutPrefix(authority, "*."); ok {
-		authority = rest
-	}
-	if checkAuthority(authority) != nil {
+	rest, below := strings.CutPrefix(authority, "*.")
+	if checkAuthority(rest) != nil || below && strings.HasPrefix(rest, "[") {
 		return errors.New("must have a host name or IP address behind \"://\", perhaps with a port; a star may stand for the names below another one, as in \"https://*.example.com\"")
+	}
+	if literal, _, ok := strings.Cut(strings.TrimPrefix(rest, "["), "]"); ok {
+		if a := netip.MustParseAddr(literal); a.String() != strings.ToLower(literal) && !a.Is4In6() {
+			return fmt.Errorf("must have the address as browsers write it, [%s]", a)
+		}
 	}
 	return nil
 }
