@@ -46,8 +46,8 @@ func NewRunner(l *loop.Loop, slots *Slots) *Runner { return &Runner{l: l, slots:
 type Done func(c *loop.Conn, state *tls.ConnectionState, err error)
 
 // Serve begins the server's side of a handshake on an accepted connection whose bytes nobody has taken. cfg must find its
-// certificates without waiting for anybody, and may call [Aside], and [Of] to find of again. The deadline is the caller's, until done is called and
-// after it: reached before, it ends the handshake with ErrTimeout.
+// certificates without waiting for anybody, and may call [Aside], and [Of] to find of again. The deadline is the caller's,
+// until done is called and after it: reached before, it ends the handshake with ErrTimeout.
 func (r *Runner) Serve(c *loop.Conn, cfg *tls.Config, of any, done Done) {
 	s := &shake{r: r, c: c, closing: c, cfg: cfg, of: of, done: done}
 	c.SetHandler(s)

@@ -26,11 +26,10 @@ type shake struct {
 	heard   bool  // the peer said something; only of a call
 
 	conn   *tls.Conn
-	pipe   *pipe
+	pipe   *pipe // nil before the handshake has begun
 	next   func() (struct{}, bool)
 	stop   func()
 	result error // of the coroutine
-	begun  bool  // the handshake runs, or did
 	busy   bool  // it computes, or waits for its turn
 	aside  bool  // beside the loop
 	moving bool  // it wants to be begun anew beside the loop
@@ -48,7 +47,7 @@ func (s *shake) Connected() {
 
 // Data implements loop.Handler.
 func (s *shake) Data(b []byte) int {
-	if !s.begun {
+	if s.pipe == nil {
 		switch whole, err := helloIn(b); {
 		case err != nil:
 			s.refuse(err)
@@ -73,8 +72,7 @@ func (s *shake) Data(b []byte) int {
 // connection, FIN above all: it is perhaps for whom the handshake is made for.
 func (s *shake) compute(b []byte) {
 	s.c.Pause()
-	if !s.begun {
-		s.begun = true
+	if s.pipe == nil {
 		s.pipe = &pipe{}
 	}
 	s.pipe.in = append(s.pipe.in, b...)
@@ -198,7 +196,7 @@ func (s *shake) settle(out []byte, more bool) {
 // end tells the coroutine that its peer is gone, or nobody waits for it any longer.
 func (s *shake) end() {
 	s.c = nil
-	if s.gone.Store(true); s.begun && !(s.busy && s.aside) {
+	if s.gone.Store(true); !(s.busy && s.aside) {
 		s.abandon()
 	}
 }
@@ -249,7 +247,7 @@ func (s *shake) Closed(err error) {
 	}
 	if s.err == nil {
 		s.err = err
-		if s.begun || s.call == nil || err == nil {
+		if s.pipe != nil || s.call == nil || err == nil {
 			s.err = errors.Join(ErrClosed, err)
 		}
 	}
