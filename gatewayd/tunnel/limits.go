@@ -205,10 +205,8 @@ func (t *Tunnel) look() {
 		w := &a.waiting[i]
 		left, moved := t.untaken(i)
 		if moved || left < w.left {
-			a.stirred = now
-			*w = stalled{left, now}
-		}
-		if w.left == 0 {
+			a.stirred, w.since = now, now
+		} else if w.left == 0 {
 			w.since = now
 		}
 		w.left = left
