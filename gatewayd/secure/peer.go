@@ -35,17 +35,7 @@ func (p *Peer) Protocol() string {
 }
 
 // Cipher is the name of the cipher suite in the registry.
-func (p *Peer) Cipher() string { return suiteNames[p.Suite] }
-
-var suiteNames = func() map[uint16]string {
-	m := map[uint16]string{}
-	for _, list := range [...][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
-		for _, s := range list {
-			m[s.ID] = s.Name
-		}
-	}
-	return m
-}()
+func (p *Peer) Cipher() string { return tls.CipherSuiteName(p.Suite) }
 
 // noTicket is the ticket of a session that nobody takes up. TLS 1.3 knows no empty one.
 var noTicket = []byte{0}
