@@ -1,7 +1,6 @@
 package table
 
 import (
-	"crypto/x509"
 	"slices"
 	"strings"
 
@@ -59,21 +58,13 @@ func (c *compiler) auth(d *draft, o *spec.Listener) *secure.Auth {
 	if o.Protocol != spec.HTTPS || o.ClientAuth == nil {
 		return nil
 	}
-	for _, name := range o.ClientAuth.CABundles {
-		if b := c.set.Get(spec.CABundles, name); b != nil {
-			d.site.bundles = append(d.site.bundles, b)
-		} else {
-			c.warn(onListener(o.Name, "client_auth.ca_bundles", "names CA bundle %q, which was dropped; clients with certificates of its authorities are not believed", name))
-		}
-	}
+	d.site.bundles = c.bundles(o.ClientAuth.CABundles, func(name string) Warning {
+		return onListener(o.Name, "client_auth.ca_bundles", "names CA bundle %q, which was dropped; clients with certificates of its authorities are not believed", name)
+	})
 	if d.before != nil && slices.EqualFunc(d.before.site.bundles, d.site.bundles, sameBundle) {
 		return d.before.site.listener.Auth
 	}
-	var authorities []*x509.Certificate
-	for _, b := range d.site.bundles {
-		authorities = append(authorities, b.Object.(*spec.CABundle).Certificates()...)
-	}
-	return secure.NewAuth(o.ClientAuth.Mode, authorities)
+	return secure.NewAuth(o.ClientAuth.Mode, authorities(d.site.bundles))
 }
 
 // identity is that of a certificate, once for all listeners that name it; nil where it cannot be shown.

@@ -50,16 +50,9 @@ func (c *compiler) terms(e *spec.Entry) *terms {
 	}
 	own := o.TLS.Effective()
 	t := &terms{verify: own.Verify, name: o.ServerName()}
-	if len(own.CABundles) > 0 {
-		t.bundles = []*spec.Entry{}
-	}
-	for _, name := range own.CABundles {
-		if b := c.set.Get(spec.CABundles, name); b != nil {
-			t.bundles = append(t.bundles, b)
-		} else {
-			c.warn(onSetting(o.Name, "tls.ca_bundles", "names CA bundle %q, which was dropped; targets with certificates of its authorities are not believed", name))
-		}
-	}
+	t.bundles = c.bundles(own.CABundles, func(name string) Warning {
+		return onSetting(o.Name, "tls.ca_bundles", "names CA bundle %q, which was dropped; targets with certificates of its authorities are not believed", name)
+	})
 	if own.ClientCertificate != nil {
 		if t.shown = c.set.Get(spec.Certificates, *own.ClientCertificate); t.shown == nil {
 			c.warn(onSetting(o.Name, "tls.client_certificate", "names certificate %q, which was dropped; targets are shown none", *own.ClientCertificate))
@@ -78,17 +71,39 @@ func (c *compiler) client(e *spec.Entry, t *terms) *secure.Client {
 	if before := c.settingBefore(e.ID); before != nil && before.TLS != nil && before.terms.equal(t) {
 		return before.TLS
 	}
-	of := secure.Terms{Name: t.name, Verify: t.verify}
-	if t.bundles != nil {
-		of.Roots = []*x509.Certificate{}
-	}
-	for _, b := range t.bundles {
-		of.Roots = append(of.Roots, b.Object.(*spec.CABundle).Certificates()...)
-	}
+	of := secure.Terms{Name: t.name, Verify: t.verify, Roots: authorities(t.bundles)}
 	if t.shown != nil {
 		of.Identity = c.identity(t.shown)
 	}
 	return secure.NewClient(of)
+}
+
+// bundles are those of some names; nil where there are no names. Of those that are gone dropped warns.
+func (c *compiler) bundles(names []string, dropped func(name string) Warning) []*spec.Entry {
+	if len(names) == 0 {
+		return nil
+	}
+	list := make([]*spec.Entry, 0, len(names))
+	for _, name := range names {
+		if b := c.set.Get(spec.CABundles, name); b != nil {
+			list = append(list, b)
+		} else {
+			c.warn(dropped(name))
+		}
+	}
+	return list
+}
+
+// authorities are those of some bundles; nil where the list is, and not where it is empty: that is nobody.
+func authorities(bundles []*spec.Entry) []*x509.Certificate {
+	if bundles == nil {
+		return nil
+	}
+	all := []*x509.Certificate{}
+	for _, b := range bundles {
+		all = append(all, b.Object.(*spec.CABundle).Certificates()...)
+	}
+	return all
 }
 
 // settingBefore finds a setting of the table before by its identity; nil where it had none.
