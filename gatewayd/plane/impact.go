@@ -3,7 +3,6 @@ package plane
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +16,14 @@ import (
 type ending struct {
 	leaving
 	within time.Duration
-	on     control.ObjectProblem // its message says what does it, and goes on with how many
+	by     cause
+}
+
+// A cause is the change that ends something: of which object, at which path, and what it does in words that go on with what
+// that ends.
+type cause struct {
+	kind             *spec.Kind
+	name, path, does string
 }
 
 // impact tells each object that would be changed or deleted what that ends. Each loop is asked how much is open, so it must
@@ -33,36 +39,28 @@ func (p *Plane) impact(next *spec.Set) []control.ObjectProblem {
 	for i := range endings {
 		list[i] = &endings[i].leaving
 	}
-	type place struct {
-		kind             *spec.Kind
-		name, path, text string
-	}
-	var told []control.ObjectProblem
-	at := map[place]int{}
-	var sums []int64
-	var longest []time.Duration
+	open, within := map[cause]int64{}, map[cause]time.Duration{}
+	var causes []cause
 	for i, n := range p.usage(list) {
-		e := &endings[i]
 		if n == 0 {
 			continue
 		}
-		here := place{e.on.Kind, e.on.Name, e.on.Path, e.on.Message}
-		k, known := at[here]
-		if !known {
-			k = len(told)
-			at[here] = k
-			told, sums, longest = append(told, e.on), append(sums, 0), append(longest, 0)
+		by := endings[i].by
+		if open[by] == 0 {
+			causes = append(causes, by)
 		}
-		sums[k] += n
-		longest[k] = max(longest[k], e.within)
+		open[by] += n
+		within[by] = max(within[by], endings[i].within)
 	}
-	if len(told) == 0 {
+	if len(causes) == 0 {
 		return nil
 	}
 	all := p.Activity()
-	for k := range told {
-		told[k].Message += fmt.Sprintf("ends %d of the %d requests and WebSockets that are open now, within %s",
-			sums[k], max(all.Requests+all.Tunnels, sums[k]), brief(longest[k]))
+	told := make([]control.ObjectProblem, len(causes))
+	for i, by := range causes {
+		message := fmt.Sprintf("%sends %d of the %d requests and WebSockets that are open now, within %s",
+			by.does, open[by], max(all.Requests+all.Tunnels, open[by]), spec.Brief(within[by]))
+		told[i] = control.ObjectProblem{Kind: by.kind, Name: by.name, Problem: spec.Problem{Path: by.path, Message: message}}
 	}
 	return told
 }
@@ -83,7 +81,7 @@ func (p *Plane) endings(next *spec.Set) []ending {
 }
 
 func endingOf(e *spec.Entry, of tunnel.Subject, within time.Duration) ending {
-	return ending{leaving: leaving{of: of}, within: within, on: control.ObjectProblem{Kind: e.Kind, Name: e.Name()}}
+	return ending{leaving: leaving{of: of}, within: within, by: cause{kind: e.Kind, name: e.Name()}}
 }
 
 // leavingBackends are the endings of backends whose target would be gone.
@@ -101,7 +99,7 @@ func (p *Plane) leavingBackends(s *step) []ending {
 				continue
 			}
 			e := ending{leaving: leaving{of: tunnel.Subject{Backend: b}}, within: o.grant}
-			for _, e.on = range leftBy(s, b, o, pool) {
+			for _, e.by = range leftBy(s, b, o, pool) {
 				list = append(list, e)
 			}
 		}
@@ -111,37 +109,24 @@ func (p *Plane) leavingBackends(s *step) []ending {
 
 // leftBy says what takes a backend away: its target that is an object, its pool that goes or leaves it out, or else the
 // settings whose port becomes another.
-func leftBy(s *step, b *backend.Backend, o *origin, pool *spec.Entry) []control.ObjectProblem {
+func leftBy(s *step, b *backend.Backend, o *origin, pool *spec.Entry) []cause {
 	name, own := strings.CutPrefix(o.key, "target/")
 	name, _, _ = strings.Cut(name, "@")
 	switch {
 	case own && s.is.Get(spec.Targets, name) == nil:
-		return []control.ObjectProblem{{Kind: spec.Targets, Name: name}}
+		return []cause{{kind: spec.Targets, name: name}}
 	case own && s.is.Get(spec.Targets, name) != s.was.Get(spec.Targets, name):
-		return []control.ObjectProblem{{Kind: spec.Targets, Name: name, Problem: spec.Problem{Message: "is no longer where it was, which "}}}
+		return []cause{{kind: spec.Targets, name: name, does: "is no longer where it was, which "}}
 	case pool == nil:
-		return []control.ObjectProblem{{Kind: spec.Pools, Name: o.pool}}
+		return []cause{{kind: spec.Pools, name: o.pool}}
 	case s.was.Get(spec.Pools, o.pool) != pool:
-		message := fmt.Sprintf("has %q no longer at %s, which ", name, b)
-		return []control.ObjectProblem{{Kind: spec.Pools, Name: pool.Name(), Problem: spec.Problem{Path: "targets", Message: message}}}
+		return []cause{{spec.Pools, pool.Name(), "targets", fmt.Sprintf("has %q no longer at %s, which ", name, b)}}
 	}
-	var list []control.ObjectProblem
+	var list []cause
 	for was, is := range s.is.Differences(s.was, spec.Settings) {
 		if was != nil && is != nil && o.settings[is.ID] && port(was) != port(is) {
-			list = append(list, control.ObjectProblem{Kind: spec.Settings, Name: is.Name(), Problem: spec.Problem{Path: "port", Message: "moves targets that have none of their own, which "}})
+			list = append(list, cause{spec.Settings, is.Name(), "port", "moves targets that have none of their own, which "})
 		}
 	}
-	return slices.Clip(list)
-}
-
-// brief is a duration as people write it.
-func brief(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	return list
 }

@@ -66,13 +66,13 @@ type Range struct {
 // String is how messages and documentation write the range.
 func (r *Range) String() string {
 	if r.Duration {
-		return short(time.Duration(r.Min)) + " to " + short(time.Duration(r.Max))
+		return Brief(time.Duration(r.Min)) + " to " + Brief(time.Duration(r.Max))
 	}
 	return fmt.Sprintf("%d to %d", r.Min, r.Max)
 }
 
-// short is a duration without trailing zero units.
-func short(d time.Duration) string {
+// Brief is a duration without trailing zero units.
+func Brief(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
