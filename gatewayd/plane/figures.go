@@ -20,9 +20,9 @@ type Figures struct {
 	Workers   proxy.Stats      // of all loops
 	AccessLog *accesslog.Stats // nil without an access log
 	// Own are the gateway's own answers by reason, every reason once.
-	Own []OwnAnswers
+	Own []Reasoned
 	// Unshaken are the TLS handshakes with clients that failed by reason, every reason once.
-	Unshaken []Unshaken
+	Unshaken []Reasoned
 }
 
 // TrafficFigures are those of a rule; of a listener where Rule is empty; of nobody where Listener is empty, too.
@@ -49,14 +49,8 @@ type LoopFigures struct {
 	Stalled bool
 }
 
-// OwnAnswers are the gateway's own answers for one reason.
-type OwnAnswers struct {
-	Reason string
-	N      uint64
-}
-
-// Unshaken are the TLS handshakes with clients that failed for one reason.
-type Unshaken struct {
+// A Reasoned is how often something came about for one reason.
+type Reasoned struct {
 	Reason string
 	N      uint64
 }
@@ -71,10 +65,10 @@ func (p *Plane) Figures(within time.Duration) Figures {
 		f.AccessLog = &stats
 	}
 	for i, n := range f.Workers.Refused {
-		f.Own = append(f.Own, OwnAnswers{Reason: proxy.Reason(i).String(), N: n})
+		f.Own = append(f.Own, Reasoned{Reason: proxy.Reason(i).String(), N: n})
 	}
 	for i, n := range f.Workers.Handshakes.Failed {
-		f.Unshaken = append(f.Unshaken, Unshaken{Reason: proxy.HandshakeFailure(i).String(), N: n})
+		f.Unshaken = append(f.Unshaken, Reasoned{Reason: proxy.HandshakeFailure(i).String(), N: n})
 	}
 	f.Traffic = trafficOf(p.table.Load())
 	f.Traffic = append(f.Traffic, TrafficFigures{TrafficFigures: p.strangers.Figures()})
