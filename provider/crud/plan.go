@@ -96,15 +96,10 @@ func (r *Resource) askDelete(ctx context.Context, req resource.ModifyPlanRequest
 	if diags.HasError() {
 		return
 	}
-	inTime, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	answer, err := r.gateway.client.Changes(inTime, []api.Change{{Kind: r.kind.Name, Name: name, ID: known.ID, Delete: true}}, true)
-	if err != nil {
-		tflog.Debug(ctx, "no dry run of a deletion at plan", map[string]any{"kind": r.kind.Name, "name": name, "error": err.Error()})
-		if refusal, ok := errors.AsType[*api.Error](err); !ok || !isForecast(refusal) {
-			r.gateway.turnBlind()
-		}
-		return
+	change := api.Change{Kind: r.kind.Name, Name: name, ID: known.ID, Delete: true}
+	answer, _ := r.gateway.imagine(ctx, change)
+	if answer == nil {
+		return // A refusal is about the object, and told by the apply.
 	}
 	for _, result := range answer.Results {
 		warn(r.kind, name, result.Warnings, diags)
@@ -134,25 +129,38 @@ func (g *Gateway) foresee(ctx context.Context, o spec.Object, change api.Change,
 	if !g.sees() || !complete {
 		return false
 	}
-	inTime, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	answer, err := g.client.Changes(inTime, append(supports, change), true)
-	if err == nil {
+	answer, refusal := g.imagine(ctx, append(supports, change)...)
+	switch {
+	case answer != nil:
 		if last := len(answer.Results) - 1; last >= 0 {
 			warn(k, o.Key(), answer.Results[last].Warnings, diags)
 		}
-		return true
-	}
-	refusal, ok := errors.AsType[*api.Error](err)
-	if !ok || !isForecast(refusal) {
-		tflog.Debug(ctx, "no dry run at plan", map[string]any{"kind": k.Name, "name": o.Key(), "error": err.Error()})
-		g.turnBlind()
+	case refusal != nil:
+		for _, d := range g.forecast(k, o, refusal, len(supports)) {
+			diags.Append(d)
+		}
+	default:
 		return false
 	}
-	for _, d := range g.forecast(k, o, refusal, len(supports)) {
-		diags.Append(d)
-	}
 	return true
+}
+
+// imagine asks the gateway what changes would come to, the last of which is what it is asked for. It answers, or refuses one of
+// them; where it does neither it is not asked again.
+func (g *Gateway) imagine(ctx context.Context, changes ...api.Change) (*api.ChangesAnswer, *api.Error) {
+	inTime, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer, err := g.client.Changes(inTime, changes, true)
+	if err == nil {
+		return answer, nil
+	}
+	if refusal, ok := errors.AsType[*api.Error](err); ok && isForecast(refusal) {
+		return nil, refusal
+	}
+	last := changes[len(changes)-1]
+	tflog.Debug(ctx, "no dry run at plan", map[string]any{"kind": last.Kind, "name": last.Name, "error": err.Error()})
+	g.turnBlind()
+	return nil, nil
 }
 
 // isForecast says that a refusal is about the changes, not about the call.
