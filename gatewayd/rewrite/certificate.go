@@ -58,8 +58,6 @@ func (t *TLS) value(dst []byte, name string) []byte {
 // dateForm is how openssl and nginx write the dates of certificates.
 const dateForm = "Jan _2 15:04:05 2006 GMT"
 
-const upperHex = "0123456789ABCDEF"
-
 // appendEscaped appends a text with everything percent-encoded but letters, digits and "-_.~", so that it stands in a field as
 // it is and any decoder of URLs reads it.
 func appendEscaped(dst, text []byte) []byte {
@@ -68,7 +66,7 @@ func appendEscaped(dst, text []byte) []byte {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
 			dst = append(dst, c)
 		default:
-			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+			dst = appendHex(append(dst, '%'), c)
 		}
 	}
 	return dst
@@ -84,7 +82,7 @@ func appendSerial(dst []byte, c *x509.Certificate) []byte {
 		b = []byte{0}
 	}
 	for _, c := range b {
-		dst = append(dst, upperHex[c>>4], upperHex[c&15])
+		dst = appendHex(dst, c)
 	}
 	return dst
 }
@@ -137,7 +135,7 @@ func (a *attribute) append(dst []byte) []byte {
 	if !known || !text || !utf8.Valid(v.Bytes) {
 		dst = append(dst, '#')
 		for _, c := range v.FullBytes {
-			dst = append(dst, upperHex[c>>4], upperHex[c&15])
+			dst = appendHex(dst, c)
 		}
 		return dst
 	}
@@ -150,7 +148,7 @@ func appendNameValue(dst, text []byte) []byte {
 	for i, c := range text {
 		switch {
 		case c < ' ' || c >= 0x7f:
-			dst = append(dst, '\\', upperHex[c>>4], upperHex[c&15])
+			dst = appendHex(append(dst, '\\'), c)
 		case c == ',', c == '+', c == '"', c == '\\', c == '<', c == '>', c == ';',
 			c == '#' && i == 0, c == ' ' && (i == 0 || i == len(text)-1):
 			dst = append(dst, '\\', c)

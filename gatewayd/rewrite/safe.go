@@ -23,13 +23,18 @@ func appendSafe(dst, value []byte, to place) []byte {
 		case to == inField:
 			dst = append(dst, c)
 		case c <= ' ' || c >= 0x7f || c == '#', to == inPath && (c == '?' || c == '%' && !escapes(value[i:])):
-			const digits = "0123456789ABCDEF"
-			dst = append(dst, '%', digits[c>>4], digits[c&15])
+			dst = appendHex(append(dst, '%'), c)
 		default:
 			dst = append(dst, c)
 		}
 	}
 	return dst
+}
+
+// appendHex appends a byte in hex, by upper-case letters.
+func appendHex(dst []byte, c byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(dst, digits[c>>4], digits[c&15])
 }
 
 // escapes says whether b, which begins with "%", begins with an escape.
