@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/certtest"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 )
 
@@ -123,40 +117,16 @@ func (s *stage) dialTLS(ctx context.Context) (*gatewaytest.Socket, error) {
 	return socket, nil
 }
 
-// certify makes a certificate with its key, for a day and this machine alone, where https.tf looks for them.
+// certify makes a certificate with its key, for a day and this machine alone, where https.tf looks for them. Only the user may
+// read them.
 func (s *stage) certify() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial.Add(serial, big.NewInt(1)), Subject: pkix.Name{CommonName: "gatewayd demo"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	if s.shown, err = x509.ParseCertificate(der); err != nil {
-		return err
-	}
+	pair := certtest.New(certtest.Issue{Until: time.Now().Add(24 * time.Hour)})
+	s.shown = pair.Leaf
 	say("made certificate %s for localhost and 127.0.0.1, with its key", fingerprint(s.shown))
-	return errors.Join(writePEM(s.certificateFile(), "CERTIFICATE", der), writePEM(filepath.Join(s.workDir(), "key.pem"), "PRIVATE KEY", secret))
-}
-
-// writePEM writes a block to a file that only the user may read.
-func writePEM(name, kind string, der []byte) error {
-	return os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+	return errors.Join(
+		os.WriteFile(s.certificateFile(), []byte(pair.Certificate), 0o600),
+		os.WriteFile(filepath.Join(s.workDir(), "key.pem"), []byte(pair.Key), 0o600),
+	)
 }
 
 // fingerprint is the beginning of a certificate's, as gatewayd tells it.
