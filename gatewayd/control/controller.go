@@ -138,8 +138,8 @@ func errClosed() error {
 	return &Error{Reason: Unavailable, Message: "The gateway is shutting down.", cause: errEnded}
 }
 
-// DryRun answers what Apply would, and changes nothing. Warnings say what of that is open now would end, too. An object that would be created has no id yet. What only binding
-// a socket would show is not found.
+// DryRun answers what Apply would, and changes nothing. Warnings say what of that is open now would end, too. An object that
+// would be created has no id yet. What only binding a socket would show is not found.
 func (c *Controller) DryRun(changes []Change) ([]Result, error) {
 	changes, fault := settled(changes)
 	if fault != nil {
