@@ -75,3 +75,6 @@ type Kernel interface {
 	// Splice moves at most n bytes between a pipe and a socket.
 	Splice(from, to int, n int) (int, syscall.Errno)
 }
+
+// System is the Kernel that loops have by themselves, for one that stands before it.
+func System() (Kernel, error) { return newKernel() }

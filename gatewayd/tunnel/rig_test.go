@@ -38,7 +38,10 @@ type rig struct {
 	told    []Ended // of the tunnels that are over, written on the loop
 }
 
-func newRig(t testing.TB) *rig {
+func newRig(t testing.TB) *rig { return newRigOn(t, nil) }
+
+// newRigOn is a rig whose loop has a kernel; nil is the system's.
+func newRigOn(t testing.TB, k loop.Kernel) *rig {
 	t.Helper()
 	r := &rig{t: t, backend: &backend.Backend{Key: backend.Key{Pool: "pool"}}, grant: time.Hour, spread: 10 * time.Second, traffic: meter.NewTraffic(1)}
 	r.health = &backend.Health{Backend: r.backend, Setting: "setting"}
@@ -46,7 +49,7 @@ func newRig(t testing.TB) *rig {
 	if r.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	if r.l, err = loop.New(loop.Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil))}); err != nil {
+	if r.l, err = loop.New(loop.Config{Kernel: k, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}); err != nil {
 		t.Fatal(err)
 	}
 	r.set = NewSet(r.l)

@@ -98,6 +98,8 @@ var rooms = map[string]room{
 	"gatewayd/meter":     {never: map[string]string{"gatewayd/...": countersOnly, "internal/...": countersOnly, "net": countersOnly, "net/http": noNetHTTP, "os": countersOnly}, clockless: true},
 	"gatewayd/loop":      {never: map[string]string{"gatewayd/...": bytesOnly, "internal/...": bytesOnly, "net/http": bytesOnly, "log": bytesOnly}},
 	"gatewayd/secure":    {never: map[string]string{"gatewayd/...": noTable, "net": noSockets, "net/http": noNetHTTP, "os": noSockets}},
+	"gatewayd/loop/looptest": {never: map[string]string{"internal/...": bytesOnly, "net/http": bytesOnly},
+		users: []string{}}, // tests alone
 	"gatewayd/heap": {never: map[string]string{"gatewayd/...": "it tends the process, whatever that does", "internal/...": "it tends the process, whatever that does"},
 		users: []string{"gatewayd/cli"}},
 	"gatewayd/handshake": {never: map[string]string{"gatewayd/table": noTable, "gatewayd/proxy": bytesOnly, "gatewayd/control": noControl, "gatewayd/store/...": noControl, "internal/...": bytesOnly, "net/http": noNetHTTP}},
