@@ -22,6 +22,8 @@ type Views interface {
 	Explain(q api.Question) (api.Explanation, spec.Problems)
 	// Drains is what the change of a revision ended; false for a revision that is still to come.
 	Drains(revision uint64) (api.Drains, bool)
+	// Tunnels is a page of the open tunnels. The paths of problems are names of parameters.
+	Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems)
 	// Activity is what the data path is doing.
 	Activity() api.Activity
 	// Stopping says that the gateway is on its way out: /readyz fails from then on.
@@ -117,6 +119,7 @@ func (a *admin) routes() []route {
 		{pattern: api.PathExplain, actions: map[string]action{
 			http.MethodGet: get(a.explain, api.ParamURL, api.ParamMethod, api.ParamHeaders, api.ParamClient, api.ParamAtListener),
 		}},
+		{pattern: api.PathTunnels, actions: map[string]action{http.MethodGet: get(a.tunnels, tunnelParams...)}},
 		{pattern: api.PathStatus, actions: map[string]action{http.MethodGet: get(a.status)}},
 		{pattern: api.PathMetrics, actions: map[string]action{http.MethodGet: get(a.metrics)}},
 		{pattern: api.PathOpenAPI, actions: map[string]action{http.MethodGet: get(a.document)}},

@@ -35,6 +35,8 @@ type gateway struct {
 type views struct {
 	health   api.Health
 	drains   int64
+	tunnels  api.Tunnels
+	asked    api.TunnelQuery
 	stopping atomic.Bool
 }
 
@@ -47,6 +49,13 @@ func (v *views) Health(pool string) api.Health {
 
 func (v *views) Drains(revision uint64) (api.Drains, bool) {
 	return api.Drains{Revision: revision, Open: v.drains}, revision <= 3
+}
+func (v *views) Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems) {
+	if ps := q.Check(); len(ps) > 0 {
+		return api.Tunnels{}, ps
+	}
+	v.asked = q
+	return v.tunnels, nil
 }
 func (v *views) Explain(q api.Question) (e api.Explanation, ps spec.Problems) {
 	if q.URL == "" {

@@ -14,6 +14,9 @@ func (d *Daemon) Explain(q api.Question) (api.Explanation, spec.Problems) { retu
 // Drains implements admin.Views.
 func (d *Daemon) Drains(revision uint64) (api.Drains, bool) { return d.plane.Drains(revision) }
 
+// Tunnels implements admin.Views.
+func (d *Daemon) Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems) { return d.plane.Tunnels(q) }
+
 // Activity implements admin.Views.
 func (d *Daemon) Activity() api.Activity { return d.plane.Activity() }
 

@@ -74,12 +74,15 @@ type Plane struct {
 	pending map[string]bool // DNS names of which something changed
 	stir    chan struct{}   // holds one: pending is not empty
 
+	looking sync.Mutex // held while the loops' tunnels are looked through, so that many who ask cost what one costs; taken without mu
+
 	mu         sync.Mutex // what follows is written by Publish and Close alone, under mu; others read it under mu
 	set        *spec.Set
 	serving    *uses
 	groups     map[table.Place]*listen.Group
 	life       *life
 	departures departures
+	former     former        // names of what is gone
 	fading     map[pair]*use // uses that are no more, for the requests that still hold their groups
 	shut       bool          // Shutdown or Close was called: nothing is followed any more
 }

@@ -129,6 +129,7 @@ func (x *prepared) Publish() {
 	}
 	p.set, p.serving = x.set, x.uses
 	p.fadeOut(s, &passed)
+	p.former.add(s)
 	p.departures.add(s, &passed, p.life.grants)
 	p.drain(&passed)
 	if s.changesTargets() || !passed.empty() {

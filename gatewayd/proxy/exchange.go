@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/netip"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
@@ -47,8 +49,9 @@ type exchange struct {
 
 	account account
 
-	body     int64    // bytes of a body in chunks that came
-	accept   [28]byte // what a backend must answer to the handshake
+	client   netip.AddrPort // of a handshake: who it is, as far as that is believed
+	body     int64          // bytes of a body in chunks that came
+	accept   [28]byte       // what a backend must answer to the handshake
 	kind     http1.RequestKind
 	flags    uint16
 	interims uint8
@@ -357,7 +360,11 @@ func (x *exchange) tunnel(r *http1.Response) {
 		Listener: x.route.Listener.ID, Rule: x.route.RuleID, Health: x.health, Picked: x.account.picked,
 		DrainTimeout: x.route.Setting.DrainTimeout, CloseSpread: x.route.Setting.CloseSpread, Limits: tunnelLimits(x.route.Setting),
 		Count:   x.route.Listener.Tunnels,
+		Secure:  x.down.over() != nil,
 		Figures: w.traffic(&x.account).Tunnels(w.l.Index()), Note: w.tunnelNote(&x.account),
+	}
+	if x.client != x.down.peer() {
+		terms.Client = x.client
 	}
 	home := u.home
 	x.remind(r)

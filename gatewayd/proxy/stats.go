@@ -52,6 +52,9 @@ func (s *Stats) Add(o Stats) {
 	s.Tunnels.Add(o.Tunnels)
 }
 
+// Tunnels are the worker's WebSockets.
+func (w *Worker) Tunnels() *tunnel.Set { return w.tunnels }
+
 // Open counts the requests and tunnels of this worker that use each of several subjects, of which the map holds the index
 // of each by itself. It walks once over the requests in flight.
 func (w *Worker) Open(subjects map[tunnel.Subject]int) []int64 {

@@ -14,6 +14,7 @@ func (x *exchange) welcome(req *http1.Request) Reason {
 	if !ofOrigin(x.route.Setting.WebSocket.Origins, req) {
 		return ReasonOrigin
 	}
+	x.client = x.w.origin.client
 	l := x.route.Listener
 	x.flags |= xCounted
 	if n := l.Tunnels.Add(1); l.MaxTunnels > 0 && n > int64(l.MaxTunnels) {

@@ -29,6 +29,7 @@ type account struct {
 	dies    loop.Time // the end of its lifetime
 	code    uint16    // of the Close that a limit wants sent; 0 is that of a drain
 	waiting *[2]stalled
+	apart   *apart // nil for most
 }
 
 // An Ended is what came of a tunnel.
@@ -103,7 +104,7 @@ func (s *Set) tell(t *Tunnel) {
 	if s.Told != nil {
 		s.Told(Ended{
 			By: t.by, Code: t.code, Cut: t.flags&wasCut != 0,
-			Received: a.received, Sent: a.sent, Took: time.Duration(s.l.Now() - a.began), Note: a.note,
+			Received: a.received, Sent: a.sent, Took: time.Duration(max(s.l.Now()-a.began, 0)), Note: a.note,
 		})
 	}
 }

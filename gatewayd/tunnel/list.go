@@ -6,8 +6,9 @@ import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 // loop's are. It exists while it has tunnels or is draining.
 type list struct {
 	subject Subject
-	slot    int // which link of its tunnels is the list's
-	first   *Tunnel
+	slot    int     // which link of its tunnels is the list's
+	first   *Tunnel // the newest
+	last    *Tunnel // the oldest
 	n       int
 
 	draining bool
@@ -41,6 +42,8 @@ func (l *list) push(t *Tunnel) {
 	t.links[l.slot] = link{list: l, next: l.first}
 	if l.first != nil {
 		l.first.links[l.slot].prev = t
+	} else {
+		l.last = t
 	}
 	l.first = t
 	l.n++
@@ -58,6 +61,8 @@ func (l *list) remove(t *Tunnel) {
 	}
 	if k.next != nil {
 		k.next.links[l.slot].prev = k.prev
+	} else {
+		l.last = k.prev
 	}
 	*k = link{}
 	l.n--

@@ -27,6 +27,9 @@ type Set struct {
 	rand  *rand.ChaCha8 // masks: unpredictable for whoever wrote the payload (RFC 6455 5.3)
 	stats Stats
 
+	latest  loop.Time // when the last tunnel began
+	surveys []*survey // under way
+
 	// Told, where it is set, is called for each tunnel that is over.
 	Told func(Ended)
 
@@ -59,9 +62,15 @@ func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 	t := s.take()
 	t.client, t.backend = client, backend
 	*t.account = account{
-		grant: terms.DrainTimeout, spread: terms.CloseSpread, figures: terms.Figures, began: s.l.Now(), note: terms.Note, count: terms.Count,
+		grant: terms.DrainTimeout, spread: terms.CloseSpread, figures: terms.Figures, began: s.beginning(), note: terms.Note, count: terms.Count,
 	}
 	t.grant(terms.Limits)
+	if terms.Client.IsValid() {
+		t.account.apart = &apart{client: terms.Client}
+	}
+	if terms.Secure {
+		t.flags |= secured
+	}
 	terms.Figures.Opened.Add(1)
 	s.list(Subject{Listener: terms.Listener}, ofListener).push(t)
 	s.list(Subject{Rule: terms.Rule}, ofRule).push(t)
@@ -99,6 +108,9 @@ func (s *Set) take() *Tunnel {
 // release forgets a tunnel whose streams are both gone, once.
 func (s *Set) release(t *Tunnel) {
 	h := t.links[ofHealth].list.subject.Health
+	for _, v := range s.surveys {
+		v.pass(t)
+	}
 	for i := range t.links {
 		l := t.links[i].list
 		l.remove(t)

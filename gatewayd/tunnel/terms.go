@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,10 @@ type Terms struct {
 	Limits Limits
 	// Figures count the tunnel.
 	Figures *meter.Tunnels
+	// Client is who the client is where its connection is another's, as a proxy's that is believed; Secure says that it
+	// speaks TLS to the gateway.
+	Client netip.AddrPort
+	Secure bool
 	// Note is handed back in Ended.
 	Note string
 	// ClientEnded says that the client's FIN was seen before the tunnel began.

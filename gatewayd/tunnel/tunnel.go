@@ -16,6 +16,7 @@ const (
 	known                          // who ended it is known
 	wasCut                         // it was ended at the deadline of a drain
 	stalling                       // the backend's deadline is for a peer that takes nothing
+	secured                        // the client speaks TLS
 )
 
 // A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer before its time for a Close has

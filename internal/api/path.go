@@ -13,6 +13,7 @@ const (
 	PathConfig  = Base + "/config"
 	PathHealth  = Base + "/health"
 	PathDrains  = Base + "/drains" // and "/" and a revision
+	PathTunnels = Base + "/tunnels"
 	PathStatus  = Base + "/status"
 	PathExplain = Base + "/explain"
 	PathLive    = "/livez"
@@ -37,6 +38,14 @@ const (
 	ParamHeaders    = "headers"
 	ParamClient     = "client"
 	ParamAtListener = "at_listener"
+	// These are a TunnelSelector, with ParamPool and ParamClient. ParamSort is the order of the list.
+	ParamListener  = "listener"
+	ParamRule      = "rule"
+	ParamTarget    = "target"
+	ParamIdleFor   = "idle_for"
+	ParamOlderThan = "older_than"
+	ParamDraining  = "draining"
+	ParamSort      = "sort"
 	// ParamLimit is the size of a page, 1 to MaxPage.
 	ParamLimit = "limit"
 	// ParamNext is the token that the page before gave.

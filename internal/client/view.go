@@ -44,6 +44,15 @@ func (c *Client) Status(ctx context.Context) (*api.Status, error) {
 	return &status, nil
 }
 
+// Tunnels reads a page of the open tunnels.
+func (c *Client) Tunnels(ctx context.Context, q api.TunnelQuery) (*api.Tunnels, error) {
+	var tunnels api.Tunnels
+	if _, err := c.read(ctx, api.PathTunnels, q.Values(), &tunnels); err != nil {
+		return nil, err
+	}
+	return &tunnels, nil
+}
+
 // Drains reads what the change that made a revision of the configuration ended, and how far that is. now is what the
 // gateway's clock said when it answered, to the second, for the deadlines are by that clock; it is ours where the answer
 // has no time. A gateway that knows nothing of drains, or not of this revision, answers 404.
