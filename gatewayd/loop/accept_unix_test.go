@@ -4,7 +4,10 @@ package loop
 
 import (
 	"io"
+	"net/netip"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -102,4 +105,40 @@ func fill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Close(fd) })
+}
+
+// counted is a kernel that counts what it is asked to accept.
+type counted struct {
+	Kernel
+	accepts int // of the loop
+}
+
+func (k *counted) Accept(fd int) (int, netip.AddrPort, syscall.Errno) {
+	k.accepts++
+	return k.Kernel.Accept(fd)
+}
+
+// TestAcceptsOfABurst: a burst is accepted in few turns, more and more in each, and hardly any system call finds nothing.
+func TestAcceptsOfABurst(t *testing.T) {
+	system, err := newKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &counted{Kernel: system}
+	l := runningOn(t, k)
+	var got atomic.Int64
+	addr := listening(t, l, func(c *Conn) { c.SetHandler(&funcs{}); got.Add(1) })
+	const burst = 300
+	release, from := make(chan struct{}), uint32(0)
+	l.Post(func() { from = l.turn; <-release })
+	for range burst {
+		dial(t, addr)
+	}
+	close(release)
+	until(t, "all are accepted", func() bool { return got.Load() == burst })
+	on(t, l, func() {
+		if turns := l.turn - from; k.accepts > burst+10 || turns > 30 {
+			t.Errorf("%d calls in %d turns for %d connections", k.accepts, turns, burst)
+		}
+	})
 }

@@ -34,6 +34,9 @@ func (l *Loop) Dial(to Remote, h Handler) *Conn {
 	if e := l.kernel.Watch(fd, c.token()); e != 0 {
 		c.die(opRegister, e)
 	}
+	if to.Path == "" {
+		l.young.add(c)
+	}
 	return c
 }
 

@@ -48,7 +48,7 @@ func (l *Loop) drive(c *Conn) {
 	if c.flags&fConnecting != 0 {
 		if c.flags&fWritable != 0 {
 			c.flags &^= fConnecting
-			if c.remote.Addr().IsLoopback() && c.LocalAddr() == c.remote {
+			if c.remote.Addr().IsLoopback() && ownPorts()(c.remote.Port()) && c.LocalAddr() == c.remote {
 				// Nobody listens there: the system chose the very port as ours, and connected the socket to itself.
 				c.die(opConnect, syscall.ECONNREFUSED)
 				return

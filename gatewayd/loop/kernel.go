@@ -49,9 +49,11 @@ type Kernel interface {
 	Release()
 
 	Accept(fd int) (int, netip.AddrPort, syscall.Errno)
-	// Connect opens a socket, tuned where it is TCP's, and begins a connect. When it gives no Errno the outcome is told
-	// by the poller; when it does, nothing is left open. Addresses are unmapped.
+	// Connect opens a socket, without delay where it is TCP's, and begins a connect. When it gives no Errno the outcome is
+	// told by the poller; when it does, nothing is left open. Addresses are unmapped.
 	Connect(to Remote) (int, syscall.Errno)
+	// KeepAlive has the system find out when a peer that fd is connected to over TCP is gone.
+	KeepAlive(fd int)
 	Read(fd int, b []byte) (int, syscall.Errno)
 	Write(fd int, b []byte) (int, syscall.Errno)
 	// WriteParts is Write of parts, one behind the other, in one call.

@@ -1,7 +1,10 @@
 package loop
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,6 +34,7 @@ func newKernel() (Kernel, error) {
 		_ = unix.Close(ep)
 		return nil, &OpError{Op: "eventfd", Err: err}
 	}
+	ownPorts() // Reads a file, which a loop must not wait for.
 	k := &linux{ep: ep, wake: wake}
 	// Edge-triggered, so that a wake-up costs no read: every write to the descriptor is an edge.
 	if e := k.control(unix.EPOLL_CTL_ADD, wake, unix.EPOLLIN|unix.EPOLLET, wakeToken); e != 0 {
@@ -85,7 +89,7 @@ func (k *linux) Wake() {
 
 func (k *linux) control(op, fd int, events uint32, token uint64) syscall.Errno {
 	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32))}
-	return errno(unix.EpollCtl(k.ep, op, fd, &ev))
+	return rawControl(k.ep, op, fd, &ev)
 }
 
 func (k *linux) Watch(fd int, token uint64) syscall.Errno {
@@ -108,11 +112,51 @@ func (k *linux) Read(fd int, b []byte) (int, syscall.Errno)         { return raw
 func (k *linux) Write(fd int, b []byte) (int, syscall.Errno)        { return rawWrite(fd, b) }
 
 func (k *linux) Unsent(fd int) int {
-	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
-	if err != nil {
+	n, e := rawUnsent(fd)
+	if e != 0 {
 		return 0
 	}
 	return n
+}
+
+func (k *linux) LocalAddr(fd int) netip.AddrPort {
+	a, e := rawLocalAddr(fd)
+	if e != 0 {
+		return netip.AddrPort{}
+	}
+	return a
+}
+
+// Connect goes the short way where nothing has to be asked or chosen first, which is nearly always.
+func (k *linux) Connect(to Remote) (int, syscall.Errno) {
+	a := to.Addr.Addr()
+	if to.Path != "" || to.From.IsValid() || !a.IsValid() || a.Zone() != "" {
+		return k.system.Connect(to)
+	}
+	family := unix.AF_INET6
+	if a.Is4() {
+		family = unix.AF_INET
+	}
+	fd, e := rawSocket(family)
+	if e != 0 {
+		return -1, e
+	}
+	if e = rawSetOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); e == 0 {
+		e = rawConnect(fd, to.Addr)
+	}
+	if e != 0 && e != unix.EINPROGRESS {
+		rawClose(fd)
+		return -1, e
+	}
+	return fd, 0
+}
+
+// Close never waits: no socket of a loop lingers, but by one that resets.
+func (k *linux) Close(fd int, reset bool) {
+	if reset {
+		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	rawClose(fd)
 }
 
 func (k *linux) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
@@ -141,6 +185,17 @@ func (k *linux) Splice(from, to int, n int) (int, syscall.Errno) { return rawSpl
 func Socket(family int) (int, error) {
 	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }
+
+// ownPorts says whether the system may choose a port for a connect that begins here. It is asked once: whoever changes the range
+// later has processes that began before.
+var ownPorts = sync.OnceValue(func() func(port uint16) bool {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	var from, to uint16
+	if n, _ := fmt.Sscan(string(text), &from, &to); err != nil || n != 2 {
+		return func(uint16) bool { return true }
+	}
+	return func(port uint16) bool { return from <= port && port <= to }
+})
 
 // choosePortLate lets connect choose the port of a socket that is about to be bound to port 0, as it does without a bind.
 // A plain bind chooses it at once, without knowing the destination, so that no two sockets could have the same one: some

@@ -58,3 +58,39 @@ func rawSplice(from, to int, n int) (int, syscall.Errno) {
 	m, err := unix.Splice(from, nil, to, nil, n, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 	return int(max(m, 0)), errno(err)
 }
+
+func rawSocket(family int) (int, syscall.Errno) {
+	fd, err := Socket(family)
+	return fd, errno(err)
+}
+
+func rawSetOption(fd, level, name, value int) syscall.Errno {
+	return errno(unix.SetsockoptInt(fd, level, name, value))
+}
+
+func rawConnect(fd int, to netip.AddrPort) syscall.Errno {
+	sa, err := sockaddr(to.Addr(), to.Port())
+	if err == nil {
+		err = unix.Connect(fd, sa)
+	}
+	return errno(err)
+}
+
+func rawLocalAddr(fd int) (netip.AddrPort, syscall.Errno) {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, errno(err)
+	}
+	return fromSockaddr(sa), 0
+}
+
+func rawControl(ep, op, fd int, ev *unix.EpollEvent) syscall.Errno {
+	return errno(unix.EpollCtl(ep, op, fd, ev))
+}
+
+func rawUnsent(fd int) (int, syscall.Errno) {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	return n, errno(err)
+}
+
+func rawClose(fd int) { _ = unix.Close(fd) }

@@ -106,3 +106,57 @@ func rawSplice(from, to int, n int) (int, syscall.Errno) {
 	}
 	return int(m), 0
 }
+
+func rawSocket(family int) (int, syscall.Errno) {
+	fd, _, e := syscall.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if e != 0 {
+		return -1, e
+	}
+	return int(fd), 0
+}
+
+func rawSetOption(fd, level, name, value int) syscall.Errno {
+	v := int32(value)
+	_, _, e := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(&v)), unsafe.Sizeof(v), 0)
+	return e
+}
+
+func rawConnect(fd int, to netip.AddrPort) syscall.Errno {
+	if a := to.Addr(); a.Is4() {
+		sa := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: a.As4()}
+		setBigEndian(&sa.Port, to.Port())
+		_, _, e := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa)), unsafe.Sizeof(sa))
+		return e
+	}
+	sa := unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16()}
+	setBigEndian(&sa.Port, to.Port())
+	_, _, e := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa)), unsafe.Sizeof(sa))
+	return e
+}
+
+func setBigEndian(to *uint16, port uint16) {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(to))[:], port)
+}
+
+func rawLocalAddr(fd int) (netip.AddrPort, syscall.Errno) {
+	var sa unix.RawSockaddrAny
+	size := uint32(unix.SizeofSockaddrAny)
+	_, _, e := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
+	if e != 0 {
+		return netip.AddrPort{}, e
+	}
+	return addrPort(&sa), 0
+}
+
+func rawControl(ep, op, fd int, ev *unix.EpollEvent) syscall.Errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
+	return e
+}
+
+func rawUnsent(fd int) (int, syscall.Errno) {
+	n := int32(0)
+	_, _, e := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&n)))
+	return int(n), e
+}
+
+func rawClose(fd int) { _, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }

@@ -33,7 +33,7 @@ func (system) Connect(to Remote) (int, syscall.Errno) {
 		return -1, errno(err)
 	}
 	if family != unix.AF_UNIX {
-		if err = Tune(fd); err == nil && to.From.IsValid() {
+		if err = noDelay(fd); err == nil && to.From.IsValid() {
 			err = bindFrom(fd, to)
 		}
 	}
@@ -134,13 +134,23 @@ func MaxDescriptors() int {
 	return int(limit.Cur)
 }
 
-// Tune sets what every TCP socket of the gateway has: no Nagle delay, and keep-alive, which finds an idle peer that is
-// gone within a minute. Sockets accepted from a tuned listening socket have it, too. TCP_USER_TIMEOUT is not set: on Linux
-// it also ends peers that are alive and only do not read, whose patience is the proxy's to decide.
+// Tune sets what every TCP socket of the gateway has: no Nagle delay, and keep-alive. Sockets accepted from a tuned
+// listening socket have it, too.
 func Tune(fd int) error {
+	if err := noDelay(fd); err != nil {
+		return err
+	}
+	return keepAlive(fd)
+}
+
+func noDelay(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
+
+// keepAlive finds an idle peer that is gone within a minute of its last sign of life, also where it is set while that minute
+// runs. TCP_USER_TIMEOUT is not set: on Linux it also ends peers that are alive and only do not read, whose patience is the
+// proxy's to decide.
+func keepAlive(fd int) error {
 	for _, o := range [...]struct{ level, name, value int }{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, // First: the idle time then counts from what was received last.
 		{unix.IPPROTO_TCP, keepIdle, 30},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 10},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
@@ -151,6 +161,8 @@ func Tune(fd int) error {
 	}
 	return nil
 }
+
+func (system) KeepAlive(fd int) { _ = keepAlive(fd) } // A connection that is gone already takes no options, and needs none.
 
 func errno(err error) syscall.Errno {
 	if err == nil {

@@ -55,6 +55,7 @@ type Loop struct {
 	pace    Time // see rest
 	crowd   crowd
 	slab    slab
+	young   young
 	wheel   wheel
 	accs    []*Acceptor // by token
 	ready   []*Conn     // to be driven in this turn
@@ -111,6 +112,7 @@ func New(cfg Config) (*Loop, error) {
 		l.spare = fd
 	}
 	l.expire = l.expired
+	l.young.start(l)
 	l.now = k.Now()
 	l.wheel.start(l.now)
 	return l, nil

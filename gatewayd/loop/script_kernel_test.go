@@ -337,6 +337,8 @@ func (k *script) Connect(to Remote) (int, syscall.Errno) {
 	return fd, 0
 }
 
+func (k *script) KeepAlive(fd int) { k.socket(fd) }
+
 func (k *script) Read(fd int, b []byte) (int, syscall.Errno) {
 	k.disturb()
 	s := k.socket(fd)
