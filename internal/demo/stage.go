@@ -199,11 +199,18 @@ func (s *stage) run(ctx context.Context, args ...string) (string, error) {
 // interesting are the lines of Terraform's output that tell the story; all of them where it failed.
 func interesting(out string, failed bool) []string {
 	var lines []string
-	outputs := false
+	outputs, warned := false, 0 // warned: 1 behind the title of a warning, 2 in its text
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
 		trimmed := strings.TrimSpace(line)
 		outputs = outputs || strings.HasPrefix(line, "Outputs:")
 		switch {
+		case strings.HasPrefix(line, "Warning: Mind "):
+			warned = 1
+		case warned > 0 && trimmed != "" && line == trimmed: // What is indented is where it is.
+			warned = 2
+		case warned == 2:
+			warned = 0
+			continue
 		case failed, outputs && trimmed != "":
 		case strings.HasPrefix(trimmed, "# ") && strings.Contains(trimmed, " will be "), strings.HasPrefix(trimmed, "Plan:"),
 			strings.HasPrefix(trimmed, "Apply complete!"),

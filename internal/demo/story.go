@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +33,7 @@ func (s *stage) story(ctx context.Context) error {
 		{"Server one is back: it serves again after its first good probe", s.regainOne},
 		{"Server two is taken out while somebody talks to it: Terraform waits for the end of the conversation", s.drainTwo},
 		{"The pool changes while somebody talks: the conversation goes on", s.changeUnderTalk},
+		{"A rule of somebody else comes, changes and goes on the same listener: the conversation does not notice", s.neighbour},
 		{"An https listener grows beside it, with a certificate made on the spot: " + httpsFile + " is added", s.growHTTPS},
 		{"The certificate is replaced while somebody talks over TLS: the conversation goes on, who comes then sees the new one", s.rotate},
 	} {
@@ -233,6 +238,74 @@ func (s *stage) changeUnderTalk(ctx context.Context) error {
 	}
 	_, err = talk.Bye()
 	return err
+}
+
+// A notice is a rule beside the one of the conversation, which answers by itself.
+const notice = `resource "gatewayd_rule" "notice" {
+  name     = "notice"
+  listener = gatewayd_listener.chat.name
+  match    = { paths = ["/notice"] }
+  respond  = { status = 200, body = %q }
+}
+`
+
+// neighbour adds a rule to the listener, changes it and takes it away, while a socket talks through the other one.
+func (s *stage) neighbour(ctx context.Context) error {
+	talk, err := s.openTo(ctx, "one")
+	if err != nil {
+		return err
+	}
+	defer talk.Close()
+	file := filepath.Join(s.workDir(), "notice.tf")
+	for _, x := range []struct{ body, want string }{
+		{"closed on Sunday", "1 added, 0 changed, 0 destroyed"},
+		{"open on Sunday", "0 added, 1 changed, 0 destroyed"},
+		{"", "0 added, 0 changed, 1 destroyed"},
+	} {
+		if x.body == "" {
+			err = os.Remove(file)
+		} else {
+			err = os.WriteFile(file, fmt.Appendf(nil, notice, x.body), 0o600)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.applied(ctx, x.want); err != nil {
+			return err
+		}
+		if err := s.reads(ctx, "/notice", x.body); err != nil {
+			return err
+		}
+		if err := exchange(talk, "and the conversation goes on"); err != nil {
+			return err
+		}
+	}
+	_, err = talk.Bye()
+	return err
+}
+
+// reads gets a page of the listener and wants it to be this text; an empty one is a page of the servers'.
+func (s *stage) reads(ctx context.Context, path, want string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if want != "" {
+		say("GET %-24s < %q", path, text)
+	}
+	if is := string(text) == want; is != (want != "") {
+		return fmt.Errorf("GET %s is answered %q, which is not what was applied", path, text)
+	}
+	return nil
 }
 
 // openTo opens sockets until one reaches the named server.
