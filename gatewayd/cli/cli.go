@@ -9,12 +9,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands is the grammar of the command line, read by kong. Every flag has an environment variable.
+// commands is the grammar of the command line, read by kong. Every flag has an environment variable, but those that say what
+// a command is about.
 type commands struct {
 	Serve   serve   `cmd:"" help:"Run the gateway."`
 	Status  status  `cmd:"" help:"Show version, revision, conditions and load of a running gateway."`
 	Health  health  `cmd:"" help:"Show the health of every target of a running gateway."`
 	Explain explain `cmd:"" help:"Show what would become of a request to a running gateway, and why."`
+	Tunnels tunnels `cmd:"" help:"Show the open WebSockets of a running gateway."`
 	Version version `cmd:"" help:"Print the version."`
 }
 

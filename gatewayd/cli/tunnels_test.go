@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
+)
+
+// TestTunnelsArePrinted: a line a tunnel, in humane units.
+func TestTunnelsArePrinted(t *testing.T) {
+	v := &api.Tunnels{Now: "2026-01-02T03:04:05.500Z", Open: 9, Selected: 3, Tunnels: []api.Tunnel{
+		{ID: "0-1", Listener: "web", Rule: "chat", Target: "blue", Client: "192.0.2.7", ClientPort: 50412, ReceivedBytes: 812, SentBytes: 90210,
+			Opened: "2026-01-02T00:50:05.000Z", LastActivity: "2026-01-02T03:04:02.000Z"},
+		{ID: "1-2", Listener: "web", Rule: "old", Target: "target/t", Gone: []string{"rule", "target"}, Client: "2001:db8::9", SentBytes: 3_410_000_000,
+			Opened: "2025-12-31T01:04:05.000Z", LastActivity: "2026-01-02T03:04:05.500Z", Draining: true, EndedBy: "change", Deadline: "2026-01-02T03:04:33.000Z"},
+		{ID: "1-3", Address: "10.0.0.1", Port: 80, Gone: []string{"listener"}, Opened: "2026-01-02T03:04:06.000Z", LastActivity: "2026-01-02T03:04:06.000Z", Draining: true, EndedBy: "client"},
+	}}
+	const want = `
+ID   LISTENER  RULE        TARGET           CLIENT           AGE    RECEIVED  SENT     IDLE  STATE
+0-1  web       chat        blue             192.0.2.7:50412  2h14m  812 B     90.2 kB  3s    open
+1-2  web       old (gone)  target/t (gone)  2001:db8::9      2d02h  0 B       3.41 GB  0s    ends within 27s: change
+1-3  - (gone)  -           10.0.0.1 port 80 -                0s     0 B       0 B      0s    ends: client
+`
+	var b bytes.Buffer
+	if err := printTunnels(&b, v, nil); err != nil {
+		t.Fatal(err)
+	}
+	squeeze := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	if diff := cmp.Diff(squeeze(want), squeeze(b.String())); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, b.String())
+	}
+	if got := summary(v); got != "9 open, 3 selected, 3 shown" {
+		t.Errorf("summary: %s", got)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0 B", 999: "999 B", 1000: "1.00 kB", 9994: "9.99 kB", 9996: "10.0 kB", 99_940: "99.9 kB", 99_960: "100 kB", 999_400: "999 kB", 999_600: "1.00 MB",
+		1_500_000_000: "1.50 GB", 18_000_000_000_000_000_000: "18.0 EB",
+	} {
+		if got := bytesOf(n); got != want {
+			t.Errorf("%d bytes are %s, want %s", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 59*time.Second + 999*time.Millisecond: "59s", 61 * time.Second: "1m01s", time.Hour: "1h00m", 25*time.Hour + time.Minute: "1d01h", 100 * 24 * time.Hour: "100d00h",
+	} {
+		if got := brief(d); got != want {
+			t.Errorf("%s is %s, want %s", d, got, want)
+		}
+	}
+}
+
+// TestRates are differences of two readings.
+func TestRates(t *testing.T) {
+	before := &api.Tunnels{Now: "2026-01-02T03:04:05.000Z", Tunnels: []api.Tunnel{{ID: "a", ReceivedBytes: 10, SentBytes: 100}}}
+	now := &api.Tunnels{Now: "2026-01-02T03:04:07.000Z", Tunnels: []api.Tunnel{
+		{ID: "a", ReceivedBytes: 30, SentBytes: 100},
+		{ID: "new", ReceivedBytes: 5, SentBytes: 50, Opened: "2026-01-02T03:04:06.500Z"},
+		{ID: "unread", ReceivedBytes: 5, SentBytes: 50, Opened: "2026-01-02T03:04:04.000Z"},
+	}}
+	want := map[string]rate{"a": {10, 0, true}, "new": {10, 100, true}}
+	if got := ratesOf(before, now); !cmp.Equal(want, got, cmp.AllowUnexported(rate{})) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := ratesOf(nil, now); len(got) != 0 {
+		t.Errorf("of one reading: %v", got)
+	}
+	var b bytes.Buffer
+	x := &listTunnels{Limit: 2}
+	if err := x.show(&screen{out: &b}, now, ratesOf(before, now)); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(b.String(), "\n"); len(lines) != 5 || !strings.HasPrefix(lines[2], "new ") || !strings.HasPrefix(lines[3], "a ") {
+		t.Errorf("the two busiest:\n%s", b.String())
+	}
+}
+
+// TestScreen: what a terminal gets is no more than it shows, in place, and it is given back.
+func TestScreen(t *testing.T) {
+	var b bytes.Buffer
+	rows := 3
+	s := &screen{out: &b, size: func() (int, int, bool) { return 10, rows, rows > 0 }}
+	if err := s.show([]byte("head\n0123456789abc\nthird\n"), "line"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.show(nil, "no answer: because"); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	want := enterScreen + toTop + "line" + clearLine + "\r\nhead" + clearLine + "\r\n0123456789" + clearLine + clearRest + toTop + "no answer:" + clearLine + leaveScreen
+	if b.String() != want || s.rows() != 1 {
+		t.Errorf("got %q, want %q; %d rows", b.String(), want, s.rows())
+	}
+	if rows = 0; s.show(nil, "x") == nil {
+		t.Error("shown on a terminal that is gone")
+	}
+}
+
+// TestTunnelsOfAGateway: the table of a real one, by selectors, as JSON, and watched.
+func TestTunnelsOfAGateway(t *testing.T) {
+	echo := gatewaytest.StartEcho(t, "a")
+	listen := freeAddress(t)
+	p := serveIn(t, t.TempDir(), "--config", configFile(t, listen, echo.Addr().String()))
+	remote := []string{"--endpoints", "http://" + p.admin, "--data-dir", p.dir}
+	tunnels := func(args ...string) (out, errOut string, code int) {
+		t.Helper()
+		return gatewayd(t, append(append([]string{"tunnels"}, args...), remote...)...)
+	}
+	var clients []string
+	for range 3 {
+		socket, answer, err := websocket.DefaultDialer.Dial("ws://"+listen+"/ws", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		defer func() { _ = socket.Close() }()
+		clients = append(clients, socket.LocalAddr().String())
+	}
+	out, errOut, code := tunnels()
+	if code != 0 {
+		t.Fatalf("%d %s", code, errOut)
+	}
+	want(t, out, append(clients, "web", "all", "open\n", "3 open, 3 selected, 3 shown")...)
+	out, _, _ = tunnels("list", "--rule", "all", "--no-draining", "--older-than", "0s", "--limit", "2", "--sort", "newest")
+	want(t, out, clients[2], clients[1], "3 open, 3 selected, 2 shown")
+	out, _, _ = tunnels("--draining")
+	want(t, out, "3 open, 0 selected, 0 shown")
+	if _, errOut, code = tunnels("--rule", "nothing"); code != 1 || !strings.Contains(errOut, `names rule "nothing", which does not exist`) {
+		t.Errorf("of a rule that is not there: %d %s", code, errOut)
+	}
+	if _, errOut, code = tunnels("--limit", "0"); code != 1 || !strings.Contains(errOut, "--limit must be at least 1") {
+		t.Errorf("none: %d %s", code, errOut)
+	}
+	var v api.Tunnels
+	if out, _, _ = tunnels("--json"); json.Unmarshal([]byte(out), &v) != nil || len(v.Tunnels) != 3 {
+		t.Errorf("as JSON: %s", out)
+	}
+
+	watch := command(append([]string{"tunnels", "--watch", "--interval", "100ms"}, remote...)...)
+	blocks, err := watch.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = watch.Process.Kill() }()
+	heads := 0
+	for lines := bufio.NewScanner(blocks); heads < 3 && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "ID ") {
+			heads++
+			want(t, lines.Text(), "RECEIVED/S", "SENT/S")
+		}
+	}
+	if err := watch.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Wait(); err != nil || heads != 3 {
+		t.Errorf("watched %d times, then %v", heads, err)
+	}
+}
