@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -86,9 +87,14 @@ func (p *Plane) Figures(within time.Duration) Figures {
 }
 
 func trafficOf(t *table.Table) []TrafficFigures {
-	routes := t.Routes()
+	routes := slices.Clone(t.Routes())
 	list := make([]TrafficFigures, 0, len(routes))
 	seen := map[*meter.Traffic]bool{}
+	for _, r := range routes {
+		if r.Split != nil { // What goes to a share is counted there.
+			routes = append(routes, r.Split.Routes()...)
+		}
+	}
 	for _, r := range routes {
 		if seen[r.Traffic] {
 			continue

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -56,6 +57,15 @@ func TestASplitShareLeaves(t *testing.T) {
 		}
 		if !known || got != want {
 			t.Errorf("draining is %q, want %q", got, want)
+		}
+	}
+	opened := map[string]uint64{}
+	for _, f := range r.plane.Figures(time.Minute).Traffic {
+		opened[f.Rule+" "+f.Pool] += f.TunnelsOpened
+	}
+	for pool := range tunnels {
+		if opened["r "+pool] != 1 {
+			t.Errorf("the rule counts %d WebSockets to its share %s, want one", opened["r "+pool], pool)
 		}
 	}
 	r.publish(split(share("p", 1), share("o", 1)))
