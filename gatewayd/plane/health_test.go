@@ -33,18 +33,25 @@ type sick struct {
 
 func newSick(t *testing.T) *sick {
 	b := &sick{}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !websocket.IsWebSocketUpgrade(r) {
-			if b.ill.Load() {
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}
-			return
+	s := httptest.NewServer(b.before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if websocket.IsWebSocketUpgrade(r) {
+			echoes(w, r)
 		}
-		echoes(w, r)
-	}))
+	})))
 	t.Cleanup(s.Close)
 	b.at = s.Listener.Addr().String()
 	return b
+}
+
+// before has the requests to a backend fail while it is ill, but for WebSockets.
+func (b *sick) before(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.ill.Load() && !websocket.IsWebSocketUpgrade(r) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (b *sick) set(ill bool) { b.ill.Store(ill) }

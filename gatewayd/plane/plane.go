@@ -40,6 +40,8 @@ type Config struct {
 	Tickets *secure.Tickets
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
+
+	kernel func() (loop.Kernel, error) // of each loop, in tests; nil is the system's
 }
 
 // A Plane is a running data plane. It implements control.Plane.
@@ -114,7 +116,7 @@ func Start(cfg Config) (*Plane, error) {
 	p.limitDescriptors(n, 0)
 	handshakes := handshake.NewSlots(loop.Handshakes(n))
 	for i := range n {
-		l, err := loop.New(loop.Config{Index: i, Log: p.log, Descriptors: p.descriptors})
+		l, err := newLoop(cfg.kernel, loop.Config{Index: i, Log: p.log, Descriptors: p.descriptors})
 		if err != nil {
 			p.stopLoops()
 			return nil, fmt.Errorf("event loop %d: %w", i, err)
@@ -142,6 +144,16 @@ func Start(cfg Config) (*Plane, error) {
 	p.running.Go(p.sweep)
 	p.running.Go(p.followNames)
 	return p, nil
+}
+
+// newLoop makes a loop, with a kernel that is made for it where kernel is not nil.
+func newLoop(kernel func() (loop.Kernel, error), cfg loop.Config) (l *loop.Loop, err error) {
+	if kernel != nil {
+		if cfg.Kernel, err = kernel(); err != nil {
+			return nil, err
+		}
+	}
+	return loop.New(cfg)
 }
 
 // sweep forgets backends and verdicts that nobody names any more, now and then.
