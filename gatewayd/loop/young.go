@@ -45,7 +45,7 @@ func (y *young) grown() {
 			l.SetTimer(&y.timer, x.dialled+youth, y.grow)
 			return
 		}
-		if c := l.slab.get(x.index); c.gen == x.gen && c.flags&(fOpen|fDead) == fOpen {
+		if c := l.slab.get(x.index); c != nil && c.gen == x.gen && c.flags&(fOpen|fDead) == fOpen {
 			l.kernel.KeepAlive(int(c.fd))
 			n++
 		}
