@@ -109,6 +109,14 @@ func (c *Conn) Unsent() int {
 	return c.queued + c.l.kernel.Unsent(int(c.fd))
 }
 
+// Pulse implements Stream.
+func (c *Conn) Pulse() Pulse {
+	if c.flags&(fOpen|fConnecting) != fOpen {
+		return Pulse{}
+	}
+	return c.l.kernel.Pulse(int(c.fd))
+}
+
 // Took implements Stream.
 func (c *Conn) Took() bool {
 	took := c.flags&fTook != 0

@@ -64,6 +64,8 @@ type Kernel interface {
 	Shutdown(fd int)
 	// Unsent is how many bytes that Write took the peer's system has not, as far as this one knows.
 	Unsent(fd int) int
+	// Pulse is that of the socket's peer. Where it has no room, it is asked for some every ten seconds from now on.
+	Pulse(fd int) Pulse
 	// SocketError fetches and clears the socket's error.
 	SocketError(fd int) syscall.Errno
 	LocalAddr(fd int) netip.AddrPort

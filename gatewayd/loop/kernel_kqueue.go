@@ -110,6 +110,9 @@ func (k *kqueue) Write(fd int, b []byte) (int, syscall.Errno) {
 	return max(n, 0), errno(err)
 }
 
+// Pulse tells nothing: neither system says when it was that it heard of a peer.
+func (k *kqueue) Pulse(int) Pulse { return Pulse{} }
+
 func (k *kqueue) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
 	n, err := unix.SendmsgBuffers(fd, parts[:], nil, nil, 0)
 	return max(n, 0), errno(err)

@@ -22,6 +22,7 @@ type linux struct {
 	ep, wake int
 	events   [maxEvents]unix.EpollEvent
 	message  message // of WriteParts
+	info     unix.TCPInfo
 }
 
 func newKernel() (Kernel, error) {
@@ -157,6 +158,26 @@ func (k *linux) Close(fd int, reset bool) {
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 	rawClose(fd)
+}
+
+// askEvery is how often a peer without room is asked for some, in milliseconds. Linux doubles the time from one to the next,
+// up to two minutes, in which one that is gone would not be missed.
+const askEvery = 10_000
+
+func (k *linux) Pulse(fd int) Pulse {
+	i := &k.info
+	if rawInfo(fd, i) != 0 || i.Unacked == 0 && i.Notsent_bytes == 0 {
+		return Pulse{}
+	}
+	if i.Unacked == 0 {
+		// A kernel before 6.15 does not know it, and asks rarely.
+		_ = rawSetOption(fd, unix.IPPROTO_TCP, unix.TCP_RTO_MAX_MS, askEvery)
+	}
+	return Pulse{
+		Owes:   true,
+		Silent: time.Duration(min(i.Last_ack_recv, i.Last_data_recv)) * time.Millisecond,
+		Asked:  int(i.Retransmits) + int(i.Probes),
+	}
 }
 
 func (k *linux) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {

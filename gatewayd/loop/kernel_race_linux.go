@@ -54,6 +54,14 @@ func rawAccept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	return n, fromSockaddr(peer), 0
 }
 
+func rawInfo(fd int, info *unix.TCPInfo) syscall.Errno {
+	i, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err == nil {
+		*info = *i
+	}
+	return errno(err)
+}
+
 func rawSplice(from, to int, n int) (int, syscall.Errno) {
 	m, err := unix.Splice(from, nil, to, nil, n, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 	return int(max(m, 0)), errno(err)

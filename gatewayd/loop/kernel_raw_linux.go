@@ -98,6 +98,15 @@ func bigEndian(port *uint16) uint16 {
 	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(port))[:])
 }
 
+// rawInfo asks for what a socket of TCP knows of its connection. What an older kernel does not tell is 0.
+func rawInfo(fd int, info *unix.TCPInfo) syscall.Errno {
+	*info = unix.TCPInfo{}
+	size := uint32(unsafe.Sizeof(*info))
+	_, _, e := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
+	return e
+}
+
 func rawSplice(from, to int, n int) (int, syscall.Errno) {
 	m, _, e := syscall.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
 		unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)

@@ -375,6 +375,9 @@ func (k *script) Peek(fd int) (int, syscall.Errno) {
 // Unsent: what a script writes has arrived.
 func (k *script) Unsent(int) int { return 0 }
 
+// Pulse: nor does anything wait to be confirmed.
+func (k *script) Pulse(int) Pulse { return Pulse{} }
+
 func (k *script) WriteParts(fd int, parts *Parts) (int, syscall.Errno) {
 	return k.Write(fd, slices.Concat(parts[:]...))
 }

@@ -1,6 +1,9 @@
 package loop
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Time is a point on the process's monotonic clock, in nanoseconds since an arbitrary start. A loop reads the
 // clock once a turn; everything that happens in one turn happens at the same Time.
@@ -32,6 +35,9 @@ type Stream interface {
 	// Took says that the kernel took something of what was queued since this was asked last.
 	Took() bool
 
+	// Pulse is what the peer's system was heard of last. It costs a system call.
+	Pulse() Pulse
+
 	// Pause stops calls of Data and EOF; bytes stay in the kernel. Resume starts them again, beginning with what the
 	// last Data did not take. Both are idempotent, but Resume outside Data always hands over what is held once more, also
 	// when the stream was not paused.
@@ -56,6 +62,16 @@ type Stream interface {
 	// Unix socket.
 	RemoteAddr() netip.AddrPort
 	LocalAddr() netip.AddrPort
+}
+
+// A Pulse tells a peer that takes its time from one that is gone, where something is on its way to it: the system of a peer
+// that lives confirms what it gets, and says so when it is asked whether there is room yet, though nobody reads there. The
+// zero value is all that can be told of a peer that nothing is on its way to, of a Unix socket, and of systems other than
+// Linux.
+type Pulse struct {
+	Owes   bool          // something was sent, or waits for room, that the peer's system has not confirmed
+	Silent time.Duration // since something was heard of it
+	Asked  int           // times that it was sent the same again, or asked for room, since then
 }
 
 // A Handler receives a stream's events, always on the stream's loop and never from inside a method of the stream.

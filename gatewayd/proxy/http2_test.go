@@ -50,6 +50,7 @@ func (s *stub) queued() int                    { return len(s.pending) }
 func (s *stub) Queued() int                    { return len(s.pending) }
 func (s *stub) Unsent() int                    { return len(s.pending) }
 func (s *stub) Took() bool                     { return false }
+func (s *stub) Pulse() loop.Pulse              { return loop.Pulse{} }
 
 func (s *stub) interim(r *http1.Response) { s.status = append(s.status, r.Status) }
 func (s *stub) answer(r *http1.Response)  { s.status = append(s.status, r.Status) }

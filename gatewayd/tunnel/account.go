@@ -28,6 +28,7 @@ type account struct {
 	closeAt loop.Time // when a drain wants its Close sent; 0 without one
 	dies    loop.Time // the end of its lifetime
 	code    uint16    // of the Close that a limit wants sent; 0 is that of a drain
+	place   int32     // in Set.talking, counted from 1; 0 is none
 	waiting *[2]stalled
 	apart   *apart // nil for most
 }
@@ -58,9 +59,15 @@ func (t *Tunnel) passed(d *direction, n int) {
 	a := t.account
 	a.stirred = t.set.l.Now()
 	if d == &t.fromClient {
+		if t.flags&clientSaid == 0 {
+			t.said(clientSaid)
+		}
 		a.received += uint64(n)
 		a.figures.Received.Add(uint64(n))
 		return
+	}
+	if t.flags&backendSaid == 0 {
+		t.said(backendSaid)
 	}
 	a.sent += uint64(n)
 	a.figures.Sent.Add(uint64(n))

@@ -14,6 +14,7 @@ func (nowhere) Write([]byte)               {}
 func (nowhere) Queued() int                { return 0 }
 func (nowhere) Unsent() int                { return 0 }
 func (nowhere) Took() bool                 { return false }
+func (nowhere) Pulse() loop.Pulse          { return loop.Pulse{} }
 func (nowhere) Pause()                     {}
 func (nowhere) Resume()                    {}
 func (nowhere) CloseWrite()                {}

@@ -30,6 +30,12 @@ type Set struct {
 	latest  loop.Time // when the last tunnel began
 	surveys []*survey // under way
 
+	talking []*Tunnel // those that something passed through, until all of it arrived
+	visited int       // how many of them a round has still to visit; the last one is the first
+	rounds  loop.Timer
+	round   func()
+	silence time.Duration // deadTime
+
 	// Told, where it is set, is called for each tunnel that is over.
 	Told func(Ended)
 
@@ -42,7 +48,9 @@ type Set struct {
 func NewSet(l *loop.Loop) *Set {
 	var seed [32]byte
 	crand.Read(seed[:])
-	return &Set{l: l, lists: map[Subject]*list{}, rand: rand.NewChaCha8(seed)}
+	s := &Set{l: l, lists: map[Subject]*list{}, rand: rand.NewChaCha8(seed), silence: deadTime}
+	s.round = s.begins
+	return s
 }
 
 // Stats are the set's figures.
@@ -117,6 +125,7 @@ func (s *Set) release(t *Tunnel) {
 		s.tidy(l)
 	}
 	s.stats.Open--
+	s.quiet(t)
 	if t.last != nil {
 		s.l.StopTimer(t.last)
 	}

@@ -17,6 +17,8 @@ const (
 	wasCut                         // it was ended at the deadline of a drain
 	stalling                       // the backend's deadline is for a peer that takes nothing
 	secured                        // the client speaks TLS
+	clientSaid                     // something passed from the client since its peers were looked for last
+	backendSaid                    // the same
 )
 
 // A Tunnel is one open WebSocket. It holds no buffer while nothing is stalled, no timer before its time for a Close has
@@ -161,7 +163,14 @@ func (t *Tunnel) closed(end uint16, err error) {
 	switch {
 	case t.flags&(clientGone|backendGone) == clientGone|backendGone:
 		t.set.release(t)
-	case err == nil:
+	case err != nil:
+		t.without(end)
+	}
+}
+
+// without ends what is left of a tunnel whose one end is gone.
+func (t *Tunnel) without(end uint16) {
+	switch {
 	case end == clientGone:
 		// A reset tells the backend at once, but must not destroy what it has not taken yet, here or in our system.
 		t.end()
