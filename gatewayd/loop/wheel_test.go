@@ -121,4 +121,25 @@ func BenchmarkTimer(b *testing.B) {
 			l.wheel.advance(now, due)
 		}
 	})
+	// An operation is a second of a million idle timeouts of five minutes that traffic pushes back every minute or so: what
+	// is due is looked at once in five minutes.
+	b.Run("second of a million", func(b *testing.B) {
+		b.ReportAllocs()
+		l := newWheel()
+		timers := make([]Timer, 1_000_000)
+		const timeout = Time(5 * time.Minute)
+		now := Time(0)
+		for i := range timers {
+			l.SetTimer(&timers[i], timeout*Time(i)/Time(len(timers)), fire)
+		}
+		looks := 0
+		due := func(t *Timer) { looks++; l.wheel.set(t, now+timeout) }
+		for b.Loop() {
+			for range 250 {
+				now += Time(4 * time.Millisecond)
+				l.wheel.advance(now, due)
+			}
+		}
+		b.ReportMetric(float64(looks)/float64(b.N), "looks/op")
+	})
 }

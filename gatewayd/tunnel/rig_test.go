@@ -103,18 +103,21 @@ type waiting struct {
 }
 
 func (w *waiting) Connected() {
-	r := w.r
-	r.backend.Take(0)
-	r.set.Start(w.client, w.backend, Terms{
-		Listener: "listener", Rule: "rule", Health: r.health, Picked: r.l.Now() - loop.Time(r.before),
-		DrainTimeout: r.grant, CloseSpread: r.spread, Limits: r.limits, Figures: r.traffic.Tunnels(0),
-	})
+	w.r.backend.Take(0)
+	w.r.set.Start(w.client, w.backend, w.r.terms())
 }
 func (w *waiting) Data([]byte) int { return 0 }
 func (w *waiting) EOF()            {}
 func (w *waiting) Drained()        {}
 func (w *waiting) Timeout()        {}
 func (w *waiting) Closed(error)    {}
+
+func (r *rig) terms() Terms {
+	return Terms{
+		Listener: "listener", Rule: "rule", Health: r.health, Picked: r.l.Now() - loop.Time(r.before),
+		DrainTimeout: r.grant, CloseSpread: r.spread, Limits: r.limits, Figures: r.traffic.Tunnels(0),
+	}
+}
 
 func (r *rig) on(fn func()) {
 	r.t.Helper()
