@@ -203,7 +203,7 @@ func TestTunnelLines(t *testing.T) {
 		return more
 	}
 	r.expect(opened, with(map[string]any{"msg": "tunnel opened", "status": 101.0, "attempts": 1.0}), append(fields, "connect")...)
-	r.expect(closed, with(map[string]any{"msg": "tunnel closed", "ended_by": "client", "close_code": 1000.0}), fields...)
+	r.expect(closed, with(map[string]any{"msg": "tunnel closed", "ended_by": "client", "close_code": 1000.0, "received_messages": 1.0, "sent_messages": 1.0}), fields...)
 }
 
 // Nothing that a client sends makes a line of its own, a field of ours, or shows what is secret.

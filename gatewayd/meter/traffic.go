@@ -86,8 +86,28 @@ type Requests struct {
 type Tunnels struct {
 	Opened         atomic.Uint64
 	Ended          [Ends]atomic.Uint64
-	Received, Sent atomic.Uint64 // bytes behind the handshake: from clients, and to them
+	Received, Sent Passed // behind the handshake: from clients, and to them
 }
+
+// A Passed is what passed in one direction of tunnels. Messages are those that ended, as long as their framing could be
+// followed.
+type Passed struct{ Bytes, Messages atomic.Uint64 }
+
+// Add counts n bytes, in which messages ended.
+func (p *Passed) Add(n, messages int) {
+	p.Bytes.Add(uint64(n))
+	if messages > 0 {
+		p.Messages.Add(uint64(messages))
+	}
+}
+
+func (p *Passed) addTo(f *PassedFigures) {
+	f.Bytes += p.Bytes.Load()
+	f.Messages += p.Messages.Load()
+}
+
+// PassedFigures are the counts of a Passed.
+type PassedFigures struct{ Bytes, Messages uint64 }
 
 // TrafficFigures are the sums of a Traffic's counters over all loops. Used says that something was counted at all, and
 // UsedTunnels the same of tunnels.
@@ -97,7 +117,7 @@ type TrafficFigures struct {
 	Received, Sent               uint64
 	TunnelsOpened                uint64
 	TunnelsEnded                 [Ends]uint64
-	TunnelsReceived, TunnelsSent uint64
+	TunnelsReceived, TunnelsSent PassedFigures
 }
 
 // Figures reads the counters. Anybody may call it; they are not of one instant.
@@ -118,8 +138,8 @@ func (t *Traffic) Figures() (f TrafficFigures) {
 				f.TunnelsEnded[e] += r.Ended[e].Load()
 			}
 			f.TunnelsOpened += r.Opened.Load()
-			f.TunnelsReceived += r.Received.Load()
-			f.TunnelsSent += r.Sent.Load()
+			r.Received.addTo(&f.TunnelsReceived)
+			r.Sent.addTo(&f.TunnelsSent)
 		}
 	}
 	return f

@@ -32,6 +32,8 @@ func (e *exposition) traffic(list []plane.TrafficFigures, most limits) (left int
 	ended := e.counter("gatewayd_tunnels_ended_total", "WebSockets that ended, by who or what ended them.")
 	in := e.counter("gatewayd_tunnel_received_bytes_total", "Bytes of WebSockets from clients, behind the handshake.")
 	out := e.counter("gatewayd_tunnel_sent_bytes_total", "Bytes of WebSockets to clients, behind the handshake.")
+	inMessages := e.counter("gatewayd_tunnel_received_messages_total", "Messages of WebSockets from clients that were whole; not those of WebSockets that break the framing, from there on.")
+	outMessages := e.counter("gatewayd_tunnel_sent_messages_total", "Messages of WebSockets to clients, counted likewise.")
 	rules := 0
 	for i := range list {
 		if list[i].Rule != "" {
@@ -65,8 +67,10 @@ func (e *exposition) traffic(list []plane.TrafficFigures, most limits) (left int
 		for by, n := range f.TunnelsEnded {
 			ended.count(l.with(endWords[by]), n)
 		}
-		in.count(l, f.TunnelsReceived)
-		out.count(l, f.TunnelsSent)
+		in.count(l, f.TunnelsReceived.Bytes)
+		out.count(l, f.TunnelsSent.Bytes)
+		inMessages.count(l, f.TunnelsReceived.Messages)
+		outMessages.count(l, f.TunnelsSent.Messages)
 	}
 	return left
 }

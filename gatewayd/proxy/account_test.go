@@ -183,7 +183,7 @@ func TestTunnelsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := r.traffic()
-	if f.TunnelsOpened != 1 || f.TunnelsOpen() != 1 || f.TunnelsReceived != 11 || f.TunnelsSent != 7 {
+	if f.TunnelsOpened != 1 || f.TunnelsOpen() != 1 || f.TunnelsReceived != (meter.PassedFigures{Bytes: 11, Messages: 1}) || f.TunnelsSent != (meter.PassedFigures{Bytes: 7, Messages: 1}) {
 		t.Errorf("with one tunnel open: %+v", f)
 	}
 	r.on(func() { r.w.Drain(tunnel.Subject{Rule: "rule:all"}, tunnel.Drain{Timeout: time.Millisecond}) })

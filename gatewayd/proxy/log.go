@@ -233,6 +233,8 @@ func (w *Worker) logTunnel(e tunnel.Ended) {
 	}
 	b = accesslog.AppendInt(b, "received_bytes", int64(e.Received))
 	b = accesslog.AppendInt(b, "sent_bytes", int64(e.Sent))
+	b = accesslog.AppendInt(b, "received_messages", int64(e.ReceivedMessages))
+	b = accesslog.AppendInt(b, "sent_messages", int64(e.SentMessages))
 	b = accesslog.AppendSeconds(b, "duration", e.Took)
 	w.line = append(b, e.Note...)
 	w.addLine(nil)

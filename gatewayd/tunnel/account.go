@@ -15,7 +15,7 @@ import (
 type account struct {
 	grant, spread  time.Duration  // Terms.DrainTimeout and Terms.CloseSpread
 	figures        *meter.Tunnels // never nil
-	received, sent uint64         // bytes from the client, and to it
+	received, sent amount         // from the client, and to it
 	began, stirred loop.Time      // the beginning, and the last byte
 	count          *atomic.Int64  // Terms.Count
 	note           string
@@ -33,6 +33,10 @@ type account struct {
 	apart   *apart // nil for most
 }
 
+// An amount is what passed in a direction. Messages are those that ended, as a frame that is the last of its message did:
+// control frames are none, and where the framing is lost nobody can tell any more, so that only bytes go on.
+type amount struct{ bytes, messages uint64 }
+
 // An Ended is what came of a tunnel.
 type Ended struct {
 	By meter.End
@@ -41,9 +45,11 @@ type Ended struct {
 	Code uint16
 	// Cut says that the tunnel ended at the deadline of a drain, because no frame boundary came or a peer did not close.
 	Cut            bool
-	Received, Sent uint64
-	Took           time.Duration
-	Note           string // of the Terms
+	Received, Sent uint64 // bytes
+	// The messages, as far as the framing could be followed.
+	ReceivedMessages, SentMessages uint64
+	Took                           time.Duration
+	Note                           string // of the Terms
 }
 
 // endedBy notes who or what ended the tunnel, once: the first counts.
@@ -54,23 +60,20 @@ func (t *Tunnel) endedBy(who meter.End, code uint16) {
 	}
 }
 
-// passed counts n bytes of a direction.
-func (t *Tunnel) passed(d *direction, n int) {
+// passed counts n bytes of a direction, in which messages ended.
+func (t *Tunnel) passed(d *direction, n, messages int) {
 	a := t.account
 	a.stirred = t.set.l.Now()
+	sum, all, said := &a.sent, &a.figures.Sent, backendSaid
 	if d == &t.fromClient {
-		if t.flags&clientSaid == 0 {
-			t.said(clientSaid)
-		}
-		a.received += uint64(n)
-		a.figures.Received.Add(uint64(n))
-		return
+		sum, all, said = &a.received, &a.figures.Received, clientSaid
 	}
-	if t.flags&backendSaid == 0 {
-		t.said(backendSaid)
+	if t.flags&said == 0 {
+		t.said(said)
 	}
-	a.sent += uint64(n)
-	a.figures.Sent.Add(uint64(n))
+	sum.bytes += uint64(n)
+	sum.messages += uint64(messages)
+	all.Add(n, messages)
 }
 
 // closedBy notes a Close that has passed at the end of b.
@@ -111,7 +114,8 @@ func (s *Set) tell(t *Tunnel) {
 	if s.Told != nil {
 		s.Told(Ended{
 			By: t.by, Code: t.code, Cut: t.flags&wasCut != 0,
-			Received: a.received, Sent: a.sent, Took: time.Duration(max(s.l.Now()-a.began, 0)), Note: a.note,
+			Received: a.received.bytes, Sent: a.sent.bytes, ReceivedMessages: a.received.messages, SentMessages: a.sent.messages,
+			Took: time.Duration(max(s.l.Now()-a.began, 0)), Note: a.note,
 		})
 	}
 }

@@ -75,14 +75,15 @@ func TestWhoEndedIt(t *testing.T) {
 			if f.TunnelsOpened != 1 || f.TunnelsOpen() != 0 || f.TunnelsEnded[c.by] != 1 {
 				t.Errorf("counted %+v", f)
 			}
-			if e := told[0]; e.Received != f.TunnelsReceived || e.Sent != f.TunnelsSent {
-				t.Errorf("told of %d and %d bytes, counted %d and %d", e.Received, e.Sent, f.TunnelsReceived, f.TunnelsSent)
+			if e := told[0]; (meter.PassedFigures{Bytes: e.Received, Messages: e.ReceivedMessages}) != f.TunnelsReceived ||
+				(meter.PassedFigures{Bytes: e.Sent, Messages: e.SentMessages}) != f.TunnelsSent {
+				t.Errorf("told of %+v, counted %+v and %+v", e, f.TunnelsReceived, f.TunnelsSent)
 			}
 		})
 	}
 }
 
-// Every byte that passes is counted, spliced ones included.
+// Every byte and every message that passes is counted, spliced ones included.
 func TestTunnelBytesAreCounted(t *testing.T) {
 	r := newRig(t)
 	c, s := r.open()
@@ -97,8 +98,53 @@ func TestTunnelBytesAreCounted(t *testing.T) {
 	s.expect(masked)
 	until(t, "all bytes are counted", func() bool {
 		f := r.traffic.Figures()
-		return f.TunnelsSent == uint64(len(frame)+size) && f.TunnelsReceived == uint64(len(masked))
+		return f.TunnelsSent == meter.PassedFigures{Bytes: uint64(len(frame) + size), Messages: 1} &&
+			f.TunnelsReceived == meter.PassedFigures{Bytes: uint64(len(masked)), Messages: 1}
 	})
+	if r.l.Stats().Spliced == 0 {
+		t.Error("nothing was spliced")
+	}
 	c.Close()
 	s.Close()
+}
+
+// Messages are counted where they end, whichever way their frames come and go.
+func TestMessagesAreCounted(t *testing.T) {
+	const ping, begin, more, last = "\x89\x01p", "\x01\x02he", "\x00\x01l", "\x80\x02lo"
+	for _, c := range []struct {
+		name     string
+		limits   Limits
+		sent     []string
+		messages uint64
+	}{
+		{"whole", Limits{}, []string{hello, hello + hello}, 3},
+		{"empty", Limits{}, []string{"\x82\x00\x81\x00"}, 2},
+		{"in pieces", Limits{}, []string{hello + "\x81", "\x05he", "llo"}, 2},
+		{"fragments, and pings between", Limits{}, []string{begin + ping + more, ping + last}, 1},
+		{"one that does not end", Limits{}, []string{hello + begin + more}, 1},
+		{"up to where the framing is lost", Limits{}, []string{hello + "\x83\x00" + hello}, 1},
+		{"under a limit", Limits{Message: 100}, []string{hello + begin + ping, more + last + hello}, 3},
+		{"of another extension", Limits{}, []string{"\xc1\x02xy"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.limits = c.limits
+			client, server := r.open()
+			bytes := 0
+			for _, b := range c.sent {
+				server.send(b)
+				bytes += len(b)
+				until(t, "all is counted", func() (here bool) {
+					r.only(func(t *Tunnel) { here = int(t.account.sent.bytes)+int(t.fromBackend.n) == bytes })
+					return here
+				})
+			}
+			r.close()
+			if f := r.traffic.Figures(); f.TunnelsSent.Messages != c.messages {
+				t.Errorf("counted %+v, want %d messages", f.TunnelsSent, c.messages)
+			}
+			client.Close()
+			server.Close()
+		})
+	}
 }

@@ -69,23 +69,24 @@ func (t *Tunnel) expire(cause meter.End, code uint16) {
 }
 
 // follow takes from b what may pass: all but the beginning of a frame header at its end, or of a frame that code speaks
-// against, a Close's.
-func (t *Tunnel) follow(d *direction, b []byte) (n int, ev ws.Event, code uint16) {
+// against, a Close's. So many messages ended in it.
+func (t *Tunnel) follow(d *direction, b []byte) (n, messages int, ev ws.Event, code uint16) {
 	if t.account.message == 0 {
-		n, _, ev = d.follower.NextAll(b)
-		return n, ev, 0
+		n, messages, ev = d.follower.NextAll(b)
+		return n, messages, ev, 0
 	}
 	for n < len(b) {
 		if code = t.misfit(d, b[n:]); code != 0 {
-			return n, ev, code
+			return n, messages, ev, code
 		}
 		var k int
 		k, ev = d.follower.Next(b[n:])
+		messages += d.whole(ev)
 		if n += k; ev != ws.FrameEnd || d.follower.Closing() {
 			break
 		}
 	}
-	return n, ev, 0
+	return n, messages, ev, 0
 }
 
 // misfit says what speaks against the frame that begins with b, if one does: that its message is longer than may be, or that

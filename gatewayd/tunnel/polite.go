@@ -54,7 +54,7 @@ func (t *Tunnel) placeClose() {
 	}
 	t.endedBy(t.cause, code)
 	b := ws.AppendClose(s.l.Scratch(), code, "", nil)
-	t.passed(&t.fromBackend, len(b))
+	t.passed(&t.fromBackend, len(b), 0)
 	t.client.Write(b)
 	if t.flags&stalling != 0 { // From here on it would be the end of patience with the backend.
 		t.backend.SetDeadline(0)
@@ -79,8 +79,8 @@ func (t *Tunnel) placeClose() {
 // passToBoundary forwards the rest of the frame that stands in the way of our Close.
 func (t *Tunnel) passToBoundary(b []byte) {
 	d := &t.fromBackend
-	n, _ := d.follower.Next(b)
-	t.passed(d, n)
+	n, ev := d.follower.Next(b)
+	t.passed(d, n, d.whole(ev))
 	t.client.Write(b[:n])
 	if d.follower.AtBoundary() {
 		t.placeClose()

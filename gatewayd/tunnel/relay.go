@@ -19,15 +19,16 @@ func (t *Tunnel) pass(d *direction, src, dst loop.Stream, b []byte) {
 		b = append(s, b...)
 		d.n = 0
 	}
-	n := 0
+	n, messages := 0, 0
 	for n < len(b) {
-		k, ev, code := t.follow(d, b[n:])
+		k, whole, ev, code := t.follow(d, b[n:])
 		n += k
+		messages += whole
 		if d.follower.Closing() {
 			t.closedBy(d, b[:n])
 		}
 		if code != 0 {
-			t.send(d, dst, b[:n])
+			t.send(d, dst, b[:n], messages)
 			t.misfits(d, code)
 			return
 		}
@@ -36,15 +37,24 @@ func (t *Tunnel) pass(d *direction, src, dst loop.Stream, b []byte) {
 			break
 		}
 	}
-	t.send(d, dst, b[:n])
+	t.send(d, dst, b[:n], messages)
 	t.pace(d, src, dst, full)
 }
 
-func (t *Tunnel) send(d *direction, dst loop.Stream, b []byte) {
+// send forwards b, in which messages ended.
+func (t *Tunnel) send(d *direction, dst loop.Stream, b []byte, messages int) {
 	if len(b) > 0 {
-		t.passed(d, len(b))
+		t.passed(d, len(b), messages)
 		dst.Write(b)
 	}
+}
+
+// whole is how many messages ended by what the follower said last: 1 or 0.
+func (d *direction) whole(ev ws.Event) int {
+	if ev == ws.FrameEnd && d.follower.EndsMessage() {
+		return 1
+	}
+	return 0
 }
 
 // pace stops the source while the other end does not take what it gets, and moves long payloads inside the kernel.
@@ -76,8 +86,7 @@ func (t *Tunnel) hold(src, dst loop.Stream) {
 func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
 	d.splicing = false
 	if moved > 0 {
-		d.follower.Skip(uint64(moved))
-		t.passed(d, int(moved))
+		t.passed(d, int(moved), d.whole(d.follower.Skip(uint64(moved))))
 	}
 	if moved < loop.MaxBuffer {
 		d.full = 0
@@ -90,7 +99,7 @@ func (t *Tunnel) eof(d *direction, dst loop.Stream) {
 	d.eof = true
 	t.endedBy(t.sender(d), ws.CodeLost)
 	if d.n > 0 && !d.drop {
-		t.passed(d, int(d.n))
+		t.passed(d, int(d.n), 0)
 		dst.Write(d.part[:d.n])
 		d.n = 0
 	}

@@ -42,7 +42,7 @@ func (t *Tunnel) see() Seen {
 	s := Seen{
 		ID: t.id(), Listener: t.links[ofListener].list.subject.Listener, Rule: t.links[ofRule].list.subject.Rule,
 		Health: t.links[ofHealth].list.subject.Health, Client: t.from(), Secure: t.flags&secured != 0,
-		Received: a.received, Sent: a.sent, Stirred: a.stirred,
+		Received: a.received.bytes, Sent: a.sent.bytes, Stirred: a.stirred,
 		Ending: t.ending(), By: t.cause, Deadline: t.deadline,
 	}
 	if t.flags&known != 0 {

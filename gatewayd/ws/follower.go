@@ -86,34 +86,32 @@ func (f *Follower) Next(b []byte) (n int, ev Event) {
 }
 
 // NextAll consumes as many whole frames as b holds, and the beginning of one more. It is [Follower.Next] in a loop,
-// for who does not look at each frame: n octets may be passed on, and boundary is the offset in b of the last frame
-// boundary among them, or -1. It stops behind a Close.
-func (f *Follower) NextAll(b []byte) (n, boundary int, ev Event) {
-	boundary = -1
-	if f.AtBoundary() {
-		boundary = 0
-	}
+// for who does not look at each frame: n octets may be passed on, and so many messages ended in them. It stops behind a
+// Close.
+func (f *Follower) NextAll(b []byte) (n, messages int, ev Event) {
 	for ev = More; n < len(b); {
-		k := f.wholeMessages(b[n:])
+		k, whole := f.wholeMessages(b[n:])
+		messages += whole
 		if ev = FrameEnd; k == 0 {
-			k, ev = f.Next(b[n:])
+			if k, ev = f.Next(b[n:]); ev == FrameEnd && f.EndsMessage() {
+				messages++
+			}
 		}
 		n += k
 		if ev != FrameEnd || f.closing {
 			break
 		}
-		boundary = n
 	}
-	return n, boundary, ev
+	return n, messages, ev
 }
 
 // wholeMessages passes the messages at the beginning of b that are one short frame each and complete, which is what
 // most reads of most tunnels hold, without a call for each.
-func (f *Follower) wholeMessages(b []byte) int {
+func (f *Follower) wholeMessages(b []byte) (n, messages int) {
 	if f.inside || f.lost || f.open || f.closing {
-		return 0
+		return 0, 0
 	}
-	n, last := 0, -1
+	last := -1
 	for n+2 <= len(b) {
 		if o := b[n] & 0x8f; o != 0x80|byte(Text) && o != 0x80|byte(Binary) {
 			break
@@ -125,11 +123,12 @@ func (f *Follower) wholeMessages(b []byte) int {
 			break
 		}
 		last, n = n, end
+		messages++
 	}
 	if last >= 0 {
 		f.first, f.masked = b[last], b[last+1]&0x80 != 0
 	}
-	return n
+	return n, messages
 }
 
 // header reads the frame header at b and returns its length, 0 when it is incomplete or the follower got lost.
@@ -281,6 +280,10 @@ func (f *Follower) Opcode() Opcode { return Opcode(f.first & 0x0f) }
 
 // Fin reports whether that frame is the last of its message.
 func (f *Follower) Fin() bool { return f.first&0x80 != 0 }
+
+// EndsMessage reports whether that frame ends a message: it is no control frame, and the last of its message. Behind a
+// FrameEnd the message is complete.
+func (f *Follower) EndsMessage() bool { return f.first&0x88 == 0x80 }
 
 // Masked reports whether that frame has a masking key, as every frame of a client has.
 func (f *Follower) Masked() bool { return f.masked }

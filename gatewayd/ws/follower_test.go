@@ -21,6 +21,7 @@ func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 type seen struct {
 	boundaries []int // offsets at which a frame may be placed, but for the first
 	ends       []byte
+	messages   int
 	passed     int // octets that may be passed on
 	lost       bool
 	closing    bool
@@ -35,6 +36,9 @@ func watch(b []byte, piece int) (s seen) {
 			s.passed += n
 			if ev == FrameEnd {
 				s.ends = append(s.ends, f.first)
+				if f.EndsMessage() {
+					s.messages++
+				}
 				if f.AtBoundary() {
 					s.boundaries = append(s.boundaries, s.passed)
 				}
@@ -53,7 +57,7 @@ func watch(b []byte, piece int) (s seen) {
 
 func (s seen) equal(o seen) bool {
 	return slices.Equal(s.boundaries, o.boundaries) && bytes.Equal(s.ends, o.ends) && s.passed == o.passed &&
-		s.lost == o.lost && s.closing == o.closing
+		s.messages == o.messages && s.lost == o.lost && s.closing == o.closing
 }
 
 // reference reads the whole of b at once, written as RFC 6455 5.2 reads.
@@ -113,6 +117,9 @@ func reference(b []byte) (s seen) {
 		}
 		if data || opcode == 0 {
 			fragmented = !fin
+			if fin {
+				s.messages++
+			}
 		}
 	}
 }
@@ -186,8 +193,12 @@ func TestFollowerDescribesFrame(t *testing.T) {
 	if ev := f.Skip(100); ev != More || f.Left() != 98 {
 		t.Errorf("spliced: %v, left %d", ev, f.Left())
 	}
-	if ev := f.Skip(98); ev != FrameEnd || !f.AtBoundary() {
-		t.Errorf("spliced to the end: %v", ev)
+	if ev := f.Skip(98); ev != FrameEnd || !f.AtBoundary() || f.EndsMessage() {
+		t.Errorf("spliced to the end: %v, of a message %v", ev, f.EndsMessage())
+	}
+	f.Next([]byte{0x80, 100})
+	if ev := f.Skip(100); ev != FrameEnd || !f.EndsMessage() {
+		t.Errorf("the last fragment spliced: %v, of a message %v", ev, f.EndsMessage())
 	}
 	if ev := f.Skip(0); ev != More || f.Lost() {
 		t.Errorf("nothing spliced at a boundary: %v", ev)
@@ -205,29 +216,34 @@ func TestNextAll(t *testing.T) {
 	tests := []struct {
 		name        string
 		in          []byte
-		n, boundary int
+		n, messages int
 		ev          Event
+		boundary    bool
 	}{
-		{"nothing", nil, 0, 0, More},
-		{"whole frames", small, 15, 15, FrameEnd},
-		{"a header begins", join(small, []byte{0x82}), 15, 15, NeedHeader},
-		{"a payload begins", join(small, []byte{0x82, 2, 0}), 18, 15, More},
-		{"inside the first", []byte{0x82, 2, 0}, 3, 0, More},
-		{"stops behind a close", join(small, frame(0x88, 0, nil), small), 17, 15, FrameEnd},
-		{"a ping between", join(small, frame(0x89, 2, nil), small), 34, 34, FrameEnd},
-		{"a fragmented message between", join(small, frame(0x01, 2, nil), frame(0x80, 300, nil), small), 338, 338, FrameEnd},
-		{"lost", join(small, frame(0x83, 0, nil)), 17, 15, Lost},
+		{"nothing", nil, 0, 0, More, true},
+		{"whole frames", small, 15, 3, FrameEnd, true},
+		{"a header begins", join(small, []byte{0x82}), 15, 3, NeedHeader, true},
+		{"a payload begins", join(small, []byte{0x82, 2, 0}), 18, 3, More, false},
+		{"inside the first", []byte{0x82, 2, 0}, 3, 0, More, false},
+		{"stops behind a close", join(small, frame(0x88, 0, nil), small), 17, 3, FrameEnd, false},
+		{"a ping between", join(small, frame(0x89, 2, nil), small), 34, 6, FrameEnd, true},
+		{"a fragmented message between", join(small, frame(0x01, 2, nil), frame(0x80, 300, nil), small), 338, 7, FrameEnd, true},
+		{"a ping between fragments", join(frame(0x01, 2, nil), frame(0x89, 2, nil), frame(0x00, 300, nil), frame(0x80, 0, nil)), 314, 1, FrameEnd, true},
+		{"lost", join(small, frame(0x83, 0, nil), small), 32, 3, Lost, false},
 	}
 	for _, tt := range tests {
 		var f Follower
-		if n, boundary, ev := f.NextAll(tt.in); n != tt.n || boundary != tt.boundary || ev != tt.ev {
-			t.Errorf("%s: got %d %d %v, want %d %d %v", tt.name, n, boundary, ev, tt.n, tt.boundary, tt.ev)
+		if n, messages, ev := f.NextAll(tt.in); n != tt.n || messages != tt.messages || ev != tt.ev || f.AtBoundary() != tt.boundary {
+			t.Errorf("%s: got %d %d %v %v, want %d %d %v %v", tt.name, n, messages, ev, f.AtBoundary(), tt.n, tt.messages, tt.ev, tt.boundary)
 		}
 	}
 	var f Follower
 	f.Next([]byte{0x82, 2, 0})
-	if n, boundary, ev := f.NextAll(nil); n != 0 || boundary != -1 || ev != More {
-		t.Errorf("inside a payload: %d %d %v", n, boundary, ev)
+	if n, messages, ev := f.NextAll(nil); n != 0 || messages != 0 || ev != More {
+		t.Errorf("inside a payload: %d %d %v", n, messages, ev)
+	}
+	if n, messages, ev := f.NextAll(append([]byte{0}, small...)); n != 16 || messages != 4 || ev != FrameEnd {
+		t.Errorf("from inside a payload: %d %d %v", n, messages, ev)
 	}
 }
 
@@ -275,18 +291,16 @@ func FuzzFollower(f *testing.F) {
 			}
 		}
 		var g Follower
-		last, n := 0, 0
+		messages, n := 0, 0
 		for n < len(b) && !g.Closing() {
-			k, boundary, ev := g.NextAll(b[n:])
-			if boundary >= 0 {
-				last = n + boundary
-			}
+			k, whole, ev := g.NextAll(b[n:])
+			messages += whole
 			if n += k; ev == NeedHeader || k == 0 {
 				break
 			}
 		}
-		if k := len(want.boundaries); !want.closing && k > 0 && last != want.boundaries[k-1] {
-			t.Fatalf("last boundary %d, want %d", last, want.boundaries[k-1])
+		if messages != want.messages {
+			t.Fatalf("NextAll told of %d messages, want %d", messages, want.messages)
 		}
 		if !want.closing && n != want.passed {
 			t.Fatalf("NextAll passed %d, want %d", n, want.passed)
