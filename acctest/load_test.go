@@ -132,6 +132,11 @@ func startTalk(tb testing.TB, port int, path string, every time.Duration) *talk 
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return talkOn(tb, socket, every)
+}
+
+// talkOn is startTalk on a WebSocket that is open already.
+func talkOn(tb testing.TB, socket *gatewaytest.Socket, every time.Duration) *talk {
 	t := &talk{socket: socket, done: make(chan struct{}), stop: make(chan struct{})}
 	go t.run(every)
 	tb.Cleanup(func() {
@@ -162,6 +167,22 @@ func (t *talk) run(every time.Duration) {
 		case <-tick.C:
 		}
 	}
+}
+
+// listen ends the talking and waits for what the other side says.
+func (t *talk) listen() {
+	close(t.stop)
+	<-t.done
+	if t.err != nil {
+		return
+	}
+	t.done = make(chan struct{})
+	go func() {
+		defer close(t.done)
+		if t.err = t.socket.SetReadDeadline(time.Time{}); t.err == nil {
+			_, _, t.err = t.socket.ReadMessage()
+		}
+	}()
 }
 
 // alive wants that the talk goes on.

@@ -3,7 +3,9 @@ variable "secure" { type = number }
 variable "blue" { type = number }
 variable "green" { type = number }
 variable "n" { type = number }
+variable "enrolled" { type = bool }
 variable "authority" { type = string }
+variable "certificate" { type = string }
 variable "key" {
   type      = string
   ephemeral = true
@@ -17,8 +19,9 @@ resource "gatewayd_listener" "chat" {
   port    = var.port
 }
 
+# Its name is another one at every apply, and so are those of its rule, pool and setting.
 resource "gatewayd_listener" "secure" {
-  name         = "secure"
+  name         = "secure-${var.n}"
   address      = "127.0.0.1"
   port         = var.secure
   protocol     = "https"
@@ -33,6 +36,7 @@ resource "gatewayd_pool" "chat" {
 }
 
 resource "gatewayd_target" "chat" {
+  count   = var.enrolled ? 1 : 0
   name    = "chat"
   pool    = gatewayd_pool.chat.name
   address = "127.0.0.1"
@@ -42,13 +46,14 @@ resource "gatewayd_target" "chat" {
 resource "gatewayd_setting" "chat" {
   name          = "chat"
   probe         = gatewayd_probe.chat.name
-  drain_timeout = "1s"
+  drain_timeout = "10s"
+  close_spread  = "10s"
 }
 
 resource "gatewayd_probe" "chat" {
   name     = "chat"
-  path     = "/health"
-  interval = "1s"
+  path     = "/health?n=${var.n}"
+  interval = "${1 + var.n % 2}s"
 }
 
 resource "gatewayd_rule" "chat" {
@@ -64,9 +69,30 @@ resource "gatewayd_rewrite" "chat" {
   steps = [{ request_headers = { "X-Chat" = { value = "{var_http_method}" } } }]
 }
 
+resource "gatewayd_rule" "secure" {
+  name     = "secure-${var.n}"
+  listener = gatewayd_listener.secure.name
+  pool     = gatewayd_pool.secure.name
+  setting  = gatewayd_setting.secure.name
+}
+
+resource "gatewayd_pool" "secure" {
+  name = "secure-${var.n}"
+  targets = {
+    blue = { address = "127.0.0.1", port = var.blue }
+  }
+}
+
+resource "gatewayd_setting" "secure" {
+  name          = "secure-${var.n}"
+  probe         = gatewayd_probe.chat.name
+  drain_timeout = "0s"
+}
+
+# It is renewed at every apply.
 resource "gatewayd_certificate" "chat" {
   name            = "chat"
-  certificate_pem = var.authority
+  certificate_pem = var.certificate
   private_key_wo  = var.key
 }
 
