@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/events"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
@@ -35,7 +36,7 @@ type Authorizer interface {
 	Authorize(token string) bool
 }
 
-// A Config is what the API works with. All fields but Hosts, Node, Metrics and Log must be given.
+// A Config is what the API works with. All fields but Hosts, Node, Events, Metrics and Log must be given.
 type Config struct {
 	Control *control.Controller
 	Views   Views
@@ -44,6 +45,8 @@ type Config struct {
 	// when it began to run.
 	Version, Node string
 	Started       time.Time
+	// Events are what /v1/events shows; nil for none.
+	Events *events.Feed
 	// Metrics answers /metrics to whoever has a token; nil for none.
 	Metrics http.Handler
 	// Log gets a line a write, without bodies and tokens.
@@ -59,6 +62,7 @@ type admin struct {
 	Config
 	mux      *http.ServeMux
 	openAPI  []byte
+	pace     pace
 	replaced replacements
 }
 
@@ -85,7 +89,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &admin{Config: cfg, mux: http.NewServeMux(), openAPI: openAPI(cfg.Version)}
+	a := &admin{Config: cfg, mux: http.NewServeMux(), openAPI: openAPI(cfg.Version), pace: ordinary}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.pattern, a.dispatch(route))
 	}
@@ -120,6 +124,7 @@ func (a *admin) routes() []route {
 			http.MethodGet: get(a.explain, api.ParamURL, api.ParamMethod, api.ParamHeaders, api.ParamClient, api.ParamAtListener),
 		}},
 		{pattern: api.PathTunnels, actions: map[string]action{http.MethodGet: get(a.tunnels, tunnelParams...)}},
+		{pattern: api.PathEvents, actions: map[string]action{http.MethodGet: get(a.events, api.ParamKind, api.ParamLastEventID)}},
 		{pattern: api.PathStatus, actions: map[string]action{http.MethodGet: get(a.status)}},
 		{pattern: api.PathMetrics, actions: map[string]action{http.MethodGet: get(a.metrics)}},
 		{pattern: api.PathOpenAPI, actions: map[string]action{http.MethodGet: get(a.document)}},

@@ -151,6 +151,7 @@ func (d *description) views(paths map[string]*huma.PathItem) {
 			query(api.ParamClient, text(), "IP address of the client, by which pools with source_hash choose."),
 			query(api.ParamAtListener, text(), "Name of a listener at whose address and port the request comes in, in place of the URL's port.")),
 		api.PathTunnels: d.tunnels(),
+		api.PathEvents:  d.events(),
 		api.PathStatus:  d.operation("get-status", "Read the state of the gateway", responses(http.StatusOK, "Version, revision, conditions, retired objects.", schemaOf[api.Status](d))),
 		api.PathMetrics: d.operation("get-metrics", "Read the metrics, in the text form of Prometheus", map[string]*huma.Response{"200": plain}),
 		api.PathOpenAPI: d.operation("get-openapi", "Read this document", responses(http.StatusOK, "OpenAPI 3.1.", &huma.Schema{Type: huma.TypeObject})),

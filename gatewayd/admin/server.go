@@ -25,7 +25,7 @@ type Server struct {
 // Serve starts serving on the listeners, which it owns from now on, and returns at once. log gets what clients do wrong
 // below HTTP, at level debug.
 func Serve(handler http.Handler, listeners []net.Listener, log *slog.Logger) *Server {
-	s := &Server{http: &http.Server{
+	return serve(&http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       time.Minute,
@@ -35,7 +35,11 @@ func Serve(handler http.Handler, listeners []net.Listener, log *slog.Logger) *Se
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// "OPTIONS *" shall be answered like every other unknown URL.
 		DisableGeneralOptionsHandler: true,
-	}}
+	}, listeners, log)
+}
+
+func serve(server *http.Server, listeners []net.Listener, log *slog.Logger) *Server {
+	s := &Server{http: server}
 	for _, l := range listeners {
 		s.wait.Go(func() {
 			if err := s.http.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {

@@ -46,6 +46,7 @@ func (c *Controller) decide(batch []*job) {
 		if err == nil {
 			prepared.Publish()
 			c.state.Store(base.next(d, set, served))
+			c.tell(Applied, base.set, set)
 			c.conclude(batch, set, served)
 			return
 		}

@@ -33,6 +33,8 @@ const maxBatch = 256
 type Config struct {
 	Store store.Store
 	Plane Plane
+	// Witness is told of what serves; nil for nobody.
+	Witness Witness
 	// Log gets what nobody is answered: conditions at boot, causes of refusals that are not the caller's fault.
 	Log *slog.Logger
 	// Retry is how long after a Prepare that left transient conditions, or after a store that could not be read, the next
@@ -43,10 +45,11 @@ type Config struct {
 
 // A Controller is the one writer. Its methods may be called at the same time.
 type Controller struct {
-	store store.Store
-	plane Plane
-	log   *slog.Logger
-	retry time.Duration
+	store   store.Store
+	plane   Plane
+	witness Witness // nil for nobody
+	log     *slog.Logger
+	retry   time.Duration
 
 	state atomic.Pointer[state] // written by the writer goroutine alone, once Open has returned
 	jobs  chan *job
@@ -65,7 +68,7 @@ type Controller struct {
 // read or served as written are conditions, not errors. The store and the plane stay the caller's to close, after Close.
 func Open(ctx context.Context, cfg Config) (*Controller, error) {
 	c := &Controller{
-		store: cfg.Store, plane: cfg.Plane, log: cfg.Log, retry: cfg.Retry,
+		store: cfg.Store, plane: cfg.Plane, witness: cfg.Witness, log: cfg.Log, retry: cfg.Retry,
 		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), done: make(chan struct{}),
 		memory: newMemory(),
 	}

@@ -100,7 +100,12 @@ func (c *Controller) adopt(ctx context.Context) error {
 	c.logConditions(served)
 	c.memory.writes = writes
 	c.doubt = false
+	var was *spec.Set
+	if before := c.state.Load(); before != nil {
+		was = before.set
+	}
 	c.state.Store(s)
+	c.tell(Loaded, was, s.set)
 	return nil
 }
 
@@ -161,6 +166,9 @@ func (c *Controller) prepareAgain() (changed bool) {
 	n := *s
 	n.served = served
 	c.state.Store(&n)
+	if changed {
+		c.tell(Retried, s.set, s.set)
+	}
 	return changed
 }
 

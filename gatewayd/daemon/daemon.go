@@ -16,10 +16,12 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/accesslog"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/admin"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/events"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/metrics"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/plane"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/store/bolt"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -48,6 +50,7 @@ type Config struct {
 // A Daemon is a running gateway.
 type Daemon struct {
 	log       *slog.Logger
+	events    *events.Feed
 	store     store.Store
 	plane     *plane.Plane
 	control   *control.Controller
@@ -59,7 +62,7 @@ type Daemon struct {
 // Start starts a gateway. When it returns, the stored configuration serves and the admin API answers. ctx bounds the
 // start alone. Close or Shutdown must follow.
 func Start(ctx context.Context, cfg Config) (*Daemon, error) {
-	d := &Daemon{log: cfg.Log}
+	d := &Daemon{log: cfg.Log, events: events.New(cfg.Version)}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -104,7 +107,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	}); err != nil {
 		return err
 	}
-	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Log: d.log}); err != nil {
+	if d.control, err = control.Open(ctx, control.Config{Store: d.store, Plane: d.plane, Witness: d.events, Log: d.log}); err != nil {
 		return opened(err, cfg.DataDir)
 	}
 	if err := d.fill(ctx, cfg.ConfigFile); err != nil {
@@ -116,6 +119,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 	}
 	handler := admin.New(admin.Config{
 		Control: d.control, Views: d, Auth: token, Version: cfg.Version, Node: node, Started: started, Log: d.log,
+		Events:  d.events,
 		Metrics: metrics.New(metrics.Config{Plane: d.plane, Control: d.control, Version: cfg.Version, Log: d.log}),
 	})
 	d.server = admin.Serve(handler, d.listeners, d.log)
@@ -180,6 +184,7 @@ func (d *Daemon) ReopenLogs() { d.plane.ReopenAccessLog() }
 func (d *Daemon) Shutdown(ctx context.Context, delay, timeout time.Duration) error {
 	d.stopping.Store(true)
 	d.log.Info("The gateway stops.", "delay", delay.String(), "timeout", timeout.String())
+	d.events.Gateway(api.GatewayTurn{What: api.GatewayStopping, Delay: delay.String(), Timeout: timeout.String()})
 	d.control.Close() // From here on writes are refused: a publication would open sockets again.
 	d.plane.Shutdown(ctx, delay, timeout)
 	return d.Close()
@@ -188,6 +193,7 @@ func (d *Daemon) Shutdown(ctx context.Context, delay, timeout time.Duration) err
 // Close ends everything now, in the reverse order of the start.
 func (d *Daemon) Close() error {
 	d.stopping.Store(true)
+	d.events.Close() // Who follows them would hold the server.
 	var errs []error
 	if d.server != nil {
 		// A client that only connected holds the server for seconds. It is cut, and that is no failure.

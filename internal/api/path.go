@@ -14,6 +14,7 @@ const (
 	PathHealth  = Base + "/health"
 	PathDrains  = Base + "/drains" // and "/" and a revision
 	PathTunnels = Base + "/tunnels"
+	PathEvents  = Base + "/events"
 	PathStatus  = Base + "/status"
 	PathExplain = Base + "/explain"
 	PathLive    = "/livez"
@@ -32,6 +33,9 @@ const (
 	ParamRetired = "retired"
 	// ParamPool restricts the health to one pool, by name, and adds the last results of each target.
 	ParamPool = "pool"
+	// ParamKind restricts events to some kinds, parted by commas; ParamLastEventID stands in place of the header Last-Event-ID.
+	ParamKind        = "kind"
+	ParamLastEventID = "last_event_id"
 	// ParamURL, ParamMethod, ParamHeaders (a line each), ParamClient and ParamAtListener are a Question.
 	ParamURL        = "url"
 	ParamMethod     = "method"
@@ -68,12 +72,15 @@ const (
 	HeaderOutcome = "Gatewayd-Outcome"
 	// HeaderIdempotencyKey makes a repeated write get the first answer again: 1 to 128 visible ASCII characters.
 	HeaderIdempotencyKey = "Idempotency-Key"
+	// HeaderLastEventID is the id behind which a stream of events goes on.
+	HeaderLastEventID = "Last-Event-Id"
 )
 
 // Media types.
 const (
 	MediaJSON    = "application/json"
 	MediaProblem = "application/problem+json"
+	MediaEvents  = "text/event-stream"
 )
 
 // Limits.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -58,6 +59,7 @@ type Config struct {
 // A Client calls one gateway, at one or several endpoints. It may be used by many goroutines at once.
 type Client struct {
 	http      *retryablehttp.Client
+	streams   *retryablehttp.Client // as http, for answers without an end
 	router    *router
 	token     func() (string, error)
 	userAgent string
@@ -93,6 +95,12 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Log != nil {
 		c.http.Logger = cfg.Log
+	}
+	c.streams = &retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: router, CheckRedirect: c.http.HTTPClient.CheckRedirect},
+		Logger:       c.http.Logger,
+		RetryWaitMin: c.http.RetryWaitMin, RetryWaitMax: c.http.RetryWaitMax, RetryMax: c.http.RetryMax,
+		CheckRetry: checkRetry, Backoff: router.backoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	return c, nil
 }
@@ -186,6 +194,7 @@ type request struct {
 	query        url.Values
 	header       http.Header
 	body         []byte
+	accept       string // beside problems; empty means JSON
 	// safe says that a repetition changes nothing more than the first try.
 	safe bool
 }
@@ -203,6 +212,26 @@ type answer struct {
 // *UnreachableError or the context's error.
 func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 	call := &call{safe: r.safe, first: c.router.preferred(), failed: map[string]error{}}
+	response, err := c.send(ctx, c.http, call, r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body) // The router holds all of it.
+	if err != nil {
+		return nil, call.explain(ctx, err)
+	}
+	if len(text) > maxAnswer {
+		return nil, fmt.Errorf("the answer of the gateway at %s is larger than %d MiB", call.endpoint, maxAnswer>>20)
+	}
+	if response.StatusCode >= 300 {
+		return &answer{repeated: call.lost}, refused(call.endpoint, response.StatusCode, response.Header, text)
+	}
+	return &answer{status: response.StatusCode, header: response.Header, body: text, repeated: call.lost}, nil
+}
+
+// send performs a call and its repetitions up to an answer, whatever its status is.
+func (c *Client) send(ctx context.Context, by *retryablehttp.Client, call *call, r request) (*http.Response, error) {
 	ctx = context.WithValue(ctx, callKey{}, call)
 	u := url.URL{Scheme: "http", Host: "gateway.invalid", Path: r.path, RawQuery: r.query.Encode()}
 	if path, err := url.PathUnescape(r.path); err == nil {
@@ -219,22 +248,11 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 	if err := c.setHeader(request.Header, r); err != nil {
 		return nil, err
 	}
-	response, err := c.http.Do(request)
+	response, err := by.Do(request)
 	if err != nil {
 		return nil, call.explain(ctx, err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body) // The router holds all of it.
-	if err != nil {
-		return nil, call.explain(ctx, err)
-	}
-	if len(text) > maxAnswer {
-		return nil, fmt.Errorf("the answer of the gateway at %s is larger than %d MiB", call.endpoint, maxAnswer>>20)
-	}
-	if response.StatusCode >= 300 {
-		return &answer{repeated: call.lost}, refused(call.endpoint, response.StatusCode, response.Header, text)
-	}
-	return &answer{status: response.StatusCode, header: response.Header, body: text, repeated: call.lost}, nil
+	return response, nil
 }
 
 func (c *Client) setHeader(h http.Header, r request) error {
@@ -249,7 +267,7 @@ func (c *Client) setHeader(h http.Header, r request) error {
 		h.Set("Authorization", "Bearer "+token)
 	}
 	h.Set("User-Agent", c.userAgent)
-	h.Set("Accept", api.MediaJSON+", "+api.MediaProblem)
+	h.Set("Accept", cmp.Or(r.accept, api.MediaJSON)+", "+api.MediaProblem)
 	if r.body != nil {
 		h.Set("Content-Type", api.MediaJSON)
 	}

@@ -174,7 +174,7 @@ func (r *router) RoundTrip(request *http.Request) (*http.Response, error) {
 	out := request.Clone(request.Context())
 	out.URL.Scheme, out.URL.Host, out.Host = e.scheme, e.host, e.host
 	response, err := e.transport.RoundTrip(out)
-	if err == nil {
+	if err == nil && !(call.stream && response.StatusCode == http.StatusOK) {
 		err = readWhole(response)
 	}
 	if err != nil {

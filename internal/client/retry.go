@@ -17,7 +17,8 @@ type callKey struct{}
 // A call is what the attempts of one request share. One goroutine owns it: attempts come one after the other.
 type call struct {
 	safe     bool
-	first    int // index of the endpoint of the first attempt
+	stream   bool // the answer has no end and is read as it comes
+	first    int  // index of the endpoint of the first attempt
 	attempts int
 	endpoint string           // of the last attempt
 	failed   map[string]error // the last failure of each endpoint

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Kinds of events. A stream can be asked for all but the first two, which every stream has.
+const (
+	// EventBegin is the first event of a stream.
+	EventBegin = "begin"
+	// EventLost tells of events that the reader will not get.
+	EventLost = "lost"
+
+	EventChange  = "change"
+	EventGateway = "gateway"
+)
+
+// EventKinds are the kinds that a stream can be asked for.
+func EventKinds() []string { return []string{EventChange, EventGateway} }
+
+// An Event is something that happened in one gateway. Its Kind says which of the fields behind Time it has.
+type Event struct {
+	// ID is what a later stream goes on behind, in the order of what happened. On the wire it is the event's own id, not in
+	// its data.
+	ID   string `json:"id,omitempty"`
+	Kind string `json:"kind"`
+	// Time is when it happened: RFC 3339 in UTC, with milliseconds.
+	Time string `json:"time"`
+
+	Begin   *Begin        `json:"begin,omitempty"`
+	Lost    *Lost         `json:"lost,omitempty"`
+	Change  *ConfigChange `json:"change,omitempty"`
+	Gateway *GatewayTurn  `json:"gateway,omitempty"`
+}
+
+// Begin says where a stream begins.
+type Begin struct {
+	// Revision of the configuration that served then: what is changed later is told.
+	Revision uint64 `json:"revision"`
+	Version  string `json:"version"` // of the gateway
+}
+
+// Why a reader does not get events.
+const (
+	// LostGone: they are not kept any more. The reader was away for long, or is slower than what happens.
+	LostGone = "gone"
+	// LostRestart: the reader goes on behind an event of another gateway, or of this one before it was started anew.
+	// What the gateway still knows of its own life follows.
+	LostRestart = "restart"
+)
+
+// Lost says that a reader has to look for itself at what is now.
+type Lost struct {
+	Reason string `json:"reason"`
+	// Events is how many are lost, of all kinds; 0 where nobody knows.
+	Events uint64 `json:"events,omitempty"`
+}
+
+// Why another configuration serves.
+const (
+	ChangeApplied = "applied" // it was written here
+	ChangeLoaded  = "loaded"  // it was found in the store: at the start, or because somebody else wrote it
+	ChangeRetried = "retried" // it is the same, of which more or less can be served than before, as when a port got free
+)
+
+// ConfigChange is a configuration that has come to serve.
+type ConfigChange struct {
+	What string `json:"what"` // applied, loaded or retried
+	// After is the revision that served before, Revision the one that serves now. Those between, too, are of this change.
+	After    uint64 `json:"after"`
+	Revision uint64 `json:"revision"`
+	// Objects are by kind and name, MaxEventObjects at most; More is how many others there are. At the start of a gateway
+	// there are none.
+	Objects []ChangedObject `json:"objects"`
+	More    int             `json:"more,omitempty"`
+}
+
+// MaxEventObjects is how many objects one event names.
+const MaxEventObjects = 200
+
+// What became of an object.
+const (
+	ObjectCreated  = "created"
+	ObjectChanged  = "changed"
+	ObjectRenamed  = "renamed" // and perhaps changed
+	ObjectDeleted  = "deleted"
+	ObjectRetired  = "retired"
+	ObjectRevived  = "revived"
+	ObjectFollowed = "followed" // it names another object by that one's new name
+)
+
+// A ChangedObject is one that is other than before.
+type ChangedObject struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	What string `json:"what"` // created, changed, renamed, deleted, retired, revived or followed
+	Was  string `json:"was,omitempty"`
+}
+
+// What a gateway does.
+const (
+	GatewayStarted  = "started"
+	GatewayStopping = "stopping"
+)
+
+// GatewayTurn is of the gateway's own life.
+type GatewayTurn struct {
+	What    string `json:"what"` // started or stopping
+	Version string `json:"version,omitempty"`
+	// Delay is how long a gateway that stops goes on accepting, Timeout when it is gone at the latest.
+	Delay   string `json:"delay,omitempty"`
+	Timeout string `json:"timeout,omitempty"`
+}
+
+// An EventQuery says which events are wanted.
+type EventQuery struct {
+	// Kinds are of EventKinds; none means all of them.
+	Kinds []string
+	// After is the id of the last event that is known; empty means from now on.
+	After string
+}
+
+// Values are the query's parameters.
+func (q *EventQuery) Values() url.Values {
+	v := url.Values{}
+	if len(q.Kinds) > 0 {
+		v.Set(ParamKind, strings.Join(q.Kinds, ","))
+	}
+	if q.After != "" {
+		v.Set(ParamLastEventID, q.After)
+	}
+	return v
+}
