@@ -25,6 +25,8 @@ type Views interface {
 	Drains(revision uint64) (api.Drains, bool)
 	// Tunnels is a page of the open tunnels. The paths of problems are names of parameters.
 	Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems)
+	// CloseTunnels ends tunnels, or with dryRun says what that would do. The paths of problems are those of the body.
+	CloseTunnels(c *api.TunnelClose, dryRun bool) (api.TunnelsClosed, spec.Problems)
 	// Activity is what the data path is doing.
 	Activity() api.Activity
 	// Stopping says that the gateway is on its way out: /readyz fails from then on.
@@ -125,6 +127,9 @@ func (a *admin) routes() []route {
 		}},
 		{pattern: api.PathTunnels, actions: map[string]action{http.MethodGet: get(a.tunnels, tunnelParams...)}},
 		{pattern: api.PathEvents, actions: map[string]action{http.MethodGet: get(a.events, api.ParamKind, api.ParamLastEventID)}},
+		{pattern: api.PathClose, actions: map[string]action{
+			http.MethodPost: {serve: a.closeTunnels, params: []string{api.ParamDryRun}, body: true},
+		}},
 		{pattern: api.PathStatus, actions: map[string]action{http.MethodGet: get(a.status)}},
 		{pattern: api.PathMetrics, actions: map[string]action{http.MethodGet: get(a.metrics)}},
 		{pattern: api.PathOpenAPI, actions: map[string]action{http.MethodGet: get(a.document)}},

@@ -24,6 +24,7 @@ func FuzzHandler(f *testing.F) {
 		{"POST", "/v1/changes", `{"changes":[{"kind":"pool","name":"a","put":{"name":"a"}},{"kind":"pool","name":"a","delete":true}]}`, "", ""},
 		{"PUT", "/v1/config", `{"pools":[{"name":"a"}],"rules":[{"name":"r","listener":"l","pool":"a","setting":"s"}]}`, "", "*"},
 		{"GET", "/v1/status", "", "", ""},
+		{"POST", "/v1/tunnels/close", `{"rule":"a","ids":["0-1"],"within":"10s","code":1001,"reason":"x"}`, "", ""},
 		{"GET", "/v1/tunnels?rule=a&client=10.0.0.0/8&idle_for=1m&draining=false&sort=newest&next=MC0x", "", "", ""},
 		{"OPTIONS", "*", "", "", ""},
 		{"GET", "//", "\x00", "", ""},

@@ -37,6 +37,8 @@ type views struct {
 	drains   int64
 	tunnels  api.Tunnels
 	asked    api.TunnelQuery
+	closed   api.TunnelClose
+	imagined bool
 	stopping atomic.Bool
 }
 
@@ -56,6 +58,13 @@ func (v *views) Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems) {
 	}
 	v.asked = q
 	return v.tunnels, nil
+}
+func (v *views) CloseTunnels(c *api.TunnelClose, dryRun bool) (api.TunnelsClosed, spec.Problems) {
+	if ps := c.Check(); len(ps) > 0 {
+		return api.TunnelsClosed{}, ps
+	}
+	v.closed, v.imagined = *c, dryRun
+	return api.TunnelsClosed{Ends: 17, Ending: 3}, nil
 }
 func (v *views) Explain(q api.Question) (e api.Explanation, ps spec.Problems) {
 	if q.URL == "" {

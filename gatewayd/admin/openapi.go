@@ -44,6 +44,7 @@ func openAPI(version string) []byte {
 	}
 	d.documents(doc.Paths)
 	d.views(doc.Paths)
+	doc.Paths[api.PathClose] = &huma.PathItem{Post: d.closeTunnels()}
 	text, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("admin: encoding the OpenAPI document: %v", err)) // It is made of values that encode.

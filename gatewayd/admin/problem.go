@@ -17,6 +17,7 @@ import (
 type recorder struct {
 	http.ResponseWriter
 	status int
+	more   []any // what the log line says beside what every write's says: keys and values
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -71,9 +72,17 @@ func (a *admin) logWrite(w *recorder, r *http.Request, took time.Duration) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return
 	}
-	a.Log.Info("Admin write.", "method", r.Method, "path", r.URL.Path, "status", w.status,
+	line := []any{"method", r.Method, "path", r.URL.Path, "status", w.status,
 		"outcome", w.Header().Get(api.HeaderOutcome), "revision", w.Header().Get(api.HeaderRevision),
-		"dry_run", r.URL.Query().Get(api.ParamDryRun) == "true", "remote", r.RemoteAddr, "took", took)
+		"dry_run", r.URL.Query().Get(api.ParamDryRun) == "true", "remote", r.RemoteAddr, "took", took}
+	a.Log.Info("Admin write.", append(line, w.more...)...)
+}
+
+// noteWrite adds keys and values to the line of a write.
+func noteWrite(w http.ResponseWriter, more ...any) {
+	if r, ok := w.(*recorder); ok {
+		r.more = append(r.more, more...)
+	}
 }
 
 // refusal makes an answer of an error of control. base is where a change's object stands in the request's body.

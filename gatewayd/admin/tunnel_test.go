@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,4 +51,53 @@ func TestTunnels(t *testing.T) {
 	for _, query := range []string{"limit=0", "limit=1001", "next=", "next=%21", "rules=a", "rule=a&rule=b"} {
 		g.do(t, "GET", "/v1/tunnels?"+query, "").want(t, 400)
 	}
+}
+
+func TestCloseTunnelsOverTheAPI(t *testing.T) {
+	g := start(t, nil)
+	var got api.TunnelsClosed
+	const body = `{"rule":"chat","idle_for":"1h","draining":false,"ids":["0-1"],"within":"30s","code":4001,"reason":"signed out","all":false,"pool":null}`
+	if err := json.Unmarshal([]byte(g.do(t, "POST", "/v1/tunnels/close", body).want(t, 202).body), &got); err != nil || got != (api.TunnelsClosed{Ends: 17, Ending: 3}) {
+		t.Errorf("answer %+v, %v", got, err)
+	}
+	want := api.TunnelClose{
+		TunnelSelector: api.TunnelSelector{Rule: new("chat"), IdleFor: new(spec.Duration("1h")), Draining: new(false)},
+		IDs:            []string{"0-1"}, Within: new(spec.Duration("30s")), Code: new(4001), Reason: "signed out",
+	}
+	if diff := cmp.Diff(want, g.views.closed); diff != "" || g.views.imagined {
+		t.Errorf("understood (-want +got):\n%s", diff)
+	}
+	if n := strings.Count(g.log.String(), "Admin write."); n != 1 {
+		t.Errorf("%d lines:\n%s", n, g.log)
+	}
+	for _, word := range []string{"path=/v1/tunnels/close", "status=202", "ends=17", "ending=3", `selected="draining=false&idle_for=1h&rule=chat"`, "ids=1", "code=4001", "within=30s"} {
+		if !strings.Contains(g.log.String(), word) {
+			t.Errorf("want %s in %s", word, g.log)
+		}
+	}
+	// What a client writes is what the gateway understands.
+	text, err := json.Marshal(api.TunnelClose{All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.do(t, "POST", "/v1/tunnels/close?dry_run=true", string(text)).want(t, 200)
+	if diff := cmp.Diff(api.TunnelClose{All: true}, g.views.closed); diff != "" || !g.views.imagined {
+		t.Errorf("a dry run of all (-want +got):\n%s", diff)
+	}
+	for body, row := range map[string]struct {
+		status int
+		path   string
+	}{
+		`{}`: {422, ""}, `{"rule":""}`: {422, "rule"}, `{"rules":"a"}`: {422, "rules"}, `{"all":true,"rule":"a"}`: {422, "all"}, `{"all":"yes"}`: {422, "all"},
+		`{"ids":[],"rule":"a"}`: {422, "ids"}, `{"all":true,"within":10}`: {422, "within"}, `{"all":true,"code":1006}`: {422, "code"}, `{"all":true`: {400, ""},
+		`{"rule":"a","rule":"b"}`: {422, "rule"}, `{"all":true,"sort":"oldest"}`: {422, "sort"},
+	} {
+		e := g.do(t, "POST", "/v1/tunnels/close", body).want(t, row.status).problem()
+		if len(e.Problems) != 1 || e.Problems[0].Path != row.path {
+			t.Errorf("%s: %v", body, e)
+		}
+	}
+	g.do(t, "GET", "/v1/tunnels/close", "").want(t, 405)
+	g.do(t, "POST", "/v1/tunnels/close?rule=a", `{"all":true}`).want(t, 400)
+	g.do(t, "POST", "/v1/tunnels/close", `{"ids":[`+strings.Repeat(`"0-1",`, api.MaxPage)+`"0-1"]}`).want(t, 413)
 }

@@ -17,7 +17,8 @@ import (
 )
 
 type tunnels struct {
-	List listTunnels `cmd:"" default:"withargs" help:"Show the open WebSockets, each with what it belongs to, its client and what passes."`
+	List  listTunnels  `cmd:"" default:"withargs" help:"Show the open WebSockets, each with what it belongs to, its client and what passes."`
+	Close closeTunnels `cmd:"" help:"End open WebSockets politely."`
 }
 
 // Help is what --help says behind the commands.

@@ -62,6 +62,21 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+func TestClosing(t *testing.T) {
+	c := &api.TunnelClose{}
+	for want, closed := range map[string]api.TunnelsClosed{
+		"0 WebSockets get a Close (1001) within 10s":                                     {},
+		"2 WebSockets get a Close (1001) within 10s; 3 more had been told to end before": {Ends: 2, Ending: 3},
+	} {
+		if got := closing(c, &closed, false); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got, want := closing(c, &api.TunnelsClosed{Ends: 1}, true), "1 WebSocket would get a Close (1001) within 10s"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestRates are differences of two readings.
 func TestRates(t *testing.T) {
 	before := &api.Tunnels{Now: "2026-01-02T03:04:05.000Z", Tunnels: []api.Tunnel{{ID: "a", ReceivedBytes: 10, SentBytes: 100}}}
@@ -119,6 +134,7 @@ func TestTunnelsOfAGateway(t *testing.T) {
 		return gatewayd(t, append(append([]string{"tunnels"}, args...), remote...)...)
 	}
 	var clients []string
+	var first *websocket.Conn
 	for range 3 {
 		socket, answer, err := websocket.DefaultDialer.Dial("ws://"+listen+"/ws", nil)
 		if err != nil {
@@ -127,6 +143,10 @@ func TestTunnelsOfAGateway(t *testing.T) {
 		_ = answer.Body.Close()
 		defer func() { _ = socket.Close() }()
 		clients = append(clients, socket.LocalAddr().String())
+		if first == nil {
+			first = socket
+			_ = first.SetReadDeadline(time.Now().Add(time.Minute)) // an end for a broken test
+		}
 	}
 	out, errOut, code := tunnels()
 	if code != 0 {
@@ -146,6 +166,20 @@ func TestTunnelsOfAGateway(t *testing.T) {
 	var v api.Tunnels
 	if out, _, _ = tunnels("--json"); json.Unmarshal([]byte(out), &v) != nil || len(v.Tunnels) != 3 {
 		t.Errorf("as JSON: %s", out)
+	}
+
+	if _, errOut, code = tunnels("close"); code != 1 || !strings.Contains(errOut, "must say which WebSockets are meant") {
+		t.Errorf("close without a word: %d %s", code, errOut)
+	}
+	if _, errOut, code = tunnels("close", "--pool", "app", "--code", "1006"); code != 1 || !strings.Contains(errOut, "code: must be 1000") {
+		t.Errorf("a code of nobody's: %d %s", code, errOut)
+	}
+	out, _, _ = tunnels("close", "--pool", "app", "--dry-run")
+	want(t, out, "3 WebSockets would get a Close (1001) within 10s\n")
+	out, errOut, _ = tunnels("close", v.Tunnels[0].ID, "--within", "0s", "--code", "4001", "--reason", "signed out")
+	want(t, out+errOut, "1 WebSocket gets a Close (4001) within 0s\n")
+	if _, _, err := first.ReadMessage(); !websocket.IsCloseError(err, 4001) || !strings.Contains(err.Error(), "signed out") {
+		t.Errorf("the client hears %v", err)
 	}
 
 	watch := command(append([]string{"tunnels", "--watch", "--interval", "100ms"}, remote...)...)

@@ -17,6 +17,11 @@ func (d *Daemon) Drains(revision uint64) (api.Drains, bool) { return d.plane.Dra
 // Tunnels implements admin.Views.
 func (d *Daemon) Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems) { return d.plane.Tunnels(q) }
 
+// CloseTunnels implements admin.Views.
+func (d *Daemon) CloseTunnels(c *api.TunnelClose, dryRun bool) (api.TunnelsClosed, spec.Problems) {
+	return d.plane.CloseTunnels(c, dryRun)
+}
+
 // Activity implements admin.Views.
 func (d *Daemon) Activity() api.Activity { return d.plane.Activity() }
 

@@ -14,13 +14,14 @@ const (
 	ByLimit     // it reached another limit of its setting, or one of its peers takes nothing
 	ByRestart   // the gateway stops
 	ByFailure   // the gateway failed
+	ByAdmin     // somebody asked for it at the admin API
 	endEnd
 )
 
 // Ends is the length of an array indexed by [End].
 const Ends = int(endEnd)
 
-var ends = [Ends]string{"client", "backend", "change", "drain", "unhealthy", "idle", "limit", "restart", "failure"}
+var ends = [Ends]string{"client", "backend", "change", "drain", "unhealthy", "idle", "limit", "restart", "failure", "admin"}
 
 // String is the word that metrics and logs use.
 func (e End) String() string { return ends[e] }

@@ -50,7 +50,7 @@ func (t *Tunnel) moment() {
 	case a.closeAt != 0 && a.closeAt <= now:
 		t.wantClose()
 	case a.dies != 0 && a.dies <= now:
-		t.expire(meter.ByLimit, ws.CodeGoingAway)
+		t.expire(t.fate())
 	case idle != 0 && idle <= now:
 		t.expire(meter.ByIdle, ws.CodeGoingAway)
 	default:

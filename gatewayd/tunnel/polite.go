@@ -53,7 +53,7 @@ func (t *Tunnel) placeClose() {
 		code = ws.CodeGoingAway
 	}
 	t.endedBy(t.cause, code)
-	b := ws.AppendClose(s.l.Scratch(), code, "", nil)
+	b := ws.AppendClose(s.l.Scratch(), code, t.reason(), nil)
 	t.passed(&t.fromBackend, len(b), 0)
 	t.client.Write(b)
 	if t.flags&stalling != 0 { // From here on it would be the end of patience with the backend.

@@ -45,6 +45,9 @@ func (t *Tunnel) see() Seen {
 		Received: a.received.bytes, Sent: a.sent.bytes, Stirred: a.stirred,
 		Ending: t.ending(), By: t.cause, Deadline: t.deadline,
 	}
+	if end := a.dies + loop.Time(limitTime); t.dismissed() != nil && t.flags&closeWanted == 0 && (s.Deadline == 0 || end < s.Deadline) {
+		s.By, s.Deadline = meter.ByAdmin, end
+	}
 	if t.flags&known != 0 {
 		s.By = t.by
 	}

@@ -172,3 +172,15 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseID: what is an id is written the same way.
+func FuzzParseID(f *testing.F) {
+	for _, seed := range []string{"0-1", "65535-ffffffffffffffff", "1-", "-1", "01-1", "0-0x1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if id, ok := ParseID(text); ok && id.String() != text {
+			t.Errorf("%q is read as %v", text, id)
+		}
+	})
+}

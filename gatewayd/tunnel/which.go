@@ -77,11 +77,14 @@ func (t *Tunnel) from() netip.AddrPort {
 }
 
 // ending says that the tunnel is on its way out.
-func (t *Tunnel) ending() bool { return t.deadline != 0 || t.flags&(closeWanted|ended|known) != 0 }
+func (t *Tunnel) ending() bool {
+	return t.deadline != 0 || t.flags&(closeWanted|ended|known) != 0 || t.dismissed() != nil
+}
 
 // An apart is what few tunnels have.
 type apart struct {
-	client netip.AddrPort // where its connection is another's, as a proxy's
+	client    netip.AddrPort // where its connection is another's, as a proxy's
+	dismissal *Dismissal     // then dies is when its Close is due
 }
 
 // beginning is now, or a nanosecond behind the last one where that was now, too.

@@ -15,6 +15,7 @@ const (
 	PathDrains  = Base + "/drains" // and "/" and a revision
 	PathTunnels = Base + "/tunnels"
 	PathEvents  = Base + "/events"
+	PathClose   = PathTunnels + "/close"
 	PathStatus  = Base + "/status"
 	PathExplain = Base + "/explain"
 	PathLive    = "/livez"

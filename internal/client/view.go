@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -51,6 +53,28 @@ func (c *Client) Tunnels(ctx context.Context, q api.TunnelQuery) (*api.Tunnels, 
 		return nil, err
 	}
 	return &tunnels, nil
+}
+
+// CloseTunnels ends tunnels, or with dryRun says what that would do. It is not repeated when an answer is lost, for a second
+// one would count what is left.
+func (c *Client) CloseTunnels(ctx context.Context, which api.TunnelClose, dryRun bool) (*api.TunnelsClosed, error) {
+	body, err := json.Marshal(which)
+	if err != nil {
+		return nil, fmt.Errorf("unable to encode what to close: %w", err)
+	}
+	r := request{method: http.MethodPost, path: api.PathClose, body: body, safe: dryRun}
+	if dryRun {
+		r.query = url.Values{api.ParamDryRun: {"true"}}
+	}
+	a, err := c.do(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var closed api.TunnelsClosed
+	if err := json.Unmarshal(a.body, &closed); err != nil {
+		return nil, fmt.Errorf("the answer to POST %s is not the JSON that was expected: %w", api.PathClose, err)
+	}
+	return &closed, nil
 }
 
 // Drains reads what the change that made a revision of the configuration ended, and how far that is. now is what the

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -215,30 +214,6 @@ func bindScalar(ps *Problems, path string, n *node, v reflect.Value) {
 	default:
 		panic(fmt.Sprintf("spec: cannot decode into %s", v.Type()))
 	}
-}
-
-// fieldByName finds a field by its json name in its exact case.
-func fieldByName(v reflect.Value, name string) reflect.Value {
-	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("json") == name && name != "" {
-			return v.Field(i)
-		}
-	}
-	return reflect.Value{}
-}
-
-// suggestion names the field that was probably meant.
-func suggestion(t reflect.Type, name string) string {
-	var names []string
-	for i := range t.NumField() {
-		known := t.Field(i).Tag.Get("json")
-		if strings.EqualFold(strings.ReplaceAll(known, "_", ""), strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", "")) {
-			return fmt.Sprintf("; it is written %q", known)
-		}
-		names = append(names, known)
-	}
-	sort.Strings(names)
-	return "; there are " + strings.Join(names, ", ")
 }
 
 // A shape is the type of a JSON value.

@@ -225,3 +225,29 @@ func TestSetsInsideAreSorted(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestEmbeddedFieldsAreOnesOwn in what is read that is no kind.
+func TestEmbeddedFieldsAreOnesOwn(t *testing.T) {
+	type outer struct {
+		nestInner
+		All *bool `json:"all"`
+	}
+	var o outer
+	if ps := Unmarshal([]byte(`{"words":["a"],"all":true,"listener":null,"parts":[{"body":"b"}]}`), &o); ps != nil {
+		t.Fatal(ps)
+	}
+	if o.Listener != nil || !slices.Equal(o.Words, []string{"a"}) || !*o.All || len(o.Parts) != 1 {
+		t.Errorf("read %+v", o)
+	}
+	for in, want := range map[string]string{
+		`{"word":[]}`:                   `word: is not a known field; there are all, listener, parts, words`,
+		`{"Words":[]}`:                  `Words: is not a known field; it is written "words"`,
+		`{"nestInner":{}}`:              `nestInner: is not a known field; there are all, listener, parts, words`,
+		`{"parts":[{}],"parts":[]}`:     `parts: is given twice`,
+		`{"all":true,"listener":["a"]}`: `listener: must be a string, not a list`,
+	} {
+		if ps := Unmarshal([]byte(in), &o); ps.Error() != want {
+			t.Errorf("%s: %v, want %s", in, ps, want)
+		}
+	}
+}
