@@ -53,10 +53,11 @@ var rooms = map[string]room{
 	"internal/client":   {never: map[string]string{"gatewayd/...": noGateway, "provider/...": noTerraform, terraform: noTerraform, protocol: noTerraform}},
 	"internal/archtest": {},
 	"internal/demo":     {},
+	"internal/soak":     {itself: map[string]string{"gatewayd/...": "it watches a process from outside", "provider/...": "it watches a process from outside"}},
 	"internal/certtest": {never: map[string]string{"gatewayd/...": "the tests of every package have it", "provider/...": "the tests of every package have it", "internal/...": "the tests of every package have it"}},
 	"internal/dnstest":  {never: map[string]string{"gatewayd/...": "the tests of every package have it", "provider/...": "the tests of every package have it"}},
 	"internal/terraform": {never: map[string]string{"gatewayd/...": "it finds a binary and knows nothing of what it is run on", "provider/...": "it finds a binary and knows nothing of what it is run on"},
-		users: []string{"acctest", "internal/demo", "internal/terraform/cmd"}},
+		users: []string{"acctest", "internal/demo", "internal/soak", "internal/terraform/cmd"}},
 	"internal/terraform/cmd": {},
 	"internal/gatewaytest":   {never: map[string]string{"provider/...": "it is for tests of the gateway too, which never knows Terraform"}},
 
