@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 )
 
 // A Status is a verdict on a backend.
@@ -39,6 +41,8 @@ type Health struct {
 
 	Backend *Backend // set once by the Registry
 	Setting string   // hidden id of the setting; set once by the Registry
+
+	tunnels atomic.Pointer[meter.Target] // see Tunnels
 
 	status atomic.Int32 // a Status; written under mu, read by anybody
 	served served
@@ -111,6 +115,16 @@ type Standing struct {
 
 // Status is the present verdict. It costs one atomic load and may be called by anybody.
 func (h *Health) Status() Status { return Status(h.status.Load()) }
+
+// Tunnels is where the tunnels to the backend are counted; nil counts none.
+func (h *Health) Tunnels() *meter.Target { return h.tunnels.Load() }
+
+// CountTunnels says where the tunnels to the backend are counted. The first who says it counts: a tunnel ends where it began.
+func (h *Health) CountTunnels(in func() *meter.Target) {
+	if h.tunnels.Load() == nil {
+		h.tunnels.CompareAndSwap(nil, in())
+	}
+}
 
 // View is a consistent copy of what is known now. It may be called by anybody.
 func (h *Health) View() View {

@@ -43,9 +43,4 @@ type HistogramFigures struct {
 }
 
 // Count is how many durations were counted.
-func (f *HistogramFigures) Count() (n uint64) {
-	for _, k := range f.Buckets {
-		n += k
-	}
-	return n
-}
+func (f *HistogramFigures) Count() uint64 { return sum(f.Buckets[:]) }

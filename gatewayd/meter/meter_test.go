@@ -44,7 +44,7 @@ func TestRegistryForgets(t *testing.T) {
 	if again := r.Traffic(key); again != held || again.Figures().Received != 7 {
 		t.Errorf("the registry found another meter: %+v", again.Figures())
 	}
-	if r.Traffic(TrafficKey{Listener: "l", Rule: "r", Pool: "p"}) == held || r.Upstream(UpstreamKey{"p", "s"}) == nil {
+	if r.Traffic(TrafficKey{Listener: "l", Rule: "r", Pool: "p"}) == held || r.Upstream(UpstreamKey{"p", "s"}) == nil || r.Target(TargetKey{"p", "s", "t"}) == nil {
 		t.Error("different ids have one meter")
 	}
 	runtime.KeepAlive(held)
@@ -52,7 +52,7 @@ func TestRegistryForgets(t *testing.T) {
 	left := func() int {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return len(r.traffic) + len(r.upstreams)
+		return len(r.traffic) + len(r.upstreams) + len(r.targets)
 	}
 	for end := time.Now().Add(20 * time.Second); left() > 0; time.Sleep(time.Millisecond) {
 		runtime.GC()
@@ -70,14 +70,84 @@ func TestRegistryForgets(t *testing.T) {
 }
 
 func TestCountingAllocatesNothing(t *testing.T) {
-	traffic, upstream := NewTraffic(1), newUpstream(1)
+	traffic, upstream, target := NewTraffic(1), newUpstream(1), newTarget(1)
 	count := func() {
 		traffic.Requests(0).Ended[Successful].Add(1)
-		traffic.Tunnels(0).Opened.Add(1)
+		tunnels := traffic.Tunnels(0)
+		tunnels.Opened.Add(1)
+		tunnels.Handshakes[ShakeOpened].Add(1)
+		tunnels.Codes[CodeOf(4000)].Add(1)
+		tunnels.Lives.Add(time.Hour)
+		tunnels.Sent.Add(127, 1)
+		target.Opened()
+		target.Passed(PassedFigures{}, PassedFigures{Bytes: 127, Messages: 1})
 		upstream.Attempts(0).Total.Add(time.Millisecond)
 	}
 	count()
 	if n := testing.AllocsPerRun(100, count); n != 0 {
 		t.Errorf("counting costs %v allocations", n)
+	}
+}
+
+func TestLives(t *testing.T) {
+	for _, c := range []struct {
+		d      time.Duration
+		bucket int
+	}{
+		{-time.Second, 0}, {0, 0}, {999 * time.Millisecond, 0}, {time.Second, 1}, {time.Minute, 4}, {time.Hour - 1, 6},
+		{time.Hour, 7}, {30 * time.Hour, 10}, {7*day - 1, 11}, {7 * day, 12}, {1000 * day, 12},
+	} {
+		var l Lives
+		var f LivesFigures
+		l.Add(c.d)
+		l.addTo(&f)
+		if f.Buckets[c.bucket] != 1 || f.Count() != 1 || f.Milliseconds != uint64(max(c.d, 0).Milliseconds()) {
+			t.Errorf("%v is counted as %+v, want it in bucket %d", c.d, f, c.bucket)
+		}
+	}
+}
+
+func TestCodes(t *testing.T) {
+	for code, want := range map[uint16]string{
+		0: "unknown", 999: "other", 1000: "1000", 1001: "1001", 1004: "other", 1005: "1005", 1006: "1006", 1010: "other", 1011: "1011",
+		1013: "1013", 1015: "other", 2999: "other", 3000: "3xxx", 3999: "3xxx", 4000: "4xxx", 4999: "4xxx", 5000: "other", 65535: "other",
+	} {
+		if got := CodeOf(code).String(); got != want {
+			t.Errorf("%d is shown as %s, want %s", code, got, want)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range Codes {
+		seen[Code(i).String()] = true
+	}
+	for i := range Handshakes {
+		seen["handshake "+Handshake(i).String()] = true
+	}
+	if len(seen) != Codes+Handshakes || seen[""] || seen["handshake "] {
+		t.Errorf("the words are %v", seen)
+	}
+}
+
+func TestTarget(t *testing.T) {
+	r := NewRegistry(2)
+	key := TargetKey{"p", "s", "a"}
+	target := r.Target(key)
+	target.Opened()
+	target.Opened()
+	target.Ended(ByBackend)
+	target.Passed(PassedFigures{Bytes: 5, Messages: 1}, PassedFigures{Bytes: 9})
+	var f TargetFigures
+	r.Target(key).AddTo(&f)
+	if f.Open != 1 || f.Opened != 2 || f.Ended[ByBackend] != 1 || f.Received != (PassedFigures{5, 1}) || f.Sent != (PassedFigures{9, 0}) {
+		t.Errorf("counted %+v", f)
+	}
+	runtime.KeepAlive(target)
+	var none *Registry
+	nothing := none.Target(key)
+	nothing.Opened()
+	nothing.Ended(ByIdle)
+	nothing.Passed(f.Received, f.Sent)
+	if nothing.AddTo(&f); f.Opened != 2 {
+		t.Errorf("no target counted: %+v", f)
 	}
 }

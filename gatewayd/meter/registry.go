@@ -6,8 +6,8 @@ import (
 	"weak"
 )
 
-// A Registry finds the meters of ids, for as long as somebody holds them: routes of tables, requests and tunnels do. So
-// what is deleted takes its figures with it, and a table that is never published leaves nothing behind. A nil Registry is
+// A Registry finds the meters of ids, for as long as somebody holds them: routes of tables, backends, requests and tunnels
+// do. So what is deleted takes its figures with it, and a table that is never published leaves nothing behind. A nil Registry is
 // that of tables that never serve: it finds nothing.
 type Registry struct {
 	loops int
@@ -15,11 +15,15 @@ type Registry struct {
 	mu        sync.Mutex // guards what follows
 	traffic   map[TrafficKey]weak.Pointer[Traffic]
 	upstreams map[UpstreamKey]weak.Pointer[Upstream]
+	targets   map[TargetKey]weak.Pointer[Target]
 }
 
 // NewRegistry makes an empty registry for a number of loops.
 func NewRegistry(loops int) *Registry {
-	return &Registry{loops: loops, traffic: map[TrafficKey]weak.Pointer[Traffic]{}, upstreams: map[UpstreamKey]weak.Pointer[Upstream]{}}
+	return &Registry{
+		loops: loops, traffic: map[TrafficKey]weak.Pointer[Traffic]{}, upstreams: map[UpstreamKey]weak.Pointer[Upstream]{},
+		targets: map[TargetKey]weak.Pointer[Target]{},
+	}
 }
 
 // Traffic finds or makes the meter of ids.
@@ -40,6 +44,16 @@ func (r *Registry) Upstream(of UpstreamKey) *Upstream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return find(r, r.upstreams, of, newUpstream)
+}
+
+// Target finds or makes the meter of a target.
+func (r *Registry) Target(of TargetKey) *Target {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return find(r, r.targets, of, newTarget)
 }
 
 // find is called with mu held.

@@ -82,41 +82,17 @@ type Requests struct {
 	Received, Sent atomic.Uint64 // bytes of heads and bodies: from clients, and to them
 }
 
-// Tunnels are the tunnels of one loop.
-type Tunnels struct {
-	Opened         atomic.Uint64
-	Ended          [Ends]atomic.Uint64
-	Received, Sent Passed // behind the handshake: from clients, and to them
-}
-
-// A Passed is what passed in one direction of tunnels. Messages are those that ended, as long as their framing could be
-// followed.
-type Passed struct{ Bytes, Messages atomic.Uint64 }
-
-// Add counts n bytes, in which messages ended.
-func (p *Passed) Add(n, messages int) {
-	p.Bytes.Add(uint64(n))
-	if messages > 0 {
-		p.Messages.Add(uint64(messages))
-	}
-}
-
-func (p *Passed) addTo(f *PassedFigures) {
-	f.Bytes += p.Bytes.Load()
-	f.Messages += p.Messages.Load()
-}
-
-// PassedFigures are the counts of a Passed.
-type PassedFigures struct{ Bytes, Messages uint64 }
-
 // TrafficFigures are the sums of a Traffic's counters over all loops. Used says that something was counted at all, and
-// UsedTunnels the same of tunnels.
+// UsedTunnels the same of tunnels and handshakes for one.
 type TrafficFigures struct {
 	Used, UsedTunnels            bool
 	Ended                        [Classes]uint64
 	Received, Sent               uint64
+	Handshakes                   [Handshakes]uint64
 	TunnelsOpened                uint64
 	TunnelsEnded                 [Ends]uint64
+	TunnelsCodes                 [Codes]uint64
+	TunnelsLives                 LivesFigures
 	TunnelsReceived, TunnelsSent PassedFigures
 }
 
@@ -133,23 +109,8 @@ func (t *Traffic) Figures() (f TrafficFigures) {
 		}
 		if r := t.loops[i].tunnels.Load(); r != nil {
 			f.UsedTunnels = true
-			// What ended is read first: it was opened before.
-			for e := range f.TunnelsEnded {
-				f.TunnelsEnded[e] += r.Ended[e].Load()
-			}
-			f.TunnelsOpened += r.Opened.Load()
-			r.Received.addTo(&f.TunnelsReceived)
-			r.Sent.addTo(&f.TunnelsSent)
+			r.addTo(&f)
 		}
 	}
 	return f
-}
-
-// TunnelsOpen is how many tunnels are open.
-func (f *TrafficFigures) TunnelsOpen() uint64 {
-	open := f.TunnelsOpened
-	for _, n := range f.TunnelsEnded {
-		open -= n
-	}
-	return open
 }

@@ -62,7 +62,7 @@ func (f family) set(l labels, v float64) {
 }
 
 // observe adds a series of a histogram. bounds are those of the buckets but the last, which has none.
-func (f family) observe(l labels, sum time.Duration, buckets []uint64, bounds []float64) {
+func (f family) observe(l labels, seconds float64, buckets []uint64, bounds []float64) {
 	h := &dto.Histogram{Bucket: make([]*dto.Bucket, len(bounds))}
 	parts := make([]dto.Bucket, len(bounds))
 	sums := make([]uint64, len(bounds))
@@ -74,7 +74,6 @@ func (f family) observe(l labels, sum time.Duration, buckets []uint64, bounds []
 		h.Bucket[i] = &parts[i]
 	}
 	total += buckets[len(bounds)]
-	seconds := sum.Seconds()
 	h.SampleCount, h.SampleSum = &total, &seconds
 	f.Metric = append(f.Metric, &dto.Metric{Label: l, Histogram: h})
 }
@@ -97,5 +96,5 @@ var (
 )
 
 func (f family) durations(l labels, h *meter.HistogramFigures) {
-	f.observe(l, h.Sum, h.Buckets[:], meterBounds)
+	f.observe(l, h.Sum.Seconds(), h.Buckets[:], meterBounds)
 }

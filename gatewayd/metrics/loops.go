@@ -28,6 +28,10 @@ func (e *exposition) workers(f *plane.Figures) {
 		lost.count(label("reason", "failed"), a.Failed)
 	}
 	e.counter("gatewayd_answers_cut_total", "Answers that were begun and broke off.").count(nil, w.Aborted)
+	over := e.counter("gatewayd_tunnels_over_total", "WebSockets that ended, those of rules that are gone included, by who or what ended them.")
+	for by, n := range w.Tunnels.Ended {
+		over.count(labels{endWords[by]}, n)
+	}
 	e.counter("gatewayd_tunnels_closed_total", "WebSockets that the gateway sent a Close.").count(nil, w.Tunnels.Closed)
 	e.counter("gatewayd_tunnels_cut_total", "WebSockets that were cut at the deadline of a drain.").count(nil, w.Tunnels.Cut)
 }
@@ -61,8 +65,8 @@ func (e *exposition) loops(list []plane.LoopFigures) {
 	for i := range list {
 		f := &list[i]
 		l := label("loop", strconv.Itoa(i))
-		lag.observe(l, f.Lag.Sum, f.Lag.Buckets[:], loopBounds)
-		busy.observe(l, f.Busy.Sum, f.Busy.Buckets[:], loopBounds)
+		lag.observe(l, f.Lag.Sum.Seconds(), f.Lag.Buckets[:], loopBounds)
+		busy.observe(l, f.Busy.Sum.Seconds(), f.Busy.Buckets[:], loopBounds)
 		running.set(l, f.Running.Seconds())
 		late := 0.0
 		if f.Stalled {

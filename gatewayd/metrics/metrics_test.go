@@ -195,6 +195,11 @@ func TestSeriesFollowObjects(t *testing.T) {
 	r := newRig(t)
 	r.get("/bytes/1")
 	ctx, c := context.Background(), r.Client()
+	talk, err := gatewaytest.Dial(ctx, gatewaytest.URL("ws", r.port, "/chat"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer talk.Close()
 	for _, o := range []struct {
 		kind *spec.Kind
 		name string
@@ -217,7 +222,17 @@ func TestSeriesFollowObjects(t *testing.T) {
 		}
 	}
 	renamed := `class="2xx",listener="web",pool="renamed-pool",rule="renamed",setting="plain"`
+	if _, err := talk.Say("hello"); err != nil {
+		t.Fatal(err)
+	}
+	r.until(`gatewayd_target_tunnel_sent_messages_total{pool="renamed-pool",setting="plain",target="one"}`, "1")
 	text := r.scrape()
+	r.expect(text, map[string]string{
+		`gatewayd_tunnels_open{listener="web",pool="renamed-pool",rule="renamed",setting="plain"}`:                            "1",
+		`gatewayd_tunnel_sent_messages_total{listener="web",pool="renamed-pool",rule="renamed",setting="plain"}`:              "1",
+		`gatewayd_tunnel_handshakes_total{result="opened",listener="web",pool="renamed-pool",rule="renamed",setting="plain"}`: "1",
+		`gatewayd_target_tunnels_open{pool="renamed-pool",setting="plain",target="one"}`:                                      "1",
+	})
 	r.expect(text, map[string]string{`gatewayd_requests_total{` + renamed + `}`: "1", `gatewayd_request_seconds_count{pool="renamed-pool",setting="plain"}`: "1"})
 	if strings.Contains(text, `rule="app"`) || strings.Contains(text, `pool="apps"`) {
 		t.Error("series of the old names are left")

@@ -45,12 +45,13 @@ var (
 	failed = label("result", "failed")[0]
 )
 
-// health shows what probes know. Of targets beyond the limit it says how many they are.
+// health shows what probes know, and the WebSockets of each target. Of targets beyond the limit it says how many they are.
 func (e *exposition) health(list []plane.UpstreamFigures, most int) (left int) {
 	backends := e.gauge("gatewayd_targets", "Addresses of the targets of a pool under a setting, by the verdict of their probes.")
 	ejected := e.gauge("gatewayd_targets_ejected", "Those that are out because requests to them failed.")
 	probes := e.counter("gatewayd_probes_total", "Probes that ended.")
 	healthy := e.gauge("gatewayd_target_healthy", "Healthy addresses of a target that are not ejected: 0 or 1, or more where its address is a DNS name.")
+	tunnels := e.targetTunnels()
 	for i := range list {
 		f := &list[i]
 		l := label("pool", f.Pool, "setting", f.Setting)
@@ -66,7 +67,9 @@ func (e *exposition) health(list []plane.UpstreamFigures, most int) (left int) {
 				continue
 			}
 			most--
-			healthy.set(label("pool", f.Pool, "setting", f.Setting, "target", key), float64(f.Targets[key]))
+			of, t := label("pool", f.Pool, "setting", f.Setting, "target", key), f.Targets[key]
+			healthy.set(of, float64(t.Healthy))
+			tunnels.show(of, &t.Tunnels)
 		}
 	}
 	return left

@@ -39,8 +39,29 @@ type UpstreamFigures struct {
 	// States counts the backends by their verdict, Ejected those that are out because requests to them failed.
 	States  [3]int // by backend.Status
 	Ejected int
-	// Targets counts the healthy backends of each target: 0 or 1, but more where a DNS name has several addresses.
-	Targets map[string]int
+	Targets map[string]*TargetFigures // by the target's key
+}
+
+// TargetFigures are those of one target of a pool under a setting. Where two come to the same address and port, each has
+// what both have together.
+type TargetFigures struct {
+	// Healthy counts its healthy backends: 0 or 1, but more where a DNS name has several addresses.
+	Healthy int
+	// Tunnels are those to it, and to addresses that its DNS name had before.
+	Tunnels meter.TargetFigures
+
+	counted map[*meter.Target]bool
+}
+
+// count adds what is known of one of the target's backends.
+func (f *TargetFigures) count(h *backend.Health, healthy bool) {
+	if healthy {
+		f.Healthy++
+	}
+	if tunnels := h.Tunnels(); !f.counted[tunnels] { // The addresses of a name have one meter.
+		f.counted[tunnels] = true
+		tunnels.AddTo(&f.Tunnels)
+	}
 }
 
 // LoopFigures are those of an event loop. Stalled says that it did not answer in time; what its worker counts is then as
@@ -113,17 +134,16 @@ func trafficOf(t *table.Table) []TrafficFigures {
 }
 
 func (u *use) figures(members []member) UpstreamFigures {
-	f := UpstreamFigures{Pool: u.pool.Name(), Setting: u.setting.Name(), UpstreamFigures: u.upstream.Figures(), Targets: make(map[string]int, len(members))}
+	f := UpstreamFigures{Pool: u.pool.Name(), Setting: u.setting.Name(), UpstreamFigures: u.upstream.Figures(), Targets: make(map[string]*TargetFigures, len(members))}
 	seen := map[*backend.Health]bool{}
 	for i := range members {
 		m := &members[i]
 		key, _, _ := strings.Cut(m.key, "@")
 		s := m.health.Standing()
-		healthy := 0
-		if s.Status == backend.Healthy && !s.Ejected {
-			healthy = 1
+		if f.Targets[key] == nil {
+			f.Targets[key] = &TargetFigures{counted: map[*meter.Target]bool{}}
 		}
-		f.Targets[key] += healthy
+		f.Targets[key].count(m.health, s.Status == backend.Healthy && !s.Ejected)
 		if seen[m.health] {
 			continue // Two targets may come to one address and port.
 		}
@@ -149,7 +169,10 @@ func (p *Plane) askLoops(within time.Duration) ([]LoopFigures, proxy.Stats) {
 	asked := 0
 	for i, l := range p.loops {
 		loops[i] = LoopFigures{Stats: l.Stats(), Stalled: true}
-		if l.Post(func() { answers <- answer{i, p.workers[i].Stats()} }) {
+		if l.Post(func() {
+			p.workers[i].Tunnels().Settle()
+			answers <- answer{i, p.workers[i].Stats()}
+		}) {
 			asked++
 		}
 	}

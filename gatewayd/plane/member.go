@@ -6,12 +6,14 @@ import (
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/balance"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
 // An enrolled is a target of a pool as somebody wrote it: in the pool's map, or as an object of its own.
 type enrolled struct {
 	key     string // of the map, or "target/" and the object's name
+	id      string // the same through a rename of the object
 	address spec.TargetAddress
 	port    int // 0 is the setting's
 	weight  int
@@ -22,12 +24,12 @@ func roster(set *spec.Set, pool *spec.Entry) []enrolled {
 	o := pool.Object.(*spec.Pool)
 	own := set.MembersOf(pool.Name())
 	list := make([]enrolled, 0, len(o.Targets)+len(own))
-	add := func(key, address string, port *int, weight int) {
+	add := func(key, id, address string, port *int, weight int) {
 		a, ok := spec.ParseTargetAddress(address)
 		if !ok {
 			return // Accepted by an earlier version; Check reports it as a condition.
 		}
-		e := enrolled{key: key, address: a, weight: weight}
+		e := enrolled{key: key, id: id, address: a, weight: weight}
 		if port != nil {
 			e.port = *port
 		}
@@ -35,11 +37,11 @@ func roster(set *spec.Set, pool *spec.Entry) []enrolled {
 	}
 	for _, k := range o.Keys() {
 		t := o.Targets[k]
-		add(k, t.Address, t.Port, t.Weight)
+		add(k, k, t.Address, t.Port, t.Weight)
 	}
 	for _, e := range own {
 		t := e.Object.(*spec.Target)
-		add("target/"+t.Name, t.Address, t.Port, t.Weight)
+		add("target/"+t.Name, "target/"+e.ID, t.Address, t.Port, t.Weight)
 	}
 	return list
 }
@@ -60,6 +62,9 @@ func (p *Plane) members(u *use) []member {
 	add := func(e *enrolled, key string, at backend.Address) {
 		h := p.registry.Health(backend.Key{Pool: u.pool.ID, Addr: at}, u.setting.ID)
 		h.SetEjects(setting.Eject != nil)
+		h.CountTunnels(func() *meter.Target {
+			return p.meters.Target(meter.TargetKey{Pool: u.pool.ID, Setting: u.setting.ID, Target: e.id})
+		})
 		list = append(list, member{key: key, name: e.address.Name, ported: e.port != 0, weight: e.weight, health: h})
 	}
 	for i := range u.roster {

@@ -31,6 +31,7 @@ type account struct {
 	own            bool // the gateway answered itself, for the reason why
 	cut            bool // the answer was begun and not completed, for the reason why
 	left           bool // the client was gone before the end
+	upgrade        bool // it asks for a WebSocket
 }
 
 // tellBytes is how many bytes of a long body are counted at a time.
@@ -98,6 +99,9 @@ func (w *Worker) conclude() {
 	requests := w.requests(a)
 	requests.Ended[meter.ClassOf(a.status)].Add(1)
 	w.tell(a, requests)
+	if a.upgrade {
+		w.traffic(a).Tunnels(w.l.Index()).Handshakes[a.handshake()].Add(1)
+	}
 	if a.first >= 0 && !a.cut && !a.left {
 		up := a.route.Upstream.Attempts(w.l.Index())
 		up.FirstByte.Add(time.Duration(a.first))

@@ -98,7 +98,7 @@ func (w *Worker) newExchange(down downstream) *exchange {
 // begin finds the request's route and makes the first attempt. size is that of the head as it was sent.
 func (x *exchange) begin(d *door, req *http1.Request, size int) {
 	w := x.w
-	x.account.received = int64(size)
+	x.account.received, x.account.upgrade = int64(size), req.Upgrade
 	addr := d.address()
 	found, resolved, why := x.find(addr, req)
 	if w.cfg.AccessLog != nil {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
@@ -44,4 +45,38 @@ func ofOrigin(allowed *table.Origins, req *http1.Request) bool {
 // tunnelLimits are those of a WebSocket that begins under a setting.
 func tunnelLimits(s *table.Setting) tunnel.Limits {
 	return tunnel.Limits{Idle: s.WebSocket.IdleTimeout, Lifetime: s.WebSocket.MaxLifetime, Write: s.WriteTimeout, Message: s.WebSocket.MaxMessage}
+}
+
+// handshake is what came of a request for a WebSocket that is over.
+func (a *account) handshake() meter.Handshake {
+	switch {
+	case a.status == 101:
+		return meter.ShakeOpened
+	case a.left || a.status == 0:
+		return meter.ShakeClientLeft
+	case a.own:
+		return a.unshaken()
+	case a.attempts > 0:
+		return meter.ShakeTargetRefused
+	}
+	return meter.ShakeByRule
+}
+
+// unshaken is by what the gateway's own answer says that no WebSocket came of a request.
+func (a *account) unshaken() meter.Handshake {
+	switch a.why {
+	case ReasonOrigin:
+		return meter.ShakeOrigin
+	case ReasonTooManyTunnels:
+		return meter.ShakeTooMany
+	case ReasonNoPool, ReasonNoBackend, ReasonMaxConnections:
+		return meter.ShakeNoTarget
+	}
+	switch {
+	case a.status < 500:
+		return meter.ShakeRefused
+	case a.attempts > 0 && !a.why.own():
+		return meter.ShakeTargetFailed
+	}
+	return meter.ShakeGatewayFailed
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
@@ -13,11 +14,13 @@ import (
 // An account is what is told of a tunnel when it is over, and what it was granted. It stands beside the tunnel, which
 // keeps it for its next life.
 type account struct {
-	grant, spread  time.Duration  // Terms.DrainTimeout and Terms.CloseSpread
-	figures        *meter.Tunnels // never nil
-	received, sent amount         // from the client, and to it
-	began, stirred loop.Time      // the beginning, and the last byte
-	count          *atomic.Int64  // Terms.Count
+	grant, spread time.Duration  // Terms.DrainTimeout and Terms.CloseSpread
+	figures       *meter.Tunnels // never nil
+	// What passed from the client, and to it. Messages are those that ended, as a frame that is the last of its message did:
+	// control frames are none, and where the framing is lost nobody can tell any more, so that only bytes go on.
+	received, sent meter.PassedFigures
+	began, stirred loop.Time     // the beginning, and the last byte
+	count          *atomic.Int64 // Terms.Count
 	note           string
 
 	// The limits, 0 without one.
@@ -32,10 +35,6 @@ type account struct {
 	waiting *[2]stalled
 	apart   *apart // nil for most
 }
-
-// An amount is what passed in a direction. Messages are those that ended, as a frame that is the last of its message did:
-// control frames are none, and where the framing is lost nobody can tell any more, so that only bytes go on.
-type amount struct{ bytes, messages uint64 }
 
 // An Ended is what came of a tunnel.
 type Ended struct {
@@ -64,16 +63,19 @@ func (t *Tunnel) endedBy(who meter.End, code uint16) {
 func (t *Tunnel) passed(d *direction, n, messages int) {
 	a := t.account
 	a.stirred = t.set.l.Now()
-	sum, all, said := &a.sent, &a.figures.Sent, backendSaid
+	of := t.links[ofHealth].list
+	sum, target, all, said := &a.sent, &of.sent, &a.figures.Sent, backendSaid
 	if d == &t.fromClient {
-		sum, all, said = &a.received, &a.figures.Received, clientSaid
+		sum, target, all, said = &a.received, &of.received, &a.figures.Received, clientSaid
 	}
 	if t.flags&said == 0 {
 		t.said(said)
 	}
-	sum.bytes += uint64(n)
-	sum.messages += uint64(messages)
-	all.Add(n, messages)
+	sum.Bytes += uint64(n)
+	sum.Messages += uint64(messages)
+	target.Bytes += uint64(n)
+	target.Messages += uint64(messages)
+	all.Add(uint64(n), uint64(messages))
 }
 
 // closedBy notes a Close that has passed at the end of b.
@@ -108,14 +110,19 @@ func (t *Tunnel) lost(end uint16, err error) {
 }
 
 // tell accounts the tunnel when it is over.
-func (s *Set) tell(t *Tunnel) {
+func (s *Set) tell(t *Tunnel, h *backend.Health) {
 	a := t.account
+	took := time.Duration(max(s.l.Now()-a.began, 0))
+	a.figures.Codes[meter.CodeOf(t.code)].Add(1)
+	a.figures.Lives.Add(took)
+	h.Tunnels().Ended(t.by)
+	s.stats.Ended[t.by]++
 	a.figures.Ended[t.by].Add(1)
 	if s.Told != nil {
 		s.Told(Ended{
 			By: t.by, Code: t.code, Cut: t.flags&wasCut != 0,
-			Received: a.received.bytes, Sent: a.sent.bytes, ReceivedMessages: a.received.messages, SentMessages: a.sent.messages,
-			Took: time.Duration(max(s.l.Now()-a.began, 0)), Note: a.note,
+			Received: a.received.Bytes, Sent: a.sent.Bytes, ReceivedMessages: a.received.Messages, SentMessages: a.sent.Messages,
+			Took: took, Note: a.note,
 		})
 	}
 }

@@ -135,7 +135,7 @@ func TestMessagesAreCounted(t *testing.T) {
 				server.send(b)
 				bytes += len(b)
 				until(t, "all is counted", func() (here bool) {
-					r.only(func(t *Tunnel) { here = int(t.account.sent.bytes)+int(t.fromBackend.n) == bytes })
+					r.only(func(t *Tunnel) { here = int(t.account.sent.Bytes)+int(t.fromBackend.n) == bytes })
 					return here
 				})
 			}

@@ -1,6 +1,9 @@
 package tunnel
 
-import "github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+import (
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
+)
 
 // A list holds the tunnels of one subject on one loop, so that a drain costs what its tunnels are and not what the
 // loop's are. It exists while it has tunnels or is draining.
@@ -10,6 +13,9 @@ type list struct {
 	first   *Tunnel // the newest
 	last    *Tunnel // the oldest
 	n       int
+
+	// What passed since it was settled, of that of a health.
+	received, sent meter.PassedFigures
 
 	draining bool
 	drain    Drain
@@ -66,4 +72,20 @@ func (l *list) remove(t *Tunnel) {
 	}
 	*k = link{}
 	l.n--
+}
+
+// settle adds what passed to what is known of the target.
+func (l *list) settle() {
+	l.subject.Health.Tunnels().Passed(l.received, l.sent)
+	l.received, l.sent = meter.PassedFigures{}, meter.PassedFigures{}
+}
+
+// Settle adds what passed since the last time to what is known of the targets. All loops write that, which would be dear with
+// every message: so it is done for who wants to read it, and when the last tunnel to a target ends.
+func (s *Set) Settle() {
+	for _, l := range s.lists {
+		if l.slot == ofHealth {
+			l.settle()
+		}
+	}
 }

@@ -80,6 +80,7 @@ func (s *Set) Start(client, backend loop.Stream, terms Terms) {
 		t.flags |= secured
 	}
 	terms.Figures.Opened.Add(1)
+	terms.Health.Tunnels().Opened()
 	s.list(Subject{Listener: terms.Listener}, ofListener).push(t)
 	s.list(Subject{Rule: terms.Rule}, ofRule).push(t)
 	s.list(Subject{Backend: terms.Health.Backend}, ofBackend).push(t)
@@ -132,7 +133,7 @@ func (s *Set) release(t *Tunnel) {
 	if n := t.account.count; n != nil {
 		n.Add(-1)
 	}
-	s.tell(t)
+	s.tell(t, h)
 	*t.account = account{}
 	*t = Tunnel{account: t.account}
 	if s.freed < keepFree {
@@ -157,7 +158,13 @@ func (s *Set) list(of Subject, slot int) *list {
 }
 
 func (s *Set) tidy(l *list) {
-	if l.n == 0 && !l.draining {
+	if l.n > 0 {
+		return
+	}
+	if l.slot == ofHealth {
+		l.settle()
+	}
+	if !l.draining {
 		delete(s.lists, l.subject)
 	}
 }

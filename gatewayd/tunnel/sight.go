@@ -42,7 +42,7 @@ func (t *Tunnel) see() Seen {
 	s := Seen{
 		ID: t.id(), Listener: t.links[ofListener].list.subject.Listener, Rule: t.links[ofRule].list.subject.Rule,
 		Health: t.links[ofHealth].list.subject.Health, Client: t.from(), Secure: t.flags&secured != 0,
-		Received: a.received.bytes, Sent: a.sent.bytes, Stirred: a.stirred,
+		Received: a.received.Bytes, Sent: a.sent.Bytes, Stirred: a.stirred,
 		Ending: t.ending(), By: t.cause, Deadline: t.deadline,
 	}
 	if end := a.dies + loop.Time(limitTime); t.dismissed() != nil && t.flags&closeWanted == 0 && (s.Deadline == 0 || end < s.Deadline) {

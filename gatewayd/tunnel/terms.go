@@ -37,7 +37,7 @@ type Terms struct {
 	Count *atomic.Int64
 	// Limits end the tunnel by itself.
 	Limits Limits
-	// Figures count the tunnel.
+	// Figures count the tunnel, beside what its Health counts.
 	Figures *meter.Tunnels
 	// Client is who the client is where its connection is another's, as a proxy's that is believed; Secure says that it
 	// speaks TLS to the gateway.
@@ -89,6 +89,7 @@ type Stats struct {
 	Opened uint64
 	Closed uint64 // ended by a Close of ours
 	Cut    uint64 // ended at their deadline, because no frame boundary came or the peers had not closed
+	Ended  [meter.Ends]uint64
 }
 
 // Add adds another loop's figures.
@@ -97,4 +98,7 @@ func (s *Stats) Add(o Stats) {
 	s.Opened += o.Opened
 	s.Closed += o.Closed
 	s.Cut += o.Cut
+	for by, n := range o.Ended {
+		s.Ended[by] += n
+	}
 }
