@@ -39,8 +39,9 @@ type Health struct {
 
 	_ [56]byte // Every loop writes Idle, so it has a cache line for itself.
 
-	Backend *Backend // set once by the Registry
-	Setting string   // hidden id of the setting; set once by the Registry
+	Backend *Backend                         // set once by the Registry
+	Setting string                           // hidden id of the setting; set once by the Registry
+	ejected func(h *Health, until time.Time) // the Registry's; may be nil
 
 	tunnels atomic.Pointer[meter.Target] // see Tunnels
 
@@ -64,8 +65,8 @@ type Follower interface {
 // MaxReason is how many bytes of a reason are kept. Reasons repeat what a user wrote, and there may be many targets.
 const MaxReason = 300
 
-// clip shortens a reason to MaxReason, at the end of a character.
-func clip(reason string) string {
+// Clip shortens a reason to MaxReason, at the end of a character.
+func Clip(reason string) string {
 	const rest = "..."
 	if len(reason) <= MaxReason {
 		return reason
@@ -196,7 +197,7 @@ func (h *Health) count(r Result) bool {
 	v.LastProbe = r.At
 	next := v.Status
 	if !r.OK {
-		r.Reason = clip(r.Reason)
+		r.Reason = Clip(r.Reason)
 	}
 	h.results.add(r)
 	if r.OK {

@@ -22,6 +22,9 @@ const KeepFor = 5 * time.Minute
 type Registry struct {
 	// Affinity is what the IDs of backends are made under; nil means that they have none. It is set before the first call.
 	Affinity *affinity.Key
+	// Ejected, which may be nil, is told of each ejection and, with the zero time, of its end. It is called with the health
+	// locked, so that the order is that of what happened. It is set before the first call.
+	Ejected func(h *Health, until time.Time)
 
 	mu       sync.Mutex // guards what follows
 	backends map[Key]*place
@@ -64,7 +67,7 @@ func (r *Registry) Health(k Key, setting string) *Health {
 	p := r.place(k)
 	rec := p.healths[setting]
 	if rec == nil {
-		rec = &record{health: &Health{Backend: p.backend, Setting: setting}}
+		rec = &record{health: &Health{Backend: p.backend, Setting: setting, ejected: r.Ejected}}
 		p.healths[setting] = rec
 	}
 	rec.named = true

@@ -41,7 +41,7 @@ func TestResultsAreAModel(t *testing.T) {
 				r.Reason = rapid.SampledFrom(reasons).Draw(t, "reason")
 			}
 			h.Report(r)
-			want = append(want, Probed{At: r.At, OK: r.OK, Reason: clip(r.Reason)})
+			want = append(want, Probed{At: r.At, OK: r.OK, Reason: Clip(r.Reason)})
 		}
 		if diff := cmp.Diff(append([]Probed{}, want[max(0, len(want)-MaxResults):]...), h.Results()); diff != "" {
 			t.Fatalf("the results differ (-want +got):\n%s", diff)

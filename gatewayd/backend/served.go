@@ -53,6 +53,9 @@ func (h *Health) eject(out time.Duration) {
 	until := time.Now().Add(out)
 	h.view.Ejected = until
 	h.ejection.timer = time.AfterFunc(out, func() { h.readmit(until) })
+	if h.ejected != nil {
+		h.ejected(h, until)
+	}
 	follower := h.follower
 	h.mu.Unlock()
 	if follower != nil {
@@ -106,6 +109,9 @@ func (h *Health) endEjection() {
 	h.ejection.ended = time.Now()
 	h.served.failures.Store(0)
 	h.served.out.Store(false)
+	if h.ejected != nil {
+		h.ejected(h, time.Time{})
+	}
 }
 
 // forget gives up the timer of a health that nobody uses any more.

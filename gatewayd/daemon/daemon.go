@@ -103,7 +103,7 @@ func (d *Daemon) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if d.plane, err = plane.Start(plane.Config{
-		Loops: cfg.Loops, DNSServers: cfg.DNSServers, Affinity: key, Tickets: tickets, Log: d.log, AccessLog: accesslog.Config{Path: cfg.AccessLog, Query: cfg.AccessLogQuery},
+		Loops: cfg.Loops, DNSServers: cfg.DNSServers, Affinity: key, Tickets: tickets, Events: d.events, Log: d.log, AccessLog: accesslog.Config{Path: cfg.AccessLog, Query: cfg.AccessLogQuery},
 	}); err != nil {
 		return err
 	}

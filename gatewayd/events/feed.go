@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Feed struct {
 	last    uint64     // number of the newest event
 	// revision is that of the configuration as of the newest event, base as of the newest one that is not kept any more.
 	revision, base uint64
+	held           []record // drains of changes that are not told of yet, the oldest first
 	readers        map[*Reader]bool
 	closed         chan struct{}
 	ended          bool // closed is closed
@@ -54,6 +56,34 @@ func New(version string) *Feed {
 // Gateway tells of the gateway's own life.
 func (f *Feed) Gateway(x api.GatewayTurn) {
 	f.add(0, api.Event{Kind: api.EventGateway, Gateway: &x})
+}
+
+// Health implements plane.Events.
+func (f *Feed) Health(x api.HealthTurn) {
+	f.add(0, api.Event{Kind: api.EventHealth, Health: &x})
+}
+
+// Drain implements plane.Events. What a change takes away may begin to drain before the change is told; it waits for that.
+func (f *Feed) Drain(x api.DrainTurn) {
+	e := api.Event{Kind: api.EventDrain, Drain: &x}
+	data := encode(&e)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if x.Revision > f.revision && len(f.held) < keepEvents {
+		f.held = append(f.held, record{kind: e.Kind, revision: x.Revision, data: data})
+		return
+	}
+	f.keep(e.Kind, data)
+}
+
+// release keeps what waited for the present revision.
+func (f *Feed) release() {
+	n := 0
+	for n < len(f.held) && f.held[n].revision <= f.revision {
+		f.keep(f.held[n].kind, f.held[n].data)
+		n++
+	}
+	f.held = slices.Delete(f.held, 0, n)
 }
 
 // Close ends every reader, once it has read what there is.
@@ -74,14 +104,20 @@ func (f *Feed) add(revision uint64, e api.Event) {
 	data := encode(&e)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ended {
-		return
-	}
 	if revision != 0 {
 		f.revision = revision
 	}
+	f.keep(e.Kind, data)
+	f.release()
+}
+
+// keep puts an event into the ring and wakes the readers. mu is held.
+func (f *Feed) keep(kind string, data []byte) {
+	if f.ended {
+		return
+	}
 	f.last++
-	f.records = append(f.records, record{n: f.last, kind: e.Kind, revision: f.revision, data: data})
+	f.records = append(f.records, record{n: f.last, kind: kind, revision: f.revision, data: data})
 	f.size += len(data)
 	for len(f.records) > keepEvents || f.size > keepBytes {
 		f.drop()

@@ -60,6 +60,8 @@ func read(t *testing.T, r *Reader) []string {
 			line += fmt.Sprint(" ", e.Lost.Reason, " ", e.Lost.Events)
 		case e.Change != nil:
 			line += fmt.Sprint(" ", e.Change.Revision)
+		case e.Drain != nil:
+			line += fmt.Sprint(" ", e.Drain.Name, " of ", e.Drain.Revision)
 		case e.Gateway != nil:
 			line += " " + e.Gateway.What + e.Gateway.Delay
 		}
@@ -121,6 +123,34 @@ func TestASlowReaderLosesWhatIsGone(t *testing.T) {
 	tell(f, n+2, 1)
 	wantLines(t, "the rest", read(t, slow), fmt.Sprintf("%d gateway stopping%d", n+2, n+2))
 	wantLines(t, "one who was away", read(t, open(t, f, f.boot+"-1"))[:2], "1 begin at 0", fmt.Sprintf("%d lost gone %d", n+2-keepEvents, n+1-keepEvents))
+}
+
+// TestDrainsComeBehindTheirChange: whatever is told first. Those of what is told already do not wait.
+func TestDrainsComeBehindTheirChange(t *testing.T) {
+	f := New("1.2.3")
+	r := open(t, f, "")
+	change := func(revision uint64) {
+		f.add(revision, api.Event{Kind: api.EventChange, Change: &api.ConfigChange{Revision: revision}})
+	}
+	drain := func(name string, revision uint64) {
+		f.Drain(api.DrainTurn{Revision: revision, Drain: api.Drain{Name: name}})
+	}
+	change(4)
+	drain("a", 5)
+	drain("b", 5)
+	drain("c", 7)
+	drain("d", 4)
+	f.Health(api.HealthTurn{})
+	change(5)
+	drain("e", 5)
+	change(8)
+	wantLines(t, "all", read(t, r), "1 begin at 0", "2 change 4", "3 drain d of 4", "4 health", "5 change 5", "6 drain a of 5", "7 drain b of 5", "8 drain e of 5", "9 change 8", "10 drain c of 7")
+	for range 2 * keepEvents {
+		drain("early", 9)
+	}
+	if len(f.held) > keepEvents {
+		t.Errorf("%d are held", len(f.held))
+	}
 }
 
 // TestLargeEventsAreFewer: bytes are bounded as well as events.

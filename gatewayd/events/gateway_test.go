@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,24 @@ func line(e *api.Event) string {
 			if o.Was != "" {
 				fmt.Fprintf(b, " was %s", o.Was)
 			}
+		}
+	case e.Health != nil:
+		h := e.Health
+		fmt.Fprintf(b, " %s %s/%s/%s", h.What, h.Pool, h.Setting, h.Target)
+		if h.What == api.HealthTurned {
+			fmt.Fprintf(b, " %s-%s", h.From, h.To)
+		}
+		if (h.Reason != "") != (h.To == api.Unhealthy) || (h.Until != "") != (h.What == api.HealthEjected) {
+			b.WriteString(" because of " + h.Reason + " until " + h.Until)
+		}
+		if h.Name != "" {
+			fmt.Fprintf(b, " %s %v-%v", h.Name, h.Were, h.Addresses)
+		}
+	case e.Drain != nil:
+		d := e.Drain
+		fmt.Fprintf(b, " %s of %d: %s %s %s, %d open", d.What, d.Revision, d.Kind, d.Pool, d.Name, d.Open)
+		if _, err := time.Parse(time.RFC3339, d.Deadline); err != nil || (d.Address == "") != (d.Pool == "") {
+			b.WriteString(" until " + d.Deadline + " at " + d.Address)
 		}
 	case e.Gateway != nil:
 		fmt.Fprintf(b, " %s %s", e.Gateway.What, e.Gateway.Version)
@@ -167,4 +186,164 @@ func TestChangesAreTold(t *testing.T) {
 	again.want("begin 0 0.0.0-test", "lost restart 0", "change loaded 0-8")
 	remove(t, g, spec.Pools, "shop")
 	w.want("change applied 8-9, pool shop deleted")
+}
+
+// A stage is a gateway with a rule "all", whose pool "app" has an Echo as its target "a".
+type stage struct {
+	*gatewaytest.Gateway
+	one  *gatewaytest.Echo
+	port int
+}
+
+// newStage starts one whose target is healthy. interval is that of its probes.
+func newStage(t *testing.T, interval string, fill func(*spec.Setting), options ...gatewaytest.Option) *stage {
+	t.Helper()
+	x := &stage{Gateway: gatewaytest.Start(t, append(options, gatewaytest.Loops(2))...), port: gatewaytest.FreePort(t), one: gatewaytest.StartEcho(t, "one")}
+	probe := spec.Probes.New().(*spec.Probe)
+	probe.Name, probe.Path, probe.Interval, probe.UnhealthyThreshold = "up", "/health", spec.Duration(interval), 1
+	create(t, x.Gateway, probe)
+	create(t, x.Gateway, newPool("app", map[string]spec.PoolTarget{"a": {Address: "127.0.0.1", Port: portOf(x.one), Weight: 1}}))
+	create(t, x.Gateway, newListener("web", x.port))
+	create(t, x.Gateway, newSetting("s", func(o *spec.Setting) {
+		o.Probe = new("up")
+		if fill != nil {
+			fill(o)
+		}
+	}))
+	all := watch(t, x.Gateway, api.EventQuery{Kinds: []string{api.EventHealth}})
+	all.want("begin 4 0.0.0-test")
+	create(t, x.Gateway, x.rule())
+	all.want("health turned app/s/a unknown-healthy")
+	return x
+}
+
+func (x *stage) rule() *spec.Rule {
+	return &spec.Rule{Name: "all", Listener: "web", Pool: new("app"), Setting: new("s")}
+}
+
+func portOf(e *gatewaytest.Echo) *int { return new(int(e.Addr().Port())) }
+
+// talk opens a WebSocket with an Echo, which others of its pool may stand beside.
+func (x *stage) talk(t *testing.T, with string) *gatewaytest.Socket {
+	t.Helper()
+	for {
+		s, err := gatewaytest.Dial(t.Context(), gatewaytest.URL("ws", x.port, "/"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Say("hello"); err != nil {
+			t.Fatal(err)
+		}
+		if s.Backend == with {
+			return s
+		}
+		if _, err := s.Bye(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestVerdictsAreTold: what probes find out, with the reason in words.
+func TestVerdictsAreTold(t *testing.T) {
+	x := newStage(t, "100ms", nil)
+	w := watch(t, x.Gateway, api.EventQuery{Kinds: []string{api.EventHealth}})
+	w.want("begin 5 0.0.0-test")
+	x.one.SetHealth(503)
+	w.want("health turned app/s/a healthy-unhealthy")
+	update(t, x.Gateway, "app", newPool("shop", map[string]spec.PoolTarget{"first": {Address: "127.0.0.1", Port: portOf(x.one), Weight: 1}}))
+	x.one.SetHealth(200)
+	w.want("health turned shop/s/first unhealthy-healthy")
+	x.one.Close()
+	w.want("health turned shop/s/first healthy-unhealthy")
+}
+
+// TestEjectionsAreTold: what requests find out, and its end.
+func TestEjectionsAreTold(t *testing.T) {
+	two := gatewaytest.StartEcho(t, "two")
+	x := newStage(t, "24h", func(o *spec.Setting) { o.Eject = &spec.Eject{Failures: 1, For: "1s"} })
+	w := watch(t, x.Gateway, api.EventQuery{Kinds: []string{api.EventHealth}})
+	w.want("begin 5 0.0.0-test")
+	create(t, x.Gateway, &spec.Target{Name: "b", Pool: "app", Address: "127.0.0.1", Port: portOf(two), Weight: 1})
+	w.want("health turned app/s/target/b unknown-healthy")
+	x.one.Close()
+	// Which of the two a request goes to first is its loop's matter. Each is answered, by the other one if need be.
+	for end := time.Now().Add(15 * time.Second); len(w.lines) == 0 && time.Now().Before(end); {
+		r, err := http.Get(gatewaytest.URL("http", x.port, "/bytes/1"))
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("got %v, %v", r, err)
+		}
+		r.Body.Close()
+		http.DefaultClient.CloseIdleConnections()
+	}
+	w.want("health ejected app/s/a", "health returned app/s/a")
+}
+
+// TestNamesAreTold: other addresses of a target, once for all settings.
+func TestNamesAreTold(t *testing.T) {
+	dns := gatewaytest.NewDNS(t)
+	dns.Set("app.test", 1, "127.0.0.1")
+	x := newStage(t, "24h", nil, gatewaytest.DNSServers(dns.Addr()))
+	w := watch(t, x.Gateway, api.EventQuery{Kinds: []string{api.EventHealth}})
+	w.want("begin 5 0.0.0-test")
+	create(t, x.Gateway, newSetting("other", nil))
+	other := x.rule()
+	other.Name, other.Setting = "other", new("other")
+	other.Match = &spec.Match{Paths: []string{"/other"}}
+	create(t, x.Gateway, other)
+	w.want("health turned app/other/a unknown-healthy")
+	create(t, x.Gateway, &spec.Target{Name: "n", Pool: "app", Address: "app.test", Port: portOf(x.one), Weight: 0})
+	dns.Set("app.test", 1, "127.0.0.1", "127.0.0.2")
+	seen := map[string]int{}
+	for seen["health resolved app//target/n app.test [127.0.0.1]-[127.0.0.1 127.0.0.2]"] == 0 || seen["health turned app/s/target/n@127.0.0.2 unknown-unhealthy"] == 0 {
+		select {
+		case l := <-w.lines:
+			seen[l]++
+		case <-time.After(15 * time.Second):
+			t.Fatalf("there came %v", seen)
+		}
+	}
+	if n := seen["health resolved app//target/n app.test [127.0.0.1]-[127.0.0.1 127.0.0.2]"]; n != 1 {
+		t.Errorf("it is told %d times: %v", n, seen)
+	}
+}
+
+// TestDrainsAreTold: of a target, a rule and a listener with a WebSocket, behind the change that takes them away; of what
+// comes back, and of what is over. What had nothing open is not told of.
+func TestDrainsAreTold(t *testing.T) {
+	two := gatewaytest.StartEcho(t, "two")
+	x := newStage(t, "24h", nil)
+	w := watch(t, x.Gateway, api.EventQuery{Kinds: []string{api.EventChange, api.EventDrain}})
+	w.want("begin 5 0.0.0-test")
+	target := &spec.Target{Name: "b", Pool: "app", Address: "127.0.0.1", Port: portOf(two), Weight: 1}
+	enrol := func() {
+		t.Helper()
+		create(t, x.Gateway, target)
+	}
+	enrol()
+	s := x.talk(t, "two")
+	remove(t, x.Gateway, spec.Targets, "b")
+	w.want("change applied 5-6, target b created", "change applied 6-7, target b deleted", "drain begun of 7: target app target/b, 1 open")
+	enrol()
+	w.want("change applied 7-8, target b created", "drain back of 7: target app target/b, 1 open")
+	remove(t, x.Gateway, spec.Targets, "b")
+	w.want("change applied 8-9, target b deleted", "drain begun of 9: target app target/b, 1 open")
+	if _, err := s.Bye(); err != nil {
+		t.Fatal(err)
+	}
+	w.want("drain over of 9: target app target/b, 0 open")
+	enrol()
+	remove(t, x.Gateway, spec.Targets, "b")
+	w.want("change applied 9-10, target b created", "change applied 10-11, target b deleted")
+
+	s = x.talk(t, "one")
+	remove(t, x.Gateway, spec.Rules, "all")
+	w.want("change applied 11-12, rule all deleted", "drain begun of 12: rule  all, 1 open")
+	remove(t, x.Gateway, spec.Listeners, "web")
+	w.want("change applied 12-13, listener web deleted", "drain begun of 13: listener  web, 1 open")
+	create(t, x.Gateway, newListener("web", x.port))
+	w.want("change applied 13-14, listener web created", "drain back of 13: listener  web, 1 open")
+	if _, err := s.Bye(); err != nil {
+		t.Fatal(err)
+	}
+	w.want("drain over of 12: rule  all, 0 open")
 }

@@ -41,7 +41,7 @@ type Config struct {
 	// Changed, which may be nil, is called after a verdict turned and those who follow the health were told. It runs on a
 	// goroutine of the prober without a lock held, one call after the other. It may take long, but must not call or wait
 	// for Sync or Close. A turn that came before a Sync may still be told of after it.
-	Changed func(h *backend.Health, before, after backend.Status)
+	Changed func(h *backend.Health, before, after backend.Status, reason string)
 	// Handshakes bound those that compute at once, with others; nil makes slots for the prober.
 	Handshakes *handshake.Slots
 }

@@ -319,7 +319,7 @@ func TestOneLineAChange(t *testing.T) {
 	})
 	var log lines
 	held, heard := make(chan struct{}), make(chan backend.Status, 10)
-	p, err := New(Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Changed: func(_ *backend.Health, _, after backend.Status) {
+	p, err := New(Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Changed: func(_ *backend.Health, _, after backend.Status, _ string) {
 		heard <- after
 		<-held
 	}})

@@ -69,7 +69,7 @@ func prober(t *testing.T, change func(*limits)) *rig {
 	return r
 }
 
-func (r *rig) note(h *backend.Health, before, after backend.Status) {
+func (r *rig) note(h *backend.Health, before, after backend.Status, _ string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changes = append(r.changes, change{h, before, after})

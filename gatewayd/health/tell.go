@@ -20,7 +20,7 @@ type turn struct {
 // all new is not laid out ten thousand times.
 type teller struct {
 	log     *slog.Logger
-	changed func(h *backend.Health, before, after backend.Status) // may be nil
+	changed func(h *backend.Health, before, after backend.Status, reason string) // may be nil
 
 	mu    sync.Mutex
 	more  sync.Cond
@@ -79,7 +79,7 @@ func (t *teller) tell(batch []turn) {
 		t.log.Info("backend changed", "backend", x.health.Backend.String(), "pool", x.health.Backend.Key.Pool,
 			"setting", x.health.Setting, "status", x.after.String(), "reason", x.reason)
 		if t.changed != nil {
-			t.changed(x.health, x.before, x.after)
+			t.changed(x.health, x.before, x.after, x.reason)
 		}
 	}
 }

@@ -22,12 +22,14 @@ type departure struct {
 // A leaving is one listener, rule or target that is gone.
 type leaving struct {
 	of       tunnel.Subject
+	revision uint64 // of the publication
 	kind     *spec.Kind
 	name     string // of a target its key, as in member
 	pool     string // of a target
 	deadline time.Time
 	back     bool // it came back
 	over     bool // nothing of it is open, nor will be
+	told     bool // that it drains
 }
 
 // maxLeaving bounds how many things that are gone are remembered, beside those of the latest publication; the oldest are
@@ -41,8 +43,8 @@ type departures struct {
 	n       int
 }
 
-// add notes what a step took away and brought back. grants are how long what is open under a rule may go on, by hidden id.
-func (d *departures) add(s *step, x *passage, grants map[string]time.Duration) {
+// add notes what a step took away, which it returns, and what it brought back. grants are how long what is open under a rule may go on, by hidden id.
+func (d *departures) add(s *step, x *passage, grants map[string]time.Duration) []*leaving {
 	d.take(x)
 	gone := &departure{after: s.was.Revision(), revision: s.is.Revision(), at: time.Now()}
 	for _, e := range x.goneListeners {
@@ -69,9 +71,11 @@ func (d *departures) add(s *step, x *passage, grants map[string]time.Duration) {
 		d.list[0] = nil
 		d.list = d.list[1:]
 	}
+	return gone.leaving
 }
 
 func (d *departures) leave(gone *departure, x *leaving) {
+	x.revision = gone.revision
 	gone.leaving = append(gone.leaving, x)
 	if d.leaving == nil {
 		d.leaving = map[tunnel.Subject]*leaving{}
@@ -119,10 +123,7 @@ func (p *Plane) Drains(revision uint64) (api.Drains, bool) {
 	view := api.Drains{Revision: revision, Drains: make([]api.Drain, len(list))}
 	open := p.usage(list)
 	for i, x := range list {
-		v := api.Drain{Kind: x.kind.Name, Name: x.name, Pool: x.pool, Open: open[i], Deadline: stamp(x.deadline)}
-		if b := x.of.Backend; b != nil {
-			v.Address, v.Port = hostAndPort(b.Key.Addr)
-		}
+		v := x.view(open[i])
 		view.Drains[i] = v
 		view.Open += v.Open
 	}
@@ -130,6 +131,15 @@ func (p *Plane) Drains(revision uint64) (api.Drains, bool) {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
 	})
 	return view, known
+}
+
+// view is a leaving with what is open of it.
+func (x *leaving) view(open int64) api.Drain {
+	v := api.Drain{Kind: x.kind.Name, Name: x.name, Pool: x.pool, Open: open, Deadline: stamp(x.deadline)}
+	if b := x.of.Backend; b != nil {
+		v.Address, v.Port = hostAndPort(b.Key.Addr)
+	}
+	return v
 }
 
 // usage counts what is open of each. A backend knows its own number, and the loops are asked for the others, once. What

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/control"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
@@ -139,6 +140,7 @@ func (p *Plane) readdress(names map[string]bool) time.Duration {
 	}
 	var fresh []*use
 	var passed passage
+	var resolved []api.HealthTurn
 	for _, u := range p.serving.pairs {
 		if !slices.ContainsFunc(u.roster, func(e enrolled) bool { return names[e.address.Name] }) {
 			continue
@@ -147,6 +149,7 @@ func (p *Plane) readdress(names map[string]bool) time.Duration {
 		if slices.Equal(members, u.members) {
 			continue // Only the reason of a failure is another.
 		}
+		resolved = append(resolved, resolutions(u, members, names)...)
 		u.members = members
 		fresh = append(fresh, u)
 	}
@@ -160,5 +163,6 @@ func (p *Plane) readdress(names map[string]bool) time.Duration {
 		u.group.SetMembers(u.groupMembers(), u.policy())
 	}
 	p.target()
+	p.tellResolved(resolved)
 	return time.Since(began)
 }

@@ -38,6 +38,8 @@ type Config struct {
 	Affinity *affinity.Key
 	// Tickets are what clients take up their TLS sessions by; nil means new ones.
 	Tickets *secure.Tickets
+	// Events are told of what happens; nil for nobody.
+	Events Events
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
 
@@ -62,7 +64,10 @@ type Plane struct {
 	counted   sync.Mutex     // guards lastStats
 	lastStats []proxy.Stats  // of each worker, as it answered last
 	prober    *health.Prober
-	names     *resolve.Resolver
+	events    Events // nil for nobody
+	// labels are what the targets that serve are called, for those who may not wait for mu.
+	labels atomic.Pointer[map[*backend.Health]label]
+	names  *resolve.Resolver
 
 	descriptors *loop.Descriptors // nil where nothing limits them
 	connections proxy.Connections
@@ -75,6 +80,7 @@ type Plane struct {
 	changed sync.Mutex      // guards pending
 	pending map[string]bool // DNS names of which something changed
 	stir    chan struct{}   // holds one: pending is not empty
+	left    chan struct{}   // holds one: there is more to watch
 
 	looking sync.Mutex // held while the loops' tunnels are looked through, so that many who ask cost what one costs; taken without mu
 
@@ -85,13 +91,14 @@ type Plane struct {
 	life       *life
 	departures departures
 	former     former        // names of what is gone
+	watched    []*leaving    // drains that are not over, to be told of
 	fading     map[pair]*use // uses that are no more, for the requests that still hold their groups
 	shut       bool          // Shutdown or Close was called: nothing is followed any more
 }
 
 // Start starts the loops, with an empty table and no socket.
 func Start(cfg Config) (*Plane, error) {
-	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife(), fading: map[pair]*use{}, stir: make(chan struct{}, 1), closed: make(chan struct{})}
+	p := &Plane{log: cfg.Log, groups: map[table.Place]*listen.Group{}, life: newLife(), fading: map[pair]*use{}, stir: make(chan struct{}, 1), left: make(chan struct{}, 1), closed: make(chan struct{})}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -100,6 +107,9 @@ func Start(cfg Config) (*Plane, error) {
 		cfg.Affinity = affinity.NewKey()
 	}
 	p.registry.Affinity = cfg.Affinity
+	if p.events = cfg.Events; p.events != nil {
+		p.registry.Ejected = p.tellEjection
+	}
 	if p.tickets = cfg.Tickets; p.tickets == nil {
 		p.tickets = secure.NewTickets()
 	}
@@ -143,6 +153,7 @@ func Start(cfg Config) (*Plane, error) {
 	p.names = resolve.New(resolve.Config{Log: p.log, Changed: p.renamed, Servers: cfg.DNSServers})
 	p.running.Go(p.sweep)
 	p.running.Go(p.followNames)
+	p.running.Go(p.followDrains)
 	return p, nil
 }
 

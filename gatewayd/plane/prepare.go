@@ -130,7 +130,7 @@ func (x *prepared) Publish() {
 	p.set, p.serving = x.set, x.uses
 	p.fadeOut(s, &passed)
 	p.former.add(s)
-	p.departures.add(s, &passed, p.life.grants)
+	p.watch(p.departures.add(s, &passed, p.life.grants))
 	p.drain(&passed)
 	if s.changesTargets() || !passed.empty() {
 		p.target()
@@ -205,13 +205,18 @@ func (s *step) changesTargets() bool {
 func (p *Plane) target() {
 	var named []*backend.Health
 	var targets []health.Target
+	labels := map[*backend.Health]label{}
 	t := p.table.Load()
 	for _, u := range p.serving.sorted() {
 		for _, m := range u.members {
 			named = append(named, m.health)
+			if _, known := labels[m.health]; !known { // Else two targets come to one backend.
+				labels[m.health] = label{u.pool.Name(), u.setting.Name(), m.key}
+			}
 		}
 		targets = append(targets, u.targets(p.set, t)...)
 	}
+	p.labels.Store(&labels) // Before anything is found out about them.
 	p.registry.Retain(named)
 	p.prober.Sync(targets)
 }

@@ -66,8 +66,9 @@ func (p *Plane) healthsOf(setting string) []*backend.Health {
 	return slices.DeleteFunc(p.registry.Healths(), func(h *backend.Health) bool { return h.Setting != setting })
 }
 
-// turned is called by the prober after each change of a verdict, in their order. It only posts.
-func (p *Plane) turned(h *backend.Health, before, after backend.Status) {
+// turned is called by the prober after each change of a verdict, in their order. It only posts, and tells.
+func (p *Plane) turned(h *backend.Health, before, after backend.Status, reason string) {
+	p.tellTurn(h, before, after, reason)
 	p.turning.Lock()
 	defer p.turning.Unlock()
 	switch {

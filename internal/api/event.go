@@ -13,11 +13,13 @@ const (
 	EventLost = "lost"
 
 	EventChange  = "change"
+	EventHealth  = "health"
+	EventDrain   = "drain"
 	EventGateway = "gateway"
 )
 
 // EventKinds are the kinds that a stream can be asked for.
-func EventKinds() []string { return []string{EventChange, EventGateway} }
+func EventKinds() []string { return []string{EventChange, EventHealth, EventDrain, EventGateway} }
 
 // An Event is something that happened in one gateway. Its Kind says which of the fields behind Time it has.
 type Event struct {
@@ -31,6 +33,8 @@ type Event struct {
 	Begin   *Begin        `json:"begin,omitempty"`
 	Lost    *Lost         `json:"lost,omitempty"`
 	Change  *ConfigChange `json:"change,omitempty"`
+	Health  *HealthTurn   `json:"health,omitempty"`
+	Drain   *DrainTurn    `json:"drain,omitempty"`
 	Gateway *GatewayTurn  `json:"gateway,omitempty"`
 }
 
@@ -96,6 +100,50 @@ type ChangedObject struct {
 	Name string `json:"name"`
 	What string `json:"what"` // created, changed, renamed, deleted, retired, revived or followed
 	Was  string `json:"was,omitempty"`
+}
+
+// What happens to targets.
+const (
+	HealthTurned   = "turned"   // the verdict of the probes is another one
+	HealthEjected  = "ejected"  // requests failed, so that it gets none for a while
+	HealthReturned = "returned" // that is over
+	HealthResolved = "resolved" // the DNS name of a target has other addresses
+)
+
+// HealthTurn is of one target of a pool under one setting, or of a DNS name.
+type HealthTurn struct {
+	What string `json:"what"` // turned, ejected, returned or resolved
+	Pool string `json:"pool"`
+	// Setting is missing where a name is resolved: it may be used under several.
+	Setting string `json:"setting,omitempty"`
+	Target  string `json:"target"` // its key, as in SettingHealth
+	Address string `json:"address,omitempty"`
+	Port    int    `json:"port,omitempty"`
+	// From and To are the verdicts of one that turned, Reason says in words why it is unhealthy.
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Until is when an ejected target returns: RFC 3339 in UTC.
+	Until string `json:"until,omitempty"`
+	// Name is a DNS name, Addresses those that it has now, Were those that it had.
+	Name      string   `json:"name,omitempty"`
+	Addresses []string `json:"addresses,omitempty"`
+	Were      []string `json:"were,omitempty"`
+}
+
+// What becomes of something that is gone and of which something was open.
+const (
+	DrainBegun = "begun"
+	DrainOver  = "over" // nothing of it is open any more
+	DrainBack  = "back" // it came back, so that what is open goes on
+)
+
+// DrainTurn is of one listener, rule or target that a change took away.
+type DrainTurn struct {
+	What string `json:"what"` // begun, over or back
+	// Revision is that of the change.
+	Revision uint64 `json:"revision"`
+	Drain
 }
 
 // What a gateway does.
