@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
 )
 
-// A held is a WebSocket whose end a test waits for.
+// A held is a WebSocket, or a request, whose end a test waits for.
 type held struct {
 	*line
 	rule string
@@ -39,6 +40,8 @@ type hourglass struct {
 	bell  *sick // of a pool of its own
 	doors map[string]place
 	held  []*held
+	hold  *holding
+	asked []*held // requests that backends hold
 
 	code int // of the Closes that are waited for
 
@@ -71,12 +74,12 @@ func (l *loggedLines) count(text string) int {
 // settings s and, r2, t.
 func newHourglass(t *testing.T, loops int, unhealthy string) *hourglass {
 	t.Helper()
-	h := &hourglass{clock: new(looptest.Clock), told: map[*held]time.Duration{}, code: websocket.CloseGoingAway, ill: &sick{}, bell: newSick(t)}
+	h := &hourglass{clock: new(looptest.Clock), told: map[*held]time.Duration{}, code: websocket.CloseGoingAway, ill: &sick{}, bell: newSick(t), hold: newHolding()}
 	h.rig = newRigOf(t, Config{Loops: loops, kernel: h.clock.Kernel, Log: slog.New(slog.NewTextHandler(&h.lines, nil))})
 	one, two := lowPort(t), lowPort(t)
-	at := map[string]int{"a": serveNamed(t, h.ill.before(named{"a"}), "127.0.0.1:0", nil)}
+	at := map[string]int{"a": serveNamed(t, h.ill.before(named{"a", h.hold}), "127.0.0.1:0", nil)}
 	for _, name := range []string{"b", "c", "d", "e"} {
-		at[name] = serveNamed(t, named{name}, "127.0.0.1:0", nil)
+		at[name] = serveNamed(t, named{name, h.hold}, "127.0.0.1:0", nil)
 	}
 	h.publish(func(d *spec.Draft) {
 		h.put(d, spec.Listeners, `{"name":"l","address":"127.0.0.1","port":%d,"drain_timeout":"40s","close_spread":"12s"}`, one)
@@ -86,8 +89,8 @@ func newHourglass(t *testing.T, loops int, unhealthy string) *hourglass {
 		h.put(d, spec.Pools, `{"name":"bells","targets":{"bell":{"address":"127.0.0.1","port":%s}}}`, h.bell.at[len("127.0.0.1:"):])
 		h.put(d, spec.Targets, `{"name":"d","pool":"p","address":"127.0.0.1","port":%d}`, at["d"])
 		h.put(d, spec.Probes, `{"name":"up","interval":"100ms","unhealthy_threshold":1}`)
-		h.put(d, spec.Settings, `{"name":"s","probe":"up","port":%d,"drain_timeout":"30s","close_spread":"8s","on_unhealthy":%q}`, at["c"], unhealthy)
-		h.put(d, spec.Settings, `{"name":"t","probe":"up","port":%d,"drain_timeout":"1h","close_spread":"5m"}`, at["c"])
+		h.put(d, spec.Settings, `{"name":"s","probe":"up","port":%d,"request_timeout":"24h","drain_timeout":"30s","close_spread":"8s","on_unhealthy":%q}`, at["c"], unhealthy)
+		h.put(d, spec.Settings, `{"name":"t","probe":"up","port":%d,"request_timeout":"24h","drain_timeout":"1h","close_spread":"5m"}`, at["c"])
 		h.put(d, spec.Rules, `{"name":"r1","listener":"l","pool":"p","setting":"s","match":{"paths":["/r1/*"]}}`)
 		h.put(d, spec.Rules, `{"name":"r2","listener":"l","pool":"p","setting":"t","match":{"paths":["/r2/*"]}}`)
 		h.put(d, spec.Rules, `{"name":"r3","listener":"m","pool":"p","setting":"s","match":{"paths":["/r3/*"]}}`)
@@ -114,6 +117,9 @@ func newHourglass(t *testing.T, loops int, unhealthy string) *hourglass {
 	}
 	for i := range 48 {
 		h.open([]string{"r1", "r2", "r3", "r4"}[i%4])
+		if i%2 == 1 {
+			h.ask([]string{"r1", "r2", "r3", "r4"}[i/2%4], i)
+		}
 	}
 	h.at(3 * time.Second)
 	return h
@@ -268,7 +274,7 @@ func (r *removal) moments(own []*held) []time.Duration {
 	all := map[time.Duration]bool{}
 	for _, x := range own {
 		timeout, spread := r.terms(x)
-		all[timeout-spread-time.Millisecond] = true
+		all[timeout-spread-time.Millisecond], all[timeout-time.Millisecond], all[timeout+looptest.Late] = true, true, true
 		for i := range 10 {
 			all[timeout-spread+spread*time.Duration(i+1)/10] = true
 		}
@@ -306,6 +312,7 @@ func TestExactlyItsOwnEnd(t *testing.T) {
 					h.hours()
 					h.speak("hours later", others)
 				}
+				h.release(func(x *held) bool { return r.back || r.late || !r.own(x) })
 			})
 		}
 	}
@@ -321,8 +328,19 @@ func (h *hourglass) hours() {
 
 func (r *removal) ends(h *hourglass, own []*held, begin time.Duration) {
 	h.t.Helper()
-	for _, moment := range r.moments(own) {
+	asked, _ := h.requests(r.own)
+	for _, moment := range r.moments(append(asked, own...)) {
 		h.at(begin + moment)
+		r.cut(h, asked, moment)
+	}
+	if h.t.Failed() {
+		return // What was not cut has no answer.
+	}
+	for _, x := range asked {
+		if answer, _, err := x.answer(); err != nil || answer.StatusCode != http.StatusGatewayTimeout || answer.Header.Get("Gatewayd-Reason") != "drained" {
+			h.t.Errorf("a request that was cut was answered %+v, %v", answer, err)
+		}
+		_ = x.Close()
 	}
 	for _, x := range own {
 		timeout, spread := r.terms(x)

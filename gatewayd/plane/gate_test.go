@@ -29,6 +29,7 @@ type gate struct {
 	client *client.Client
 	dns    *dnstest.Server
 	sick   *sick
+	hold   *holding
 	places map[string]place // by rule
 	free   int              // a port for others
 }
@@ -49,7 +50,7 @@ func (v views) Activity() api.Activity { return v.plane.Activity() }
 // ended at once: no drain has any time.
 func newGate(t testing.TB) *gate {
 	t.Helper()
-	g := &gate{TB: t, dns: dnstest.New(t), free: lowPort(t)}
+	g := &gate{TB: t, dns: dnstest.New(t), hold: newHolding(), free: lowPort(t)}
 	p, err := Start(Config{Loops: 2, DNSServers: []string{g.dns.Addr()}})
 	if err != nil {
 		t.Fatal(err)
@@ -79,15 +80,15 @@ type fields = map[string]any
 // document is the configuration: a rule for each way that tunnels may go.
 func (g *gate) document() []byte {
 	web, secure, roams := lowPort(g), lowPort(g), lowPort(g)
-	blue, green := serveNamed(g, named{"blue"}, "127.0.0.1:0", nil), serveNamed(g, named{"green"}, "127.0.0.1:0", nil)
-	own, red := serveNamed(g, named{"own"}, "127.0.0.1:0", nil), serveNamed(g, named{"red"}, "127.0.0.1:0", nil)
+	blue, green := serveNamed(g, named{"blue", g.hold}, "127.0.0.1:0", nil), serveNamed(g, named{"green", g.hold}, "127.0.0.1:0", nil)
+	own, red := serveNamed(g, named{"own", g.hold}, "127.0.0.1:0", nil), serveNamed(g, named{"red", g.hold}, "127.0.0.1:0", nil)
 	inner := certtest.Sample(1).TLS()
-	over := serveNamed(g, named{"over"}, "127.0.0.1:0", &inner)
-	one := serveNamed(g, named{"one"}, fmt.Sprintf("127.0.0.1:%d", lowPort(g)), nil)
-	two := serveNamed(g, named{"two"}, fmt.Sprintf("127.0.0.2:%d", one), nil)
+	over := serveNamed(g, named{"over", g.hold}, "127.0.0.1:0", &inner)
+	one := serveNamed(g, named{"one", g.hold}, fmt.Sprintf("127.0.0.1:%d", lowPort(g)), nil)
+	two := serveNamed(g, named{"two", g.hold}, fmt.Sprintf("127.0.0.2:%d", one), nil)
 	g.dns.Set("app.test", 1, "127.0.0.1", "127.0.0.2")
 	g.sick = &sick{}
-	ill := serveNamed(g, g.sick.before(named{"sick"}), "127.0.0.1:0", nil)
+	ill := serveNamed(g, g.sick.before(named{"sick", g.hold}), "127.0.0.1:0", nil)
 
 	g.places = map[string]place{}
 	listener := func(name string, port int, more fields) fields {
@@ -100,7 +101,7 @@ func (g *gate) document() []byte {
 	target := func(port int) fields { return fields{"address": "127.0.0.1", "port": port} }
 	pool := func(name string, targets fields) fields { return fields{"name": name, "targets": targets} }
 	setting := func(name string, more fields) fields {
-		f := fields{"name": name, "probe": "up", "drain_timeout": "0s"}
+		f := fields{"name": name, "probe": "up", "drain_timeout": "0s", "request_timeout": "1h"}
 		for k, v := range more {
 			f[k] = v
 		}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,11 +20,44 @@ import (
 )
 
 // A named is a backend that tells its name, in requests and handshakes alike, and echoes on WebSockets. Of requests it
-// tells the number back that they have.
-type named struct{ name string }
+// tells the number back that they have, and those for a path that ends in "held" it holds.
+type named struct {
+	name string
+	hold *holding
+}
+
+// A holding is the requests that backends hold until it is freed.
+type holding struct {
+	free chan struct{} // closed by whoever lets them go
+
+	mu sync.Mutex
+	at map[string]string // the backend, by the request's number
+}
+
+func newHolding() *holding { return &holding{free: make(chan struct{}), at: map[string]string{}} }
+
+func (h *holding) wait(name string, r *http.Request) {
+	h.mu.Lock()
+	h.at[r.Header.Get("Number")] = name
+	h.mu.Unlock()
+	select {
+	case <-h.free:
+	case <-r.Context().Done():
+	}
+}
+
+// of is the backend that holds a request; empty where none does yet.
+func (h *holding) of(number int) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at[fmt.Sprint(number)]
+}
 
 func (b named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
+		if strings.HasSuffix(r.URL.Path, "/held") {
+			b.hold.wait(b.name, r)
+		}
 		_, _ = io.WriteString(w, b.name+" "+r.Header.Get("Number"))
 		return
 	}
@@ -118,34 +152,51 @@ func connect(p place) (*line, error) {
 
 // get sends a request and wants it answered by one of some backends, and with its own number.
 func (l *line) get(from ...string) error {
-	l.n++
-	if err := errors.Join(l.SetDeadline(time.Now().Add(longest)), l.ask(fmt.Sprintf("Number: %d\r\n", l.n))); err != nil {
+	if err := l.begin(http.MethodGet); err != nil {
 		return err
+	}
+	return l.answered(from...)
+}
+
+// begin sends a request with a number of its own.
+func (l *line) begin(method string) error {
+	l.n++
+	return errors.Join(l.SetDeadline(time.Now().Add(longest)), l.ask(method, fmt.Sprintf("Number: %d\r\nContent-Length: 0\r\n", l.n)))
+}
+
+// answered wants the answer to the last request.
+func (l *line) answered(from ...string) error {
+	answer, body, err := l.answer()
+	name, number, _ := strings.Cut(body, " ")
+	if err == nil && slices.Contains(from, name) && number == fmt.Sprint(l.n) && answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("request %d for %s%s was answered %+v %q, %w", l.n, l.host, l.path, answer, body, err)
+}
+
+// answer reads an answer.
+func (l *line) answer() (*http.Response, string, error) {
+	if err := l.SetDeadline(time.Now().Add(longest)); err != nil {
+		return nil, "", err
 	}
 	answer, err := http.ReadResponse(l.r, nil)
 	if err != nil {
-		return fmt.Errorf("request %d for %s%s: %w", l.n, l.host, l.path, err)
+		return nil, "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
-	name, number, _ := strings.Cut(string(body), " ")
-	for _, want := range from {
-		if err == nil && name == want && number == fmt.Sprint(l.n) && answer.StatusCode == http.StatusOK {
-			return nil
-		}
-	}
-	return fmt.Errorf("request %d for %s%s was answered %s %q %v, %w", l.n, l.host, l.path, answer.Status, body, answer.Header, err)
+	return answer, string(body), err
 }
 
-func (l *line) ask(fields string) error {
-	_, err := fmt.Fprintf(l.Conn, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", l.path, l.host, fields)
+func (l *line) ask(method, fields string) error {
+	_, err := fmt.Fprintf(l.Conn, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", method, l.path, l.host, fields)
 	return err
 }
 
 // upgrade makes the connection a WebSocket.
 func (l *line) upgrade() error {
 	fields := "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-	if err := errors.Join(l.SetDeadline(time.Now().Add(longest)), l.ask(fields)); err != nil {
+	if err := errors.Join(l.SetDeadline(time.Now().Add(longest)), l.ask(http.MethodGet, fields)); err != nil {
 		return err
 	}
 	answer, err := http.ReadResponse(l.r, nil)

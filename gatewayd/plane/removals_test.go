@@ -170,12 +170,21 @@ func stops() []removal {
 			if err != nil {
 				h.t.Fatal(err)
 			}
+			ctx, cancel := context.WithCancel(context.Background())
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				h.plane.Shutdown(context.Background(), 0, shutdownTime)
+				h.plane.Shutdown(ctx, 0, shutdownTime)
 			}()
-			h.t.Cleanup(func() { <-ended }) // Nothing is open any more.
+			h.t.Cleanup(func() { // Nothing is open any more.
+				select {
+				case <-ended:
+				case <-time.After(longest):
+					h.t.Error("the gateway does not stop")
+				}
+				cancel()
+				<-ended
+			})
 			if _, err := l.r.ReadByte(); err != io.EOF {
 				h.t.Errorf("want the end of a connection that rests, got %v", err)
 			}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,11 +23,12 @@ const (
 	heldWrites  = 1000
 )
 
-// A clientele is the clients of a gate: tunnels that speak now and then, and a connection for each rule on which one request
-// follows the other, through all changes.
+// A clientele is the clients of a gate: tunnels that speak now and then, and for each rule a request that is open all the
+// time, and a connection on which one request follows the other, through all changes.
 type clientele struct {
 	*gate
 	tunnels []*line
+	held    map[string]*line // requests that are open all the time, by rule
 	spoken  atomic.Int64
 	stop    chan struct{}
 	talking sync.WaitGroup
@@ -42,7 +45,7 @@ var answers = map[string][]string{
 }
 
 func newClientele(g *gate) *clientele {
-	c := &clientele{gate: g, stop: make(chan struct{}), asked: map[string]int{}}
+	c := &clientele{gate: g, stop: make(chan struct{}), held: map[string]*line{}, asked: map[string]int{}}
 	rules := slices.Sorted(maps.Keys(g.places))
 	for i := range heldTunnels {
 		l, err := connect(g.places[rules[i%len(rules)]])
@@ -54,6 +57,19 @@ func newClientele(g *gate) *clientele {
 			g.Fatal(err)
 		}
 		c.tunnels = append(c.tunnels, l)
+	}
+	for _, rule := range rules {
+		at := g.places[rule]
+		at.path = strings.Replace(at.path, "/here", "/held", 1)
+		l, err := connect(at)
+		if err == nil {
+			g.Cleanup(func() { _ = l.Close() })
+			err = l.begin(http.MethodGet)
+		}
+		if err != nil {
+			g.Fatal(err)
+		}
+		c.held[rule] = l
 	}
 	const talkers = 4
 	for i := range talkers {
@@ -153,7 +169,7 @@ func (c *clientele) counted() {
 		if opened[rule] != n {
 			c.Errorf("rule %s counts %d WebSockets, and there were %d", rule, opened[rule], n)
 		}
-		if asked := c.asked[rule]; asked > 0 && rule != "named" && requests[rule] != uint64(asked)+n {
+		if asked := c.asked[rule] + 1; asked > 1 && rule != "named" && requests[rule] != uint64(asked)+n {
 			c.Errorf("rule %s counts %d requests, and there were %d and %d handshakes", rule, requests[rule], asked, n)
 		}
 	}
@@ -206,6 +222,12 @@ func TestNothingEnds(t *testing.T) {
 	for _, l := range c.tunnels {
 		if err := l.say(); err != nil {
 			t.Error(err)
+		}
+	}
+	close(g.hold.free)
+	for rule, l := range c.held {
+		if err := l.answered("blue", "green", "own", "red", "over", "one", "two", "sick"); err != nil {
+			t.Errorf("the request of rule %s that was open all the time: %v", rule, err)
 		}
 	}
 	c.unharmed("everything")
