@@ -2,6 +2,8 @@ package cli
 
 import (
 	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -130,6 +132,25 @@ func TestNothingOfAProcessShowsASecret(t *testing.T) {
 			t.Errorf("%v prints nothing: %s", args, errOut)
 		}
 		told.WriteString(out + errOut)
+	}
+	now, err := p.client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := errors.New("all is told")
+	err = p.client.Events(t.Context(), api.EventQuery{After: "before-0"}, func(e *api.Event) error {
+		text, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		told.WriteString(string(text) + eventWords(e) + "\n")
+		if e.Change != nil && e.Change.Revision == now.Revision {
+			return all
+		}
+		return nil
+	}, nil)
+	if err != all {
+		t.Errorf("events: %v", err)
 	}
 	p.signal(t, syscall.SIGQUIT)
 	p.wait(t)

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
+)
+
+type events struct {
+	remote
+	Kind  []string `placeholder:"KIND" enum:"change,health,drain,gateway" help:"Kinds of events that are shown: change, health, drain or gateway. Default: all."`
+	After string   `placeholder:"ID" help:"Id of an event (as --json shows it): what happened behind it comes first. Default: from now on."`
+}
+
+// Run prints a line an event until it is interrupted. With --json each line is the event's JSON.
+func (x *events) Run(t *terminal) error {
+	return x.call(t, func(ctx context.Context, c *client.Client) error {
+		err := c.Events(ctx, api.EventQuery{Kinds: x.Kind, After: x.After}, func(e *api.Event) error {
+			if x.JSON {
+				return json.NewEncoder(t.out).Encode(e)
+			}
+			_, err := fmt.Fprintf(t.out, "%s  %-7s  %s\n", e.Time, e.Kind, eventWords(e))
+			return err
+		}, func(err error) { fmt.Fprintf(t.err, "gatewayd: %v; trying again\n", err) })
+		if errors.Is(err, context.Canceled) {
+			return nil // It was interrupted by the user.
+		}
+		return err
+	})
+}
+
+// eventWords say what happened; nothing of what a newer gateway tells.
+func eventWords(e *api.Event) string {
+	switch {
+	case e.Begin != nil:
+		return fmt.Sprintf("revision %d serves, gatewayd %s", e.Begin.Revision, e.Begin.Version)
+	case e.Lost != nil:
+		return lostWords(e.Lost)
+	case e.Change != nil:
+		return changeWords(e.Change)
+	case e.Health != nil:
+		return healthWords(e.Health)
+	case e.Drain != nil:
+		return drainWords(e.Drain)
+	case e.Gateway != nil && e.Gateway.What == api.GatewayStopping:
+		return fmt.Sprintf("stopping: accepts connections for %s, gone within %s", e.Gateway.Delay, e.Gateway.Timeout)
+	case e.Gateway != nil:
+		return strings.TrimSpace(e.Gateway.What + " " + e.Gateway.Version)
+	}
+	return "-"
+}
+
+func lostWords(x *api.Lost) string {
+	if x.Reason == api.LostRestart {
+		return "the gateway was started anew, or is another one; what it knows of its own life follows"
+	}
+	return fmt.Sprintf("%d events are not kept any more; look at status and health", x.Events)
+}
+
+func changeWords(x *api.ConfigChange) string {
+	parts := make([]string, 0, len(x.Objects)+1)
+	for _, o := range x.Objects {
+		text := fmt.Sprintf("%s %q %s", o.Kind, o.Name, o.What)
+		if o.Was != "" {
+			text = fmt.Sprintf("%s %q renamed to %q", o.Kind, o.Was, o.Name)
+		}
+		parts = append(parts, text)
+	}
+	if x.More > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", x.More))
+	}
+	words := fmt.Sprintf("revision %d %s", x.Revision, x.What)
+	if len(parts) == 0 {
+		return words
+	}
+	return words + ": " + strings.Join(parts, ", ")
+}
+
+func healthWords(x *api.HealthTurn) string {
+	if x.What == api.HealthResolved {
+		return fmt.Sprintf("pool %q target %q: %s is %s, was %s", x.Pool, x.Target, x.Name, addressWords(x.Addresses), addressWords(x.Were))
+	}
+	where := fmt.Sprintf("pool %q setting %q target %q (%s)", x.Pool, x.Setting, x.Target, place(x.Address, x.Port))
+	switch {
+	case x.What == api.HealthTurned && x.Reason != "":
+		return fmt.Sprintf("%s: %s, was %s: %s", where, x.To, x.From, x.Reason)
+	case x.What == api.HealthTurned:
+		return fmt.Sprintf("%s: %s, was %s", where, x.To, x.From)
+	case x.Until != "":
+		return fmt.Sprintf("%s: %s until %s", where, x.What, x.Until)
+	}
+	return where + ": " + x.What
+}
+
+func addressWords(list []string) string {
+	if len(list) == 0 {
+		return "no address"
+	}
+	return strings.Join(list, ", ")
+}
+
+func drainWords(x *api.DrainTurn) string {
+	where := fmt.Sprintf("%s %q", x.Kind, x.Name)
+	if x.Pool != "" {
+		where += fmt.Sprintf(" of pool %q (%s)", x.Pool, place(x.Address, x.Port))
+	}
+	if x.What == api.DrainBegun {
+		return fmt.Sprintf("%s: begun by revision %d, %d open, ends by %s", where, x.Revision, x.Open, x.Deadline)
+	}
+	return fmt.Sprintf("%s: %s, %d open", where, x.What, x.Open)
+}
