@@ -57,8 +57,9 @@ type listTunnels struct {
 
 // Help is what --help says behind the flags' meaning.
 func (*listTunnels) Help() string {
-	return `Flags that select select what fits all of them. Columns: RECEIVED and SENT are bytes from and to the client, IDLE is
-how long ago the last one passed, and STATE is "open", or what ends the WebSocket and in what time. Names are those of now;
+	return `Flags that select select what fits all of them. Columns: RECEIVED and SENT are bytes from and to the client, MESSAGES
+the whole messages of both, IDLE is how long ago the last byte passed, and STATE is "open", or what ends the WebSocket and in
+what time. Names are those of now;
 "(gone)" is behind the last name of what was deleted.
 
   gatewayd tunnels --rule chat --idle-for 10m
@@ -120,23 +121,23 @@ func summary(v *api.Tunnels) string {
 	return fmt.Sprintf("%d open, %d selected, %d shown", v.Open, v.Selected, len(v.Tunnels))
 }
 
-// printTunnels prints the table; with rates there are two columns more.
+// printTunnels prints the table; with rates there are three columns more.
 func printTunnels(w io.Writer, v *api.Tunnels, rates map[string]rate) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	more := ""
 	if rates != nil {
-		more = "RECEIVED/S\tSENT/S\t"
+		more = "RECEIVED/S\tSENT/S\tMESSAGES/S\t"
 	}
-	fmt.Fprintf(table, "ID\tLISTENER\tRULE\tTARGET\tCLIENT\tAGE\tRECEIVED\tSENT\t%sIDLE\tSTATE\n", more)
+	fmt.Fprintf(table, "ID\tLISTENER\tRULE\tTARGET\tCLIENT\tAGE\tRECEIVED\tSENT\tMESSAGES\t%sIDLE\tSTATE\n", more)
 	now := parseTime(v.Now)
 	for i := range v.Tunnels {
 		x := &v.Tunnels[i]
 		if rates != nil {
 			more = rates[x.ID].columns()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s\n", x.ID, named(x, spec.Listeners, x.Listener), named(x, spec.Rules, x.Rule),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s\n", x.ID, named(x, spec.Listeners, x.Listener), named(x, spec.Rules, x.Rule),
 			named(x, spec.Targets, cmp.Or(x.Target, place(x.Address, x.Port))), clientOf(x), since(now, x.Opened), bytesOf(x.ReceivedBytes), bytesOf(x.SentBytes),
-			more, since(now, x.LastActivity), tunnelState(now, x))
+			fmt.Sprintf("%d / %d", x.ReceivedMessages, x.SentMessages), more, since(now, x.LastActivity), tunnelState(now, x))
 	}
 	return table.Flush()
 }

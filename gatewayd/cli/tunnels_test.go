@@ -19,17 +19,17 @@ import (
 // TestTunnelsArePrinted: a line a tunnel, in humane units.
 func TestTunnelsArePrinted(t *testing.T) {
 	v := &api.Tunnels{Now: "2026-01-02T03:04:05.500Z", Open: 9, Selected: 3, Tunnels: []api.Tunnel{
-		{ID: "0-1", Listener: "web", Rule: "chat", Target: "blue", Client: "192.0.2.7", ClientPort: 50412, ReceivedBytes: 812, SentBytes: 90210,
+		{ID: "0-1", Listener: "web", Rule: "chat", Target: "blue", Client: "192.0.2.7", ClientPort: 50412, ReceivedBytes: 812, SentBytes: 90210, ReceivedMessages: 10, SentMessages: 1200,
 			Opened: "2026-01-02T00:50:05.000Z", LastActivity: "2026-01-02T03:04:02.000Z"},
 		{ID: "1-2", Listener: "web", Rule: "old", Target: "target/t", Gone: []string{"rule", "target"}, Client: "2001:db8::9", SentBytes: 3_410_000_000,
 			Opened: "2025-12-31T01:04:05.000Z", LastActivity: "2026-01-02T03:04:05.500Z", Draining: true, EndedBy: "change", Deadline: "2026-01-02T03:04:33.000Z"},
 		{ID: "1-3", Address: "10.0.0.1", Port: 80, Gone: []string{"listener"}, Opened: "2026-01-02T03:04:06.000Z", LastActivity: "2026-01-02T03:04:06.000Z", Draining: true, EndedBy: "client"},
 	}}
 	const want = `
-ID   LISTENER  RULE        TARGET           CLIENT           AGE    RECEIVED  SENT     IDLE  STATE
-0-1  web       chat        blue             192.0.2.7:50412  2h14m  812 B     90.2 kB  3s    open
-1-2  web       old (gone)  target/t (gone)  2001:db8::9      2d02h  0 B       3.41 GB  0s    ends within 27s: change
-1-3  - (gone)  -           10.0.0.1 port 80 -                0s     0 B       0 B      0s    ends: client
+ID   LISTENER  RULE        TARGET           CLIENT           AGE    RECEIVED  SENT     MESSAGES   IDLE  STATE
+0-1  web       chat        blue             192.0.2.7:50412  2h14m  812 B     90.2 kB  10 / 1200  3s    open
+1-2  web       old (gone)  target/t (gone)  2001:db8::9      2d02h  0 B       3.41 GB  0 / 0      0s    ends within 27s: change
+1-3  - (gone)  -           10.0.0.1 port 80 -                0s     0 B       0 B      0 / 0      0s    ends: client
 `
 	var b bytes.Buffer
 	if err := printTunnels(&b, v, nil); err != nil {
@@ -79,13 +79,13 @@ func TestClosing(t *testing.T) {
 
 // TestRates are differences of two readings.
 func TestRates(t *testing.T) {
-	before := &api.Tunnels{Now: "2026-01-02T03:04:05.000Z", Tunnels: []api.Tunnel{{ID: "a", ReceivedBytes: 10, SentBytes: 100}}}
+	before := &api.Tunnels{Now: "2026-01-02T03:04:05.000Z", Tunnels: []api.Tunnel{{ID: "a", ReceivedBytes: 10, SentBytes: 100, ReceivedMessages: 3}}}
 	now := &api.Tunnels{Now: "2026-01-02T03:04:07.000Z", Tunnels: []api.Tunnel{
-		{ID: "a", ReceivedBytes: 30, SentBytes: 100},
+		{ID: "a", ReceivedBytes: 30, SentBytes: 100, ReceivedMessages: 5, SentMessages: 1},
 		{ID: "new", ReceivedBytes: 5, SentBytes: 50, Opened: "2026-01-02T03:04:06.500Z"},
 		{ID: "unread", ReceivedBytes: 5, SentBytes: 50, Opened: "2026-01-02T03:04:04.000Z"},
 	}}
-	want := map[string]rate{"a": {10, 0, true}, "new": {10, 100, true}}
+	want := map[string]rate{"a": {10, 0, 1.5, true}, "new": {10, 100, 0, true}}
 	if got := ratesOf(before, now); !cmp.Equal(want, got, cmp.AllowUnexported(rate{})) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -195,7 +195,7 @@ func TestTunnelsOfAGateway(t *testing.T) {
 	for lines := bufio.NewScanner(blocks); heads < 3 && lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "ID ") {
 			heads++
-			want(t, lines.Text(), "RECEIVED/S", "SENT/S")
+			want(t, lines.Text(), "RECEIVED/S", "SENT/S", "MESSAGES/S")
 		}
 	}
 	if err := watch.Process.Signal(os.Interrupt); err != nil {

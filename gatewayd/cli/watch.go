@@ -22,14 +22,15 @@ import (
 // A rate is what passed on a tunnel in a second, between two readings. The zero one is not known.
 type rate struct {
 	received, sent float64 // bytes
+	messages       float64 // both ways together
 	known          bool
 }
 
 func (r rate) columns() string {
 	if !r.known {
-		return "-\t-\t"
+		return "-\t-\t-\t"
 	}
-	return inUnits(r.received) + "B\t" + inUnits(r.sent) + "B\t"
+	return inUnits(r.received) + "B\t" + inUnits(r.sent) + "B\t" + strings.TrimSpace(inUnits(r.messages)) + "\t"
 }
 
 // ratesOf compares two readings. A tunnel that is new since the first has passed all that it has in its own time.
@@ -52,7 +53,11 @@ func ratesOf(before, now *api.Tunnels) map[string]rate {
 			was = &api.Tunnel{}
 		}
 		if seconds := at.Sub(from).Seconds(); seconds > 0 {
-			rates[x.ID] = rate{float64(x.ReceivedBytes-was.ReceivedBytes) / seconds, float64(x.SentBytes-was.SentBytes) / seconds, true}
+			messages := x.ReceivedMessages + x.SentMessages - was.ReceivedMessages - was.SentMessages
+			rates[x.ID] = rate{
+				received: float64(x.ReceivedBytes-was.ReceivedBytes) / seconds, sent: float64(x.SentBytes-was.SentBytes) / seconds,
+				messages: float64(messages) / seconds, known: true,
+			}
 		}
 	}
 	return rates

@@ -140,7 +140,7 @@ func (p *Plane) tunnelView(s *tunnel.Seen, names naming, c clock) api.Tunnel {
 	b := s.Health.Backend
 	v := api.Tunnel{
 		ID: s.ID.String(), Gone: []string{}, Protocol: "ws", Opened: c.stamp(s.ID.Began), LastActivity: c.stamp(s.Stirred),
-		ReceivedBytes: s.Received, SentBytes: s.Sent, Draining: s.Ending,
+		ReceivedBytes: s.Received, SentBytes: s.Sent, ReceivedMessages: s.ReceivedMessages, SentMessages: s.SentMessages, Draining: s.Ending,
 	}
 	name := func(kind *spec.Kind, id string) string {
 		name, gone := names.of(kind, id)

@@ -169,7 +169,7 @@ func TestTunnelsInOrder(t *testing.T) {
 		}
 	}
 	v := r.view(api.TunnelQuery{Sort: api.BusiestFirst}).Tunnels[0]
-	if v.ReceivedBytes != 1008 || v.SentBytes != 1004 || v.Protocol != "ws" || v.Draining || v.EndedBy != "" || v.Deadline != "" {
+	if v.ReceivedBytes != 1008 || v.SentBytes != 1004 || v.ReceivedMessages != 1 || v.SentMessages != 1 || v.Protocol != "ws" || v.Draining || v.EndedBy != "" || v.Deadline != "" {
 		t.Errorf("%+v", v)
 	}
 }

@@ -28,8 +28,10 @@ type Seen struct {
 	Health         *backend.Health
 	Client         netip.AddrPort // not valid once its connection is gone
 	Secure         bool
-	Received, Sent uint64    // bytes from the client, and to it
-	Stirred        loop.Time // the last byte
+	Received, Sent uint64 // bytes from the client, and to it
+	// The messages, as far as the framing could be followed.
+	ReceivedMessages, SentMessages uint64
+	Stirred                        loop.Time // the last byte
 	// Ending says that it is on its way out, because of By and until Deadline at the latest, where there is one.
 	Ending   bool
 	By       meter.End
@@ -43,6 +45,7 @@ func (t *Tunnel) see() Seen {
 		ID: t.id(), Listener: t.links[ofListener].list.subject.Listener, Rule: t.links[ofRule].list.subject.Rule,
 		Health: t.links[ofHealth].list.subject.Health, Client: t.from(), Secure: t.flags&secured != 0,
 		Received: a.received.Bytes, Sent: a.sent.Bytes, Stirred: a.stirred,
+		ReceivedMessages: a.received.Messages, SentMessages: a.sent.Messages,
 		Ending: t.ending(), By: t.cause, Deadline: t.deadline,
 	}
 	if end := a.dies + loop.Time(limitTime); t.dismissed() != nil && t.flags&closeWanted == 0 && (s.Deadline == 0 || end < s.Deadline) {

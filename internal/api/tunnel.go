@@ -191,6 +191,9 @@ type Tunnel struct {
 	LastActivity  string `json:"last_activity"`
 	ReceivedBytes uint64 `json:"received_bytes"`
 	SentBytes     uint64 `json:"sent_bytes"`
+	// Messages are those that have passed whole, control frames left out, as far as the framing could be followed.
+	ReceivedMessages uint64 `json:"received_messages"`
+	SentMessages     uint64 `json:"sent_messages"`
 	// Draining says that the tunnel is on its way out. EndedBy is why, a word of ended_by of the access log, and Deadline
 	// when it is cut at the latest; empty where there is none.
 	Draining bool   `json:"draining"`
