@@ -60,7 +60,7 @@ func (s *soak) fail(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failed++; s.failed <= 20 {
+	if s.failed++; s.failed <= 100 {
 		fmt.Printf("%8s  FAILED %s\n", s.age(), text)
 	}
 }
