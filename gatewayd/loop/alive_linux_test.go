@@ -38,7 +38,7 @@ func TestKeepAlive(t *testing.T) {
 			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 8},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 7},
 			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
 			{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0},
 		} {

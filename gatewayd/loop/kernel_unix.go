@@ -145,14 +145,15 @@ func Tune(fd int) error {
 
 func noDelay(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
 
-// keepAlive finds an idle peer that is gone 54 seconds after its last sign of life, also where it is set while that time runs.
+// keepAlive finds an idle peer that is gone 51 seconds after its last sign of life, also where it is set while that time runs.
+// Timers of half a minute are late by some seconds in a kernel, so that it is less than a minute in all.
 // While something is on its way to a peer it rests, and Pulse tells of it. TCP_USER_TIMEOUT is not set: on Linux it also ends
 // peers that are alive and only do not read, whose patience is the proxy's to decide.
 func keepAlive(fd int) error {
 	for _, o := range [...]struct{ level, name, value int }{
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, // First: the idle time then counts from what was received last.
 		{unix.IPPROTO_TCP, keepIdle, 30},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 8},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 7},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
 	} {
 		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
