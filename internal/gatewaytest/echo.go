@@ -268,6 +268,11 @@ func (e *Echo) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered.
 	}
 	defer c.Close()
+	// As the library does by itself, which gives up after a second, though the machine may be busy.
+	c.SetCloseHandler(func(code int, _ string) error {
+		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(patience))
+		return nil
+	})
 	for {
 		kind, message, err := c.ReadMessage()
 		if err != nil {

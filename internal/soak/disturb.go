@@ -71,7 +71,7 @@ func (s *soak) write(ctx context.Context, n int) (err error) {
 		_, err = s.client.Update(ctx, spec.Probes, probe.Name, probe, 0, "")
 	case 6:
 		l := listener("plain", s.plain)
-		l.HeaderTimeout = spec.Duration(fmt.Sprintf("%ds", 10+round%10))
+		l.HeaderTimeout = spec.Duration(fmt.Sprintf("%ds", 60+round%10))
 		_, err = s.client.Update(ctx, spec.Listeners, l.Name, l, 0, "")
 	case 7:
 		pool := s.pool(steady, true)

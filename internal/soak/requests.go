@@ -75,6 +75,9 @@ func (s *soak) once(client *http.Client, k kind, pool, url string) {
 	answered := errors.As(err, &own)
 	repeatable := k.method == http.MethodGet
 	excused := s.excused(pool, began, time.Now()) && (broke || answered && !repeatable && own.reason != "" || !answered && !repeatable)
+	if pool == moved && time.Since(began) > drainTime && s.history.during(mover, began, time.Now()) {
+		excused = broke || own.reason == "drained" // Its drain was over before it was.
+	}
 	if !excused {
 		s.fail("%s %s in pool %s, after %s: %v", k.method, url, pool, time.Since(began).Round(time.Millisecond), err)
 	}

@@ -223,6 +223,7 @@ func setting() *spec.Setting {
 func listener(name string, port int) *spec.Listener {
 	l := spec.Listeners.New().(*spec.Listener)
 	l.Name, l.Address, l.Port = name, "127.0.0.1", port
+	l.HeaderTimeout = "60s" // The clients are on the same machine, which may be busy.
 	return l
 }
 
