@@ -79,6 +79,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 		tunnels.Codes[CodeOf(4000)].Add(1)
 		tunnels.Lives.Add(time.Hour)
 		tunnels.Sent.Add(127, 1)
+		tunnels.Sent.Settle()
 		target.Opened()
 		target.Passed(PassedFigures{}, PassedFigures{Bytes: 127, Messages: 1})
 		upstream.Attempts(0).Total.Add(time.Millisecond)
@@ -149,5 +150,26 @@ func TestTarget(t *testing.T) {
 	nothing.Passed(f.Received, f.Sent)
 	if nothing.AddTo(&f); f.Opened != 2 {
 		t.Errorf("no target counted: %+v", f)
+	}
+}
+
+// What passed is seen when it is told, once; a note is wanted once until it is settled.
+func TestPassed(t *testing.T) {
+	var p Passed
+	seen := func() (f PassedFigures) {
+		p.addTo(&f)
+		return f
+	}
+	if !p.Add(5, 0) || p.Add(7, 1) || seen() != (PassedFigures{}) {
+		t.Errorf("it is seen at once: %+v", seen())
+	}
+	p.Tell()
+	if p.Add(1, 1) || seen() != (PassedFigures{12, 1}) {
+		t.Errorf("told of %+v", seen())
+	}
+	p.Settle()
+	p.Settle()
+	if seen() != (PassedFigures{13, 2}) || !p.Add(1, 0) {
+		t.Errorf("settled as %+v", seen())
 	}
 }

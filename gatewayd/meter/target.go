@@ -32,8 +32,8 @@ func (t *Target) Ended(by End) {
 // Passed counts what passed from clients, and to them.
 func (t *Target) Passed(received, sent PassedFigures) {
 	if t != nil {
-		t.received.Add(received.Bytes, received.Messages)
-		t.sent.Add(sent.Bytes, sent.Messages)
+		t.received.add(received)
+		t.sent.add(sent)
 	}
 }
 

@@ -41,20 +41,47 @@ func sum(counts []uint64) (n uint64) {
 }
 
 // A Passed is what passed in one direction of tunnels. Messages are those that ended, as long as their framing could be
-// followed.
-type Passed struct{ Bytes, Messages atomic.Uint64 }
+// followed. It is counted with every message, for which what everybody may read at any time would be dear: so its loop keeps
+// a sum of its own, and tells it when it settles.
+type Passed struct {
+	own, told PassedFigures // of the loop alone; told is what was told of own
+	noted     bool          // the loop knows that there is something to settle
 
-// Add counts n bytes, in which messages ended.
-func (p *Passed) Add(n, messages uint64) {
-	p.Bytes.Add(n)
-	if messages > 0 {
-		p.Messages.Add(messages)
+	bytes, messages atomic.Uint64
+}
+
+// Add counts n bytes, in which messages ended. fresh says that the loop has to note it for Settle.
+func (p *Passed) Add(n, messages uint64) (fresh bool) {
+	p.own.Bytes += n
+	p.own.Messages += messages
+	fresh = !p.noted
+	p.noted = true
+	return fresh
+}
+
+// Tell lets everybody see what was counted so far.
+func (p *Passed) Tell() {
+	p.add(PassedFigures{p.own.Bytes - p.told.Bytes, p.own.Messages - p.told.Messages})
+	p.told = p.own
+}
+
+// Settle tells, and ends the note.
+func (p *Passed) Settle() {
+	p.Tell()
+	p.noted = false
+}
+
+// add adds what everybody may see. Any loop may call it.
+func (p *Passed) add(f PassedFigures) {
+	if f != (PassedFigures{}) {
+		p.bytes.Add(f.Bytes)
+		p.messages.Add(f.Messages)
 	}
 }
 
 func (p *Passed) addTo(f *PassedFigures) {
-	f.Bytes += p.Bytes.Load()
-	f.Messages += p.Messages.Load()
+	f.Bytes += p.bytes.Load()
+	f.Messages += p.messages.Load()
 }
 
 // PassedFigures are the counts of a Passed.

@@ -182,6 +182,7 @@ func TestTunnelsAreCounted(t *testing.T) {
 	if _, _, err := c.ReadMessage(); err != nil {
 		t.Fatal(err)
 	}
+	r.on(r.w.Tunnels().Settle)
 	f := r.traffic()
 	if f.TunnelsOpened != 1 || f.TunnelsOpen() != 1 || f.TunnelsReceived != (meter.PassedFigures{Bytes: 11, Messages: 1}) || f.TunnelsSent != (meter.PassedFigures{Bytes: 7, Messages: 1}) {
 		t.Errorf("with one tunnel open: %+v", f)

@@ -75,7 +75,9 @@ func (t *Tunnel) passed(d *direction, n, messages int) {
 	sum.Messages += uint64(messages)
 	target.Bytes += uint64(n)
 	target.Messages += uint64(messages)
-	all.Add(uint64(n), uint64(messages))
+	if all.Add(uint64(n), uint64(messages)) {
+		t.set.unsettled(all)
+	}
 }
 
 // closedBy notes a Close that has passed at the end of b.
@@ -115,6 +117,8 @@ func (s *Set) tell(t *Tunnel, h *backend.Health) {
 	took := time.Duration(max(s.l.Now()-a.began, 0))
 	a.figures.Codes[meter.CodeOf(t.code)].Add(1)
 	a.figures.Lives.Add(took)
+	a.figures.Received.Tell()
+	a.figures.Sent.Tell()
 	h.Tunnels().Ended(t.by)
 	s.stats.Ended[t.by]++
 	a.figures.Ended[t.by].Add(1)

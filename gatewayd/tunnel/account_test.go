@@ -97,6 +97,7 @@ func TestTunnelBytesAreCounted(t *testing.T) {
 	c.send(masked)
 	s.expect(masked)
 	until(t, "all bytes are counted", func() bool {
+		r.on(r.set.Settle)
 		f := r.traffic.Figures()
 		return f.TunnelsSent == meter.PassedFigures{Bytes: uint64(len(frame) + size), Messages: 1} &&
 			f.TunnelsReceived == meter.PassedFigures{Bytes: uint64(len(masked)), Messages: 1}
@@ -140,6 +141,7 @@ func TestMessagesAreCounted(t *testing.T) {
 				})
 			}
 			r.close()
+			r.on(r.set.Settle)
 			if f := r.traffic.Figures(); f.TunnelsSent.Messages != c.messages {
 				t.Errorf("counted %+v, want %d messages", f.TunnelsSent, c.messages)
 			}

@@ -80,9 +80,29 @@ func (l *list) settle() {
 	l.received, l.sent = meter.PassedFigures{}, meter.PassedFigures{}
 }
 
-// Settle adds what passed since the last time to what is known of the targets. All loops write that, which would be dear with
-// every message: so it is done for who wants to read it, and when the last tunnel to a target ends.
+// keepUnsettled bounds the counters that wait to be settled by somebody who asks, who may never come.
+const keepUnsettled = 1024
+
+// unsettled notes that something was counted which is not told.
+func (s *Set) unsettled(p *meter.Passed) {
+	s.untold = append(s.untold, p)
+	if len(s.untold) > keepUnsettled {
+		s.tellAll()
+	}
+}
+
+func (s *Set) tellAll() {
+	for _, p := range s.untold {
+		p.Settle()
+	}
+	clear(s.untold)
+	s.untold = s.untold[:0]
+}
+
+// Settle adds what passed since the last time to what everybody may read of rules and targets. That would be dear with every
+// message: so it is done for who wants to read it, when a tunnel ends for its rule, and when the last one does for the target.
 func (s *Set) Settle() {
+	s.tellAll()
 	for _, l := range s.lists {
 		if l.slot == ofHealth {
 			l.settle()

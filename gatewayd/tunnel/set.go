@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 )
 
 const (
@@ -35,6 +36,8 @@ type Set struct {
 	rounds  loop.Timer
 	round   func()
 	silence time.Duration // deadTime
+
+	untold []*meter.Passed // see unsettled
 
 	// Told, where it is set, is called for each tunnel that is over.
 	Told func(Ended)
