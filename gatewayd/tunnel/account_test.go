@@ -129,7 +129,7 @@ func TestMessagesAreCounted(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
-			r.limits = c.limits
+			r.on(func() { r.limits = c.limits })
 			client, server := r.open()
 			bytes := 0
 			for _, b := range c.sent {
