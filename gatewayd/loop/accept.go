@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	burst    = 7                      // turns in a row until 64 connections are accepted from one socket in a turn, the most
+	burst    = 7                      // events in a row until 64 connections are accepted from one socket in a turn, the most
 	parkTime = 100 * time.Millisecond // how long an acceptor rests when descriptors ran out
 )
 
@@ -20,8 +20,8 @@ type Acceptor struct {
 	on     func(*Conn)
 	polled bool
 	closed bool
-	row    int    // turns in a row that accepted as many as they might
-	last   uint32 // the latest of them
+	row    int    // events in a row of which as many were accepted as might be
+	last   uint32 // the turn of the latest of them
 	park   Timer
 	resume func()
 }
@@ -92,7 +92,7 @@ func (l *Loop) acceptEvent(index int, gen uint32) {
 		return
 	}
 	a := l.accs[index]
-	if a.last+1 != l.turn {
+	if int32(l.told-a.last) > 0 { // More were queued then no longer.
 		a.row = 0
 	}
 	for n := a.share(); n > 0 && !a.closed && a.polled && a.gen == gen; n-- {
@@ -105,7 +105,8 @@ func (l *Loop) acceptEvent(index int, gen uint32) {
 }
 
 // share is how many connections to accept of one event. To find out that no more are queued costs a system call, about half of
-// what an accept costs, and the poller tells of what is left: so it is one, until turn after turn has one, as in a burst.
+// what an accept costs, and the poller tells of what is left: so it is one, until time after time there is one, as in a burst.
+// Where more is ready than a turn takes from the poller, it tells of the socket every few turns.
 func (a *Acceptor) share() int {
 	return 1 << max(a.row-1, 0)
 }

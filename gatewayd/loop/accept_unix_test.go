@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -139,6 +140,62 @@ func TestAcceptsOfABurst(t *testing.T) {
 	on(t, l, func() {
 		if turns := l.turn - from; k.accepts > burst+10 || turns > 30 {
 			t.Errorf("%d calls in %d turns for %d connections", k.accepts, turns, burst)
+		}
+	})
+}
+
+// crowded is a kernel with more to tell of than a turn takes: of listening sockets it tells every fourth time.
+type crowded struct {
+	Kernel
+	on    atomic.Bool
+	polls int // of the loop
+}
+
+func (k *crowded) Wait(events []Event, timeout time.Duration) (int, syscall.Errno) {
+	if !k.on.Load() {
+		return k.Kernel.Wait(events, timeout)
+	}
+	n, e := k.Kernel.Wait(events, 0)
+	k.polls++
+	for i := range events {
+		socket := i < n && uint32(events[i].Token) != uint32(wakeToken) && events[i].Token&acceptorToken != 0
+		if i >= n || socket && k.polls%4 != 0 {
+			events[i] = Event{Ready: ReadyIn} // of a connection that is gone
+		}
+	}
+	return len(events), e
+}
+
+// TestAcceptsInACrowd: a burst is accepted in few turns also where the poller never tells of everything at once.
+func TestAcceptsInACrowd(t *testing.T) {
+	system, err := newKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &crowded{Kernel: system}
+	l := runningOn(t, k)
+	accepted, from, turns := 0, uint32(0), uint32(0) // of the loop
+	const burst = 300
+	addr := listening(t, l, func(c *Conn) {
+		c.SetHandler(&funcs{})
+		if accepted++; accepted == burst {
+			turns = l.turn - from
+		}
+	})
+	release := make(chan struct{})
+	l.Post(func() { <-release; from = l.turn; k.on.Store(true) })
+	for range burst {
+		dial(t, addr)
+	}
+	close(release)
+	until(t, "all are accepted", func() (all bool) {
+		on(t, l, func() { all = accepted == burst })
+		return all
+	})
+	k.on.Store(false)
+	on(t, l, func() {
+		if turns > 100 {
+			t.Errorf("%d turns for %d connections", turns, burst)
 		}
 	})
 }

@@ -51,8 +51,9 @@ type Loop struct {
 	// Of the loop's goroutine.
 	now     Time
 	turn    uint32
-	busy    bool // the last poll found much
-	pace    Time // see rest
+	told    uint32 // the last turn whose poll told of everything that was ready
+	busy    bool   // the last poll found much
+	pace    Time   // see rest
 	crowd   crowd
 	slab    slab
 	young   young
@@ -180,7 +181,7 @@ func (l *Loop) step() bool {
 			l.schedule(c)
 		}
 	}
-	l.again = l.again[:0]
+	l.again = emptied(l.again)
 	l.wheel.advance(l.now, l.expire)
 	if late > 0 {
 		l.stats.lag.add(late)
@@ -189,6 +190,9 @@ func (l *Loop) step() bool {
 	l.callNext()
 	for _, ev := range l.events[:n] {
 		l.event(ev)
+	}
+	if n < len(l.events) {
+		l.told = l.turn
 	}
 	l.crowd.n += n
 	l.settle()
@@ -274,18 +278,24 @@ func (l *Loop) settle() {
 				l.drive(c)
 			}
 		}
-		l.ready = l.ready[:0]
+		l.ready = emptied(l.ready)
 		ending := l.dying
 		l.dying = l.spareDying[:0]
 		for _, c := range ending {
 			l.bury(c)
 		}
-		l.spareDying = ending[:0]
+		l.spareDying = emptied(ending)
 	}
 	for _, c := range l.dead {
 		l.slab.free(c)
 	}
-	l.dead = l.dead[:0]
+	l.dead = emptied(l.dead)
+}
+
+// emptied is the memory of a list without what was in it, which would keep the memory of whole chunks.
+func emptied(list []*Conn) []*Conn {
+	clear(list)
+	return list[:0]
 }
 
 // expired is a timer that is due.
