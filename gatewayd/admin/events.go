@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -100,8 +101,10 @@ func (s *stream) run(ctx context.Context) {
 		return
 	}
 	over := make(chan struct{})
+	var hurry sync.WaitGroup
+	defer hurry.Wait() // Behind the answer the connection is not the stream's any more.
 	defer close(over)
-	go s.hurry(over)
+	hurry.Go(func() { s.hurry(over) })
 	heartbeat := time.NewTicker(s.heartbeat)
 	defer heartbeat.Stop()
 	var text []byte

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +159,8 @@ func TestStreamsAreBounded(t *testing.T) {
 			f.until(t, `"begin"`)
 			return
 		}
+		f.Body.Close() // Else its connections would be all that the server has, at last.
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -232,5 +236,39 @@ func TestAStreamHoldsNoShutdown(t *testing.T) {
 				t.Errorf("%d readers are left", feed.Readers())
 			}
 		})
+	}
+}
+
+// A connection notes whether a stream touches it though the stream is over.
+type connection struct {
+	*httptest.ResponseRecorder
+	over, touched atomic.Bool
+}
+
+func (c *connection) SetReadDeadline(time.Time) error { return nil }
+func (c *connection) SetWriteDeadline(time.Time) error {
+	c.touched.CompareAndSwap(false, c.over.Load())
+	return nil
+}
+
+// TestAStreamLeavesItsConnectionAlone: behind the end of an answer the connection may be another's.
+func TestAStreamLeavesItsConnectionAlone(t *testing.T) {
+	var connections []*connection
+	for range 500 {
+		feed := events.New("1.2.3")
+		reader, err := feed.Open(nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &connection{ResponseRecorder: httptest.NewRecorder()}
+		feed.Close()
+		(&stream{pace: ordinary, reader: reader, closed: feed.Closed(), w: c, control: http.NewResponseController(c)}).run(t.Context())
+		c.over.Store(true)
+		connections = append(connections, c)
+	}
+	for i, c := range connections {
+		if c.touched.Load() || !strings.Contains(c.Body.String(), `"begin"`) {
+			t.Fatalf("number %d: touched %t, %q", i, c.touched.Load(), c.Body)
+		}
 	}
 }
