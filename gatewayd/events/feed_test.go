@@ -49,7 +49,7 @@ func read(t *testing.T, r *Reader) []string {
 			t.Fatalf("%q: %v", block, err)
 		}
 		var e api.Event
-		if err := json.Unmarshal([]byte(data), &e); err != nil || e.Kind != kind || e.Time == "" {
+		if err := json.Unmarshal([]byte(data), &e); err != nil || e.Kind != kind || e.Time == "" || e.ID != "" {
 			t.Fatalf("%q: %v", block, err)
 		}
 		line := id + " " + kind

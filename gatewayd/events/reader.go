@@ -92,8 +92,10 @@ const enough = 32 << 10
 
 // Append appends what is new to a text, in the form of Server-Sent Events, and says whether there may be more.
 func (r *Reader) Append(text []byte) (all []byte, more bool) {
-	for i := range r.pending {
-		text = appendEvent(text, r.pending[i].ID, r.pending[i].Kind, encode(&r.pending[i]))
+	for _, e := range r.pending {
+		id := e.ID
+		e.ID = "" // It is the event's on the wire, not in its data.
+		text = appendEvent(text, id, e.Kind, encode(&e))
 	}
 	r.pending = nil
 	f := r.feed
