@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
@@ -90,9 +91,20 @@ func results(list []api.ProbeResult) string {
 	return b.String()
 }
 
+// printable is a text without what a terminal would take for an order, or a table for a cell.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// place is where a target is. The path of a Unix socket may have anything in it.
 func place(address string, port int) string {
 	if port == 0 {
-		return address
+		return printable(address)
 	}
 	return fmt.Sprintf("%s port %d", address, port)
 }

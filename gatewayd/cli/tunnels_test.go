@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
+	"golang.org/x/sys/unix"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
@@ -114,12 +116,68 @@ func TestScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.close()
-	want := enterScreen + toTop + "line" + clearLine + "\r\nhead" + clearLine + "\r\n0123456789" + clearLine + clearRest + toTop + "no answer:" + clearLine + leaveScreen
+	want := enterScreen + toTop + clearLine + "line\r\n" + clearLine + "head\r\n" + clearLine + "0123456789" + toTop + clearLine + "no answer:" + leaveScreen
 	if b.String() != want || s.rows() != 1 {
 		t.Errorf("got %q, want %q; %d rows", b.String(), want, s.rows())
 	}
+	b.Reset()
+	if rows = 4; s.show([]byte("head\nrow\n"), "line") != nil || !strings.HasSuffix(b.String(), "row\r\n"+clearRest) {
+		t.Errorf("what stood below is left: %q", b.String())
+	}
 	if rows = 0; s.show(nil, "x") == nil {
 		t.Error("shown on a terminal that is gone")
+	}
+}
+
+// TestDumbTerminals get no orders: a terminal is told from a file by its size, and from one that takes lines alone by TERM.
+func TestDumbTerminals(t *testing.T) {
+	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no terminal to be had: ", err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+		t.Skip("no terminal to be had: ", err)
+	}
+	for term, want := range map[string]bool{"xterm": true, "": true, "dumb": false} {
+		t.Setenv("TERM", term)
+		if got := newScreen(f).size != nil; got != want {
+			t.Errorf("TERM=%q: in place %t, want %t", term, got, want)
+		}
+	}
+}
+
+// TestWatchedJSON is JSON and nothing else, and does not depend on how high a terminal is.
+func TestWatchedJSON(t *testing.T) {
+	var out, errOut bytes.Buffer
+	s := &screen{out: &out, size: func() (int, int, bool) { return 80, 3, true }}
+	x := &listTunnels{Limit: 100, remote: remote{JSON: true}}
+	if err := x.show(s, &api.Tunnels{Tunnels: make([]api.Tunnel, 7)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.tell(s, &terminal{out: &out, err: &errOut}, errors.New("connection refused")); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	var v api.Tunnels
+	if err := json.Unmarshal(out.Bytes(), &v); err != nil || len(v.Tunnels) != 7 || errOut.String() != "gatewayd: no answer: connection refused\n" {
+		t.Errorf("%v, %d tunnels, %q", err, len(v.Tunnels), errOut.String())
+	}
+}
+
+// TestNoOrdersToATerminal: what others wrote is text, in whatever table it stands.
+func TestNoOrdersToATerminal(t *testing.T) {
+	var b bytes.Buffer
+	x := &listTunnels{}
+	if err := x.tell(&screen{out: &b}, nil, &api.Error{Title: "Refused", Detail: "\x1b]0;x\a\nID  LISTENER"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := printTunnels(&b, &api.Tunnels{Tunnels: []api.Tunnel{{Address: "unix:/run/\x1b[2J\t\napp é"}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	if strings.ContainsAny(b.String(), "\x1b\a\t") || len(lines) != 4 || !strings.HasPrefix(lines[0], "refused: \uFFFD]0;x\uFFFD\uFFFDID") || !strings.Contains(lines[2], "unix:/run/\uFFFD[2J\uFFFD\uFFFDapp é") {
+		t.Errorf("%q", b.String())
 	}
 }
 

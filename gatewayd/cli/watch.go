@@ -81,7 +81,7 @@ func (x *listTunnels) watch(ctx context.Context, t *terminal, c *client.Client) 
 		case err != nil && before == nil:
 			return err
 		case err != nil:
-			err = s.show(nil, "no answer: "+err.Error()) // It may be back, as behind a restart.
+			err = x.tell(s, t, err) // It may be back, as behind a restart.
 		default:
 			err = x.show(s, v, ratesOf(before, v))
 			before = v
@@ -95,6 +95,19 @@ func (x *listTunnels) watch(ctx context.Context, t *terminal, c *client.Client) 
 			return nil
 		}
 	}
+}
+
+// tell says why there is nothing to show. What reads JSON gets nothing else.
+func (x *listTunnels) tell(s *screen, t *terminal, why error) error {
+	text := why.Error()
+	if _, answered := errors.AsType[*api.Error](why); !answered {
+		text = "no answer: " + text
+	}
+	if x.JSON {
+		_, err := fmt.Fprintln(t.err, "gatewayd:", text)
+		return err
+	}
+	return s.show(nil, printable(text))
 }
 
 // reading is what one look finds. The busiest of a second are among those on which something passed last.
@@ -118,10 +131,11 @@ func (x *listTunnels) show(s *screen, read *api.Tunnels, rates map[string]rate) 
 			return cmp.Or(cmp.Compare(rb.received+rb.sent, ra.received+ra.sent), cmp.Compare(b.ReceivedBytes+b.SentBytes, a.ReceivedBytes+a.SentBytes))
 		})
 	}
-	v.Tunnels = v.Tunnels[:min(x.Limit, s.rows(), len(v.Tunnels))]
+	v.Tunnels = v.Tunnels[:min(x.Limit, len(v.Tunnels))]
 	if x.JSON {
 		return printJSON(s.out, &v)
 	}
+	v.Tunnels = v.Tunnels[:min(s.rows(), len(v.Tunnels))]
 	var table bytes.Buffer
 	if err := printTunnels(&table, &v, rates); err != nil {
 		return err
@@ -139,7 +153,7 @@ type screen struct {
 func newScreen(out io.Writer) *screen {
 	s := &screen{out: out}
 	f, ok := out.(*os.File)
-	if !ok {
+	if !ok || os.Getenv("TERM") == "dumb" { // Such a terminal takes lines alone.
 		return s
 	}
 	size := func() (columns, rows int, ok bool) {
@@ -196,13 +210,16 @@ func (s *screen) show(table []byte, line string) error {
 		s.used = true
 		b.WriteString(enterScreen)
 	}
-	b.WriteString(toTop + cut(line, columns) + clearLine)
+	// A line is cleared before it is written: behind its last column the cursor still stands on that.
+	b.WriteString(toTop + clearLine + cut(line, columns))
 	if table != nil {
 		lines := strings.Split(strings.TrimSuffix(string(table), "\n"), "\n")
 		for _, text := range lines[:min(len(lines), rows-1)] {
-			b.WriteString("\r\n" + cut(text, columns) + clearLine)
+			b.WriteString("\r\n" + clearLine + cut(text, columns))
 		}
-		b.WriteString(clearRest)
+		if len(lines) < rows-1 {
+			b.WriteString("\r\n" + clearRest)
+		}
 	}
 	_, err := io.WriteString(s.out, b.String())
 	return err
