@@ -34,7 +34,7 @@ func (a *admin) tunnels(w http.ResponseWriter, r *http.Request) error {
 			return writeJSON(w, http.StatusOK, view)
 		}
 	}
-	e := api.NewError(api.Malformed, "The query selects no tunnels: %s.", problems)
+	e := api.NewError(api.Malformed, "The query selects no tunnels.")
 	e.Problems = problems
 	return e
 }

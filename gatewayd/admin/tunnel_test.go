@@ -44,7 +44,7 @@ func TestTunnels(t *testing.T) {
 		"idle_for=1": "idle_for", "older_than=-1s": "older_than", "draining=yes": "draining", "draining=": "draining",
 	} {
 		e := g.do(t, "GET", "/v1/tunnels?"+query, "").want(t, 400).problem()
-		if len(e.Problems) != 1 || e.Problems[0].Path != path {
+		if len(e.Problems) != 1 || e.Problems[0].Path != path || strings.Count(e.Error(), e.Problems[0].Message) != 1 {
 			t.Errorf("%s: %v", query, e)
 		}
 	}

@@ -35,7 +35,7 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) error {
 	}
 	e, problems := a.Views.Explain(q)
 	if len(problems) > 0 {
-		err := api.NewError(api.Malformed, "The request to explain is none: %s.", problems)
+		err := api.NewError(api.Malformed, "The request to explain is none.")
 		err.Problems = problems
 		return err
 	}
