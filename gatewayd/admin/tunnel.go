@@ -78,7 +78,7 @@ func (a *admin) closeTunnels(w http.ResponseWriter, r *http.Request) error {
 		e.Problems = ps
 		return e
 	}
-	noteWrite(w, "ends", closed.Ends, "ending", closed.Ending, "selected", body.TunnelSelector.Values().Encode(), "ids", len(body.IDs), "code", body.Status(), "within", body.Spread())
+	noteWrite(w, "ends", closed.Ends, "ending", closed.Ending, "selected", body.TunnelSelector.Values().Encode(), "ids", len(body.IDs), "all", body.All, "code", body.Status(), "within", body.Spread())
 	status := http.StatusAccepted
 	if dryRun {
 		status = http.StatusOK

@@ -81,15 +81,16 @@ func TestCloseTunnelsOverTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.do(t, "POST", "/v1/tunnels/close?dry_run=true", string(text)).want(t, 200)
-	if diff := cmp.Diff(api.TunnelClose{All: true}, g.views.closed); diff != "" || !g.views.imagined {
-		t.Errorf("a dry run of all (-want +got):\n%s", diff)
+	if diff := cmp.Diff(api.TunnelClose{All: true}, g.views.closed); diff != "" || !g.views.imagined || !strings.Contains(g.log.String(), "ids=0 all=true") {
+		t.Errorf("a dry run of all (-want +got):\n%s\n%s", diff, g.log)
 	}
+	g.do(t, "POST", "/v1/tunnels/close", `{"idle_for":"0s","rule":"chat"}`).want(t, 202)
 	for body, row := range map[string]struct {
 		status int
 		path   string
 	}{
 		`{}`: {422, ""}, `{"rule":""}`: {422, "rule"}, `{"rules":"a"}`: {422, "rules"}, `{"all":true,"rule":"a"}`: {422, "all"}, `{"all":"yes"}`: {422, "all"},
-		`{"ids":[],"rule":"a"}`: {422, "ids"}, `{"all":true,"within":10}`: {422, "within"}, `{"all":true,"code":1006}`: {422, "code"}, `{"all":true`: {400, ""},
+		`{"idle_for":"0s"}`: {422, ""}, `{"older_than":"0","idle_for":"-0s"}`: {422, ""}, `{"ids":[],"rule":"a"}`: {422, "ids"}, `{"all":true,"within":10}`: {422, "within"}, `{"all":true,"code":1006}`: {422, "code"}, `{"all":true`: {400, ""},
 		`{"rule":"a","rule":"b"}`: {422, "rule"}, `{"all":true,"sort":"oldest"}`: {422, "sort"},
 	} {
 		e := g.do(t, "POST", "/v1/tunnels/close", body).want(t, row.status).problem()

@@ -60,6 +60,8 @@ func (c *TunnelClose) Check() (ps spec.Problems) {
 	ps = c.TunnelSelector.Check()
 	selects := !c.Empty() || c.IDs != nil
 	switch {
+	case !c.All && selects && c.IDs == nil && c.TunnelSelector.meansAll() && len(ps) == 0:
+		ps.Add("", "must say more than that WebSockets are idle or open for 0s, which all of them are; all = true means every one")
 	case c.All && selects:
 		ps.Add("all", "must stand alone: it means every WebSocket, whatever else is said")
 	case !c.All && !selects:

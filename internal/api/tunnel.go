@@ -29,6 +29,17 @@ type TunnelSelector struct {
 // Empty says that every tunnel is meant.
 func (s *TunnelSelector) Empty() bool { return *s == TunnelSelector{} }
 
+// meansAll says that it leaves no tunnel out, though it may say something: each has been silent, and open, for 0s.
+func (s *TunnelSelector) meansAll() bool {
+	rest := *s
+	for _, d := range []**spec.Duration{&rest.IdleFor, &rest.OlderThan} {
+		if *d != nil && (*d).Value() == 0 {
+			*d = nil
+		}
+	}
+	return rest.Empty()
+}
+
 // texts are the fields that are strings, by their names on the wire.
 func (s *TunnelSelector) texts() map[string]*string {
 	return map[string]*string{
