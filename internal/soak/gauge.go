@@ -24,7 +24,10 @@ type counts struct {
 type sample struct {
 	time                                                 time.Duration // since the beginning
 	tunnels, clients, goroutines, descriptors, heap, rss float64
+	panics                                               float64 // on the loops
 }
+
+const panics = "gatewayd_loop_panics_total" // of each loop
 
 // sample reads /metrics.
 func (s *soak) sample() (sample, error) {
@@ -44,11 +47,19 @@ func (s *soak) sample() (sample, error) {
 	now := sample{time: time.Since(s.began)}
 	wanted := map[string]*float64{
 		"gatewayd_tunnels": &now.tunnels, "gatewayd_client_connections": &now.clients, "go_goroutines": &now.goroutines,
-		"process_open_fds": &now.descriptors, "go_memstats_heap_alloc_bytes": &now.heap, "process_resident_memory_bytes": &now.rss,
+		panics: &now.panics, "process_open_fds": &now.descriptors, "go_memstats_heap_alloc_bytes": &now.heap, "process_resident_memory_bytes": &now.rss,
 	}
 	lines := bufio.NewScanner(answer.Body)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), " ")
+		if strings.HasPrefix(name, "gatewayd_loop_panics_total{") {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				return sample{}, err
+			}
+			now.panics += n
+			delete(wanted, panics)
+		}
 		if to := wanted[name]; to != nil {
 			if *to, err = strconv.ParseFloat(value, 64); err != nil {
 				return sample{}, err
@@ -174,6 +185,27 @@ func (s *soak) flat() {
 		if got[2] > limit {
 			s.fail("%s grew from %.1f to %.1f", m.name, got[0]/m.unit, got[2]/m.unit)
 		}
+	}
+}
+
+// complete wants everything to have happened that a soak is about, and no loop to have panicked: that ends a connection, and
+// might be taken for a kill.
+func (s *soak) complete() {
+	c := &s.counts
+	for _, x := range []struct {
+		what string
+		n    int64
+	}{
+		{"WebSockets", c.tunnels.Load()}, {"messages", c.messages.Load()}, {"requests", c.requests.Load()}, {"writes", c.writes.Load()},
+		{"kills", c.kills.Load()}, {"removals", c.removals.Load()}, {"WebSockets that a kill or a removal ended", c.broken.Load()},
+		{"applies", c.applies.Load()},
+	} {
+		if x.n == 0 && (x.what != "applies" || s.terraform != "") {
+			s.fail("there were no %s, so that nothing is known of them", x.what)
+		}
+	}
+	if n := s.samples[len(s.samples)-1].panics; n > 0 {
+		s.fail("%.0f panics on the loops of gatewayd: its log has them", n)
 	}
 }
 

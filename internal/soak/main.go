@@ -89,7 +89,11 @@ func (s *soak) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.emptied(ctx)
+	if err := s.emptied(ctx); err != nil {
+		return err
+	}
+	s.complete()
+	return nil
 }
 
 // verdict prints the figures, and is an error where a promise was broken.

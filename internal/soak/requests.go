@@ -56,6 +56,9 @@ func (s *soak) ask(ctx context.Context) {
 	}
 }
 
+// errOther is of what neither a kill nor a removal explains: something whole came, and it is not what it has to be.
+var errOther = errors.New("what came is not what was sent")
+
 // An unfit answer is one with another status than wanted.
 type unfit struct{ status, reason string }
 
@@ -78,7 +81,7 @@ func (s *soak) once(client *http.Client, k kind, pool, url string) {
 	if pool == moved && time.Since(began) > drainTime && s.history.during(mover, began, time.Now()) {
 		excused = broke || own.reason == "drained" // Its drain was over before it was.
 	}
-	if !excused {
+	if !excused || errors.Is(err, errOther) {
 		s.fail("%s %s in pool %s, after %s: %v", k.method, url, pool, time.Since(began).Round(time.Millisecond), err)
 	}
 }
@@ -107,9 +110,9 @@ func (k kind) perform(client *http.Client, pool, url string) (broke bool, err er
 	case err != nil:
 		return true, fmt.Errorf("the answer broke off after %d bytes: %w", len(got), err)
 	case k.size >= 0 && len(got) != k.size:
-		return false, fmt.Errorf("%d bytes came, want %d", len(got), k.size)
+		return false, fmt.Errorf("%w: %d bytes, want %d", errOther, len(got), k.size)
 	case k.body > 0 && !bytes.Equal(got, []byte(text)):
-		return false, errors.New("what came back is not what was sent")
+		return false, errOther
 	}
 	return false, nil
 }

@@ -101,6 +101,8 @@ func (s *soak) broke(m manner, target, scheme string, err error) {
 	var closed *websocket.CloseError
 	since := time.Now().Add(-tell)
 	switch {
+	case errors.Is(err, errOther):
+		s.fail("a WebSocket that %s, of target %s, by %s: %v", m.name, target, scheme, err)
 	case target == victim && s.history.during(victim, since, time.Now()):
 	case target == mover && s.history.during(mover, since, time.Now()) && errors.As(err, &closed) && closed.Code == websocket.CloseGoingAway:
 	default:
@@ -158,7 +160,7 @@ func (t *talk) rest(ctx context.Context, d time.Duration) (over bool, err error)
 		return false, nil
 	case m := <-t.heard:
 		if m.err == nil {
-			m.err = fmt.Errorf("%d bytes came that nobody asked for", len(m.text))
+			m.err = fmt.Errorf("%w: %d bytes came that nobody asked for", errOther, len(m.text))
 		}
 		return false, m.err
 	}
@@ -188,7 +190,7 @@ func (t *talk) say(m manner) error {
 	case failed != nil:
 		return fmt.Errorf("send: %w", failed)
 	case !bytes.Equal(got, text):
-		return fmt.Errorf("%d bytes came back otherwise than they were sent: %d", len(text), len(got))
+		return fmt.Errorf("%w: %d bytes, and %d came back", errOther, len(text), len(got))
 	}
 	return nil
 }
@@ -220,7 +222,7 @@ func (t *talk) bye() error {
 	case errors.As(err, &closed) && closed.Code == websocket.CloseNormalClosure:
 		return nil
 	case err == nil:
-		return fmt.Errorf("%d bytes came in answer to a Close", len(got))
+		return fmt.Errorf("%w: %d bytes came in answer to a Close", errOther, len(got))
 	}
 	return errors.Join(err, failed)
 }
