@@ -24,7 +24,7 @@ func (x *events) Run(t *terminal) error {
 			if x.JSON {
 				return json.NewEncoder(t.out).Encode(e)
 			}
-			_, err := fmt.Fprintf(t.out, "%s  %-7s  %s\n", e.Time, e.Kind, eventWords(e))
+			_, err := fmt.Fprintln(t.out, eventLine(e))
 			return err
 		}, func(err error) { fmt.Fprintf(t.err, "gatewayd: %v; trying again\n", err) })
 		if errors.Is(err, context.Canceled) {
@@ -32,6 +32,11 @@ func (x *events) Run(t *terminal) error {
 		}
 		return err
 	})
+}
+
+// eventLine tells of an event. A reason may be in the words of a target, such as names of its certificate.
+func eventLine(e *api.Event) string {
+	return printable(fmt.Sprintf("%s  %-7s  %s", e.Time, e.Kind, eventWords(e)))
 }
 
 // eventWords say what happened; nothing of what a newer gateway tells.

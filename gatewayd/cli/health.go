@@ -61,7 +61,7 @@ func (h *health) targets(w io.Writer, v *api.Health) {
 					last = results(x.Results) + "\t"
 				}
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s%s\n", pool, setting, key, place(x.Address, x.Port),
-					state(x), x.Open, cmp.Or(x.Since, "-"), last, cmp.Or(x.Reason, "-"))
+					state(x), x.Open, cmp.Or(x.Since, "-"), last, printable(cmp.Or(x.Reason, "-")))
 			}
 		}
 	}
@@ -116,7 +116,7 @@ func printNames(w io.Writer, v *api.Health) {
 			n := names[key]
 			text := cmp.Or(strings.Join(n.Addresses, ", "), "no address")
 			if n.Reason != "" {
-				text += "; " + n.Reason
+				text += "; " + printable(n.Reason)
 			}
 			fmt.Fprintf(w, "name\t%s\t%s\t%s: %s\n", pool, key, n.Name, text)
 		}

@@ -181,6 +181,19 @@ func TestNoOrdersToATerminal(t *testing.T) {
 	}
 }
 
+// TestReasonsAreText: a target may have a hand in the reason of its failure, by the names of its certificate for one.
+func TestReasonsAreText(t *testing.T) {
+	const reason = "valid for \x1b[2J\n, not a.example"
+	e := &api.Event{Kind: api.EventHealth, Health: &api.HealthTurn{What: api.HealthTurned, Reason: reason}}
+	var b bytes.Buffer
+	(&health{}).targets(&b, &api.Health{Pools: map[string]api.PoolHealth{"p": {Settings: map[string]api.SettingHealth{"s": {Targets: map[string]api.TargetHealth{"t": {Reason: reason}}}}}}})
+	for what, text := range map[string]string{"an event": eventLine(e), "health": b.String()} {
+		if strings.Contains(text, "\x1b") || !strings.Contains(text, "valid for \uFFFD[2J\uFFFD, not a.example") {
+			t.Errorf("%s: %q", what, text)
+		}
+	}
+}
+
 // TestTunnelsOfAGateway: the table of a real one, by selectors, as JSON, and watched.
 func TestTunnelsOfAGateway(t *testing.T) {
 	echo := gatewaytest.StartEcho(t, "a")
