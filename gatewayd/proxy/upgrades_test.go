@@ -64,6 +64,7 @@ func TestUpgradesAreCounted(t *testing.T) {
 			} else {
 				p.head()
 			}
+			r.stats() // The loop's turn is over, in which a tunnel begins behind its answer.
 			got := r.traffic()
 			for h, n := range r.table.Load().Routes()[0].Listener.Traffic.Figures().Handshakes {
 				got.Handshakes[h] += n // A path that cannot be read is no rule's.
