@@ -116,7 +116,7 @@ func closeSchema() *huma.Schema {
 		"all":    {Type: huma.TypeBoolean, Description: "Every WebSocket is meant; nothing else selects then."},
 		"within": {Type: huma.TypeString, Nullable: true, Default: spec.Brief(api.DefaultCloseWithin), Description: "Time over which the Closes are spread, 0s to 1h."},
 		"code": {Type: huma.TypeInteger, Nullable: true, Default: api.DefaultCloseCode, Description: "Code of the Closes.",
-			OneOf: []*huma.Schema{{Enum: []any{1000, 1001, 1008, 1012, 1013}}, whole(3000, 4999)}},
+			OneOf: []*huma.Schema{{Enum: []any{1000, 1001, 1008, 1012, 1013, nil}}, whole(3000, 4999)}},
 		"reason": {Type: huma.TypeString, Description: fmt.Sprintf("Text in the Closes, at most %d bytes of UTF-8.", api.MaxCloseReason)},
 	} {
 		s.Properties[name] = field

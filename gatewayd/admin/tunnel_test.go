@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,25 @@ func TestCloseTunnelsOverTheAPI(t *testing.T) {
 		if len(e.Problems) != 1 || e.Problems[0].Path != row.path {
 			t.Errorf("%s: %v", body, e)
 		}
+	}
+	// The document takes a code of null, as the gateway does.
+	g.do(t, "POST", "/v1/tunnels/close", `{"all":true,"code":null}`).want(t, 202)
+	var document struct {
+		Components struct {
+			Schemas struct {
+				Close struct {
+					Properties struct {
+						Code struct{ OneOf []struct{ Enum []any } }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(openAPI("1.2.3"), &document); err != nil {
+		t.Fatal(err)
+	}
+	if codes := document.Components.Schemas.Close.Properties.Code.OneOf; len(codes) != 2 || !slices.Contains(codes[0].Enum, nil) {
+		t.Errorf("the codes of the document: %v", codes)
 	}
 	g.do(t, "GET", "/v1/tunnels/close", "").want(t, 405)
 	g.do(t, "POST", "/v1/tunnels/close?rule=a", `{"all":true}`).want(t, 400)
