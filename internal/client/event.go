@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"time"
 
@@ -92,8 +93,9 @@ func (s *stream) read(call *call, response *http.Response, body io.Reader) error
 		}
 		return refused(call.endpoint, response.StatusCode, response.Header, text)
 	}
-	if media := response.Header.Get("Content-Type"); media != api.MediaEvents {
-		return fmt.Errorf("the answer to GET %s is %q, and no stream of events; check that %s is the admin address of a gatewayd", api.PathEvents, media, call.endpoint)
+	is := response.Header.Get("Content-Type")
+	if media, _, err := mime.ParseMediaType(is); err != nil || media != api.MediaEvents { // A proxy between may add a charset.
+		return fmt.Errorf("the answer to GET %s is %q, and no stream of events; check that %s is the admin address of a gatewayd", api.PathEvents, is, call.endpoint)
 	}
 	frames := newFrames(body)
 	for {

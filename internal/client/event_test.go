@@ -104,7 +104,7 @@ func scripted(t *testing.T, streams ...string) (c *Client, asked *[]string) {
 		case streams[n] == "503":
 			w.WriteHeader(http.StatusServiceUnavailable)
 		default:
-			w.Header().Set("Content-Type", api.MediaEvents)
+			w.Header().Set("Content-Type", api.MediaEvents+"; charset=utf-8")
 			io.WriteString(w, streams[n])
 		}
 	}))
