@@ -5,15 +5,12 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
@@ -33,12 +30,10 @@ type stage struct {
 	backends  map[string]*gatewaytest.Echo
 	addresses map[string]string // of the backends, by name; they stay when a backend is stopped
 	terraform string            // path of the binary
-	admin     string            // host:port of the admin API
 	port      int               // of the listener
 	tlsPort   int               // of that of https
 	shown     *x509.Certificate // what the https listener has; nil while there is none
-	gateway   *exec.Cmd
-	gone      chan struct{} // closed when the gateway's process has ended
+	gateway   *gatewaytest.Process
 	client    *client.Client
 }
 
@@ -61,19 +56,19 @@ func (s *stage) set(ctx context.Context) (err error) {
 		}
 		say("backend %s   ws://%s/", name, s.addresses[name])
 	}
-	ports, err := freePorts(3)
+	ports, err := gatewaytest.FreePorts(3)
 	if err != nil {
 		return err
 	}
-	s.admin, s.port, s.tlsPort = fmt.Sprintf("127.0.0.1:%d", ports[0]), ports[1], ports[2]
-	if err := s.startGateway(ctx); err != nil {
+	s.port, s.tlsPort = ports[1], ports[2]
+	if s.gateway, err = gatewaytest.StartProcess(ctx, filepath.Join(s.bin, "gatewayd"), s.dir, ports[0], terraform.Environment("")); err != nil {
 		return err
 	}
-	say("gatewayd      admin API at http://%s, process %d", s.admin, s.gateway.Process.Pid)
+	say("gatewayd      admin API at http://%s, process %d", s.gateway.Admin, s.gateway.PID())
 	if err := s.prepareTerraform(); err != nil {
 		return err
 	}
-	s.client, err = client.New(client.Config{Endpoints: []string{"http://" + s.admin}, TokenFile: s.tokenFile()})
+	s.client, err = client.New(client.Config{Endpoints: []string{"http://" + s.gateway.Admin}, TokenFile: s.tokenFile()})
 	return err
 }
 
@@ -97,42 +92,7 @@ func (s *stage) stopBackend(name string) {
 	}
 }
 
-func (s *stage) tokenFile() string { return filepath.Join(s.dir, "data", "admin.token") }
-
-func (s *stage) startGateway(ctx context.Context) error {
-	log, err := os.Create(filepath.Join(s.dir, "gatewayd.log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	s.gateway = exec.Command(filepath.Join(s.bin, "gatewayd"), "serve", "--data-dir", filepath.Join(s.dir, "data"),
-		"--admin", s.admin, "--shutdown-delay", "0s", "--shutdown-timeout", "5s")
-	s.gateway.Stdout, s.gateway.Stderr, s.gateway.Env = log, log, terraform.Environment("")
-	// An interrupt is for the demo, which then stops the gateway as it should be stopped.
-	s.gateway.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.gateway.Start(); err != nil {
-		return fmt.Errorf("start gatewayd: %w", err)
-	}
-	s.gone = make(chan struct{})
-	go func() {
-		defer close(s.gone)
-		// Its exit code is read in clear; here only the end counts.
-		_ = s.gateway.Wait()
-	}()
-	return s.until(ctx, "the gateway is ready", func() (bool, error) {
-		select {
-		case <-s.gone:
-			return false, errors.New("gatewayd ended at once")
-		default:
-		}
-		answer, err := http.Get("http://" + s.admin + "/readyz")
-		if err != nil {
-			return false, nil
-		}
-		defer answer.Body.Close()
-		return answer.StatusCode == http.StatusOK, nil
-	})
-}
+func (s *stage) tokenFile() string { return gatewaytest.TokenFile(s.dir) }
 
 // prepareTerraform copies the example, but for what is about https, and names the provider that was just built, so that
 // no registry is asked and nothing needs an init.
@@ -183,7 +143,7 @@ func (s *stage) writeVariables(targets []string) error {
 func (s *stage) run(ctx context.Context, args ...string) (string, error) {
 	say("$ terraform %s", strings.Join(args, " "))
 	c := exec.CommandContext(ctx, s.terraform, append([]string{"-chdir=" + s.workDir()}, append(args, "-no-color")...)...)
-	c.Env = append(terraform.Environment(s.cliConfig()), "GATEWAYD_ENDPOINTS=http://"+s.admin, "GATEWAYD_TOKEN_FILE="+s.tokenFile())
+	c.Env = append(terraform.Environment(s.cliConfig()), "GATEWAYD_ENDPOINTS=http://"+s.gateway.Admin, "GATEWAYD_TOKEN_FILE="+s.tokenFile())
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	err := c.Run()
@@ -244,29 +204,19 @@ func (s *stage) until(ctx context.Context, what string, is func() (bool, error))
 
 // explain prints the end of the gateway's log, for whom the demo failed.
 func (s *stage) explain() {
-	log, err := os.ReadFile(filepath.Join(s.dir, "gatewayd.log"))
-	if err != nil || len(log) == 0 {
+	lines := gatewaytest.LastLogged(s.dir)
+	if len(lines) == 0 {
 		return
 	}
-	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
 	fmt.Print("\nThe last that gatewayd logged:\n\n")
-	for _, line := range lines[max(0, len(lines)-20):] {
+	for _, line := range lines {
 		say("  %s", line)
 	}
 }
 
 // clear ends the gateway and the backends and removes the directory.
 func (s *stage) clear() {
-	if s.gateway != nil && s.gateway.Process != nil {
-		// It may have ended already; then there is nothing to signal.
-		_ = s.gateway.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-s.gone:
-		case <-time.After(patience):
-			_ = s.gateway.Process.Kill()
-			<-s.gone
-		}
-	}
+	s.gateway.End()
 	for _, name := range names {
 		s.stopBackend(name)
 	}
@@ -275,20 +225,6 @@ func (s *stage) clear() {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
-}
-
-// freePorts finds ports of 127.0.0.1 that nobody listens on now.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 var steps int

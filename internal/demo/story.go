@@ -341,5 +341,5 @@ Everything is left running until you press Ctrl-C here. In another terminal:
   %[5]s/demo -talk %[7]s  # a conversation, line by line
   curl --cacert cert.pem https://127.0.0.1:%[8]d/headers
   SSL_CERT_FILE=cert.pem %[5]s/demo -talk %[9]s  # the same over TLS
-`, s.admin, s.tokenFile(), s.cliConfig(), s.workDir(), s.bin, s.port, s.url(), s.tlsPort, s.tlsURL())
+`, s.gateway.Admin, s.tokenFile(), s.cliConfig(), s.workDir(), s.bin, s.port, s.url(), s.tlsPort, s.tlsURL())
 }

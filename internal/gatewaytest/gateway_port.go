@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -25,12 +26,25 @@ var ports struct {
 // FreePort is a TCP port that was free just now, on every address. No two calls of the process get the same one.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
+	free, err := FreePorts(1)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return free[0]
+}
+
+// FreePorts are n of them, for programs.
+func FreePorts(n int) ([]int, error) {
 	ports.mu.Lock()
 	defer ports.mu.Unlock()
 	if ports.given == nil {
 		ports.given = map[int]bool{}
 	}
+	var free []int
 	for range 1000 {
+		if len(free) == n {
+			return free, nil
+		}
 		port := firstPort + rand.IntN(lastPort-firstPort)
 		if ports.given[port] {
 			continue
@@ -40,13 +54,12 @@ func FreePort(tb testing.TB) int {
 			continue // Another process has it.
 		}
 		if err := l.Close(); err != nil {
-			tb.Fatal(err)
+			return nil, err
 		}
 		ports.given[port] = true
-		return port
+		free = append(free, port)
 	}
-	tb.Fatal("there is no free port")
-	return 0
+	return nil, errors.New("there is no free port")
 }
 
 // URL is where a listener of the gateway on 127.0.0.1 serves a path, by scheme: http or ws.

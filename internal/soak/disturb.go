@@ -200,7 +200,7 @@ func (s *soak) apply(ctx context.Context, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, s.terraform, "-chdir="+dir, "apply", "-auto-approve", "-no-color", "-input=false", fmt.Sprintf("-var=n=%d", n%100+1))
-	c.Env = append(terraform.Environment(config), "GATEWAYD_ENDPOINTS=http://"+s.admin, "GATEWAYD_TOKEN_FILE="+s.tokenFile())
+	c.Env = append(terraform.Environment(config), "GATEWAYD_ENDPOINTS=http://"+s.gateway.Admin, "GATEWAYD_TOKEN_FILE="+s.tokenFile())
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}

@@ -31,7 +31,7 @@ const panics = "gatewayd_loop_panics_total" // of each loop
 
 // sample reads /metrics.
 func (s *soak) sample() (sample, error) {
-	r, err := http.NewRequest(http.MethodGet, "http://"+s.admin+"/metrics", nil)
+	r, err := http.NewRequest(http.MethodGet, "http://"+s.gateway.Admin+"/metrics", nil)
 	if err != nil {
 		return sample{}, err
 	}
@@ -94,7 +94,7 @@ func (s *soak) watch(ctx context.Context) error {
 	told := time.Duration(0)
 	for pause(ctx, time.Second) {
 		select {
-		case <-s.gone:
+		case <-s.gateway.Gone:
 			return fmt.Errorf("gatewayd ended")
 		default:
 		}

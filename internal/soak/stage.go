@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
@@ -49,17 +44,15 @@ type stage struct {
 	dir       string // temporary
 	binaries  string // directory of the two
 	terraform string // path of the binary; empty without
-	admin     string // host:port of the admin API
 	plain     int    // ports of the two listeners
 	secure    int
-	gateway   *exec.Cmd
-	gone      chan struct{} // closed when the process has ended
+	gateway   *gatewaytest.Process
 	client    *client.Client
 	token     string
 
 	mu       sync.Mutex
 	backends map[string]*gatewaytest.Echo // guarded by mu
-	ports    map[string]int               // of the backends; they keep them
+	ports    map[string]int               // of the backends; nothing changes once all were started
 }
 
 // set starts the backends and the gateway, and configures it.
@@ -81,15 +74,15 @@ func (s *stage) set(ctx context.Context, bin string) (err error) {
 			}
 		}
 	}
-	ports, err := freePorts(3)
+	ports, err := gatewaytest.FreePorts(3)
 	if err != nil {
 		return err
 	}
-	s.admin, s.plain, s.secure = fmt.Sprintf("127.0.0.1:%d", ports[0]), ports[1], ports[2]
-	if err := s.startGateway(ctx); err != nil {
+	s.plain, s.secure = ports[1], ports[2]
+	if s.gateway, err = gatewaytest.StartProcess(ctx, filepath.Join(s.binaries, "gatewayd"), s.dir, ports[0], terraform.Environment("")); err != nil {
 		return err
 	}
-	if s.client, err = client.New(client.Config{Endpoints: []string{"http://" + s.admin}, TokenFile: s.tokenFile()}); err != nil {
+	if s.client, err = client.New(client.Config{Endpoints: []string{"http://" + s.gateway.Admin}, TokenFile: s.tokenFile()}); err != nil {
 		return err
 	}
 	token, err := os.ReadFile(s.tokenFile())
@@ -100,7 +93,7 @@ func (s *stage) set(ctx context.Context, bin string) (err error) {
 	return s.configure(ctx)
 }
 
-func (s *stage) tokenFile() string { return filepath.Join(s.dir, "data", "admin.token") }
+func (s *stage) tokenFile() string { return gatewaytest.TokenFile(s.dir) }
 
 // startBackend starts a backend, the first time at a free port.
 func (s *stage) startBackend(name string) error {
@@ -110,7 +103,10 @@ func (s *stage) startBackend(name string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.backends[name], s.ports[name] = b, int(b.Addr().Port())
+	s.backends[name] = b
+	if s.ports[name] == 0 {
+		s.ports[name] = int(b.Addr().Port())
+	}
 	return nil
 }
 
@@ -123,37 +119,6 @@ func (s *stage) stopBackend(name string) {
 	if b != nil {
 		b.Close()
 	}
-}
-
-func (s *stage) startGateway(ctx context.Context) error {
-	log, err := os.Create(filepath.Join(s.dir, "gatewayd.log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	s.gateway = exec.Command(filepath.Join(s.binaries, "gatewayd"), "serve", "--data-dir", filepath.Join(s.dir, "data"),
-		"--admin", s.admin, "--shutdown-delay", "0s", "--shutdown-timeout", "5s")
-	s.gateway.Stdout, s.gateway.Stderr, s.gateway.Env = log, log, terraform.Environment("")
-	s.gateway.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.gateway.Start(); err != nil {
-		return fmt.Errorf("start gatewayd: %w", err)
-	}
-	s.gone = make(chan struct{})
-	go func() {
-		defer close(s.gone)
-		_ = s.gateway.Wait() // That it ended counts, and whoever talks to it notices.
-	}()
-	return until(ctx, "the gateway is ready", func() error {
-		answer, err := http.Get("http://" + s.admin + "/readyz")
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return errors.New(answer.Status)
-		}
-		return nil
-	})
 }
 
 // until waits for something to come about.
@@ -216,7 +181,7 @@ func probe() *spec.Probe {
 
 func setting() *spec.Setting {
 	s := spec.Settings.New().(*spec.Setting)
-	s.Name, s.Probe, s.DrainTimeout = "short", ptr("quick"), spec.Duration(drainTime.String())
+	s.Name, s.Probe, s.DrainTimeout = "short", new("quick"), spec.Duration(drainTime.String())
 	return s
 }
 
@@ -233,7 +198,7 @@ func (s *stage) pool(name string, both bool) *spec.Pool {
 	p.Name, p.Targets, p.FailOpen = name, map[string]spec.PoolTarget{}, true // A machine that is busy is no reason for a 502.
 	for _, key := range []string{name + "-one", name + "-two"} {
 		if both || key != name+"-one" {
-			p.Targets[key] = spec.PoolTarget{Address: "127.0.0.1", Port: ptr(s.ports[key]), Weight: 1}
+			p.Targets[key] = spec.PoolTarget{Address: "127.0.0.1", Port: new(s.ports[key]), Weight: 1}
 		}
 	}
 	return p
@@ -241,7 +206,7 @@ func (s *stage) pool(name string, both bool) *spec.Pool {
 
 func rule(name, listener, pool string) *spec.Rule {
 	r := spec.Rules.New().(*spec.Rule)
-	r.Name, r.Listener, r.Pool, r.Setting = name, listener, ptr(pool), ptr("short")
+	r.Name, r.Listener, r.Pool, r.Setting = name, listener, new(pool), new("short")
 	r.Match = &spec.Match{Hostnames: []string{host(pool)}}
 	return r
 }
@@ -255,29 +220,14 @@ func certificate() *spec.Certificate {
 	return c
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // explain prints the end of the gateway's log.
 func (s *stage) explain() {
-	log, err := os.ReadFile(filepath.Join(s.dir, "gatewayd.log"))
-	if err != nil {
-		return
-	}
-	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
-	fmt.Printf("\nThe last that gatewayd logged:\n\n%s\n", strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	fmt.Printf("\nThe last that gatewayd logged:\n\n%s\n", strings.Join(gatewaytest.LastLogged(s.dir), "\n"))
 }
 
 // clear ends the gateway and the backends and removes the directory.
 func (s *stage) clear() {
-	if s.gone != nil {
-		_ = s.gateway.Process.Signal(syscall.SIGTERM) // It may have ended already.
-		select {
-		case <-s.gone:
-		case <-time.After(patience):
-			_ = s.gateway.Process.Kill()
-			<-s.gone
-		}
-	}
+	s.gateway.End()
 	for name := range s.ports {
 		s.stopBackend(name)
 	}
@@ -286,18 +236,4 @@ func (s *stage) clear() {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
-}
-
-// freePorts finds ports of 127.0.0.1 that nobody listens on now.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
