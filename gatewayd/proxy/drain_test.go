@@ -92,3 +92,33 @@ func TestPickedBehindTheDrain(t *testing.T) {
 	let <- true
 	p.expect(200, "x")
 }
+
+// What is back in the very turn in which its drain would have cut a request keeps it.
+func TestBackAtTheLastMoment(t *testing.T) {
+	let := make(chan bool)
+	s := newServer(t, func(p *peer) {
+		p.message()
+		select {
+		case <-let:
+			p.send(ok("x"))
+		case <-t.Context().Done():
+		}
+	})
+	r := newRig(t, nil, s.addr)
+	of := tunnel.Subject{Backend: r.health(s.addr).Backend}
+	p := r.dial()
+	p.send(get)
+	until(t, "the request is at the target", r.reached)
+	r.on(func() { r.w.Drain(of, tunnel.Drain{Timeout: time.Hour}) })
+	until(t, "the cut is planned", func() (planned bool) {
+		r.on(func() { planned = r.w.first.cut != 0 })
+		return planned
+	})
+	r.on(func() {
+		r.w.first.cut = r.l.Now()
+		r.w.Keep(of)
+		r.w.first.expired()
+	})
+	let <- true
+	p.expect(200, "x")
+}

@@ -116,8 +116,11 @@ func (x *exchange) expired() {
 	if x.flags&xOpen == 0 || x.route == nil {
 		return
 	}
-	at, why := x.due()
 	w := x.w
+	if w.planning {
+		x.plan() // A drain may have been called off, and the turn in which this is heard comes behind the timers.
+	}
+	at, why := x.due()
 	now := w.l.Now()
 	if at == 0 {
 		return

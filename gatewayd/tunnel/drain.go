@@ -100,10 +100,10 @@ func (t *Tunnel) plan(place float64) {
 	var at, end loop.Time
 	var cause meter.End
 	for i := range t.links {
-		l := t.links[i].list
-		if !l.draining || i == ofHealth && t.flags&spared != 0 {
+		if !t.drainsWith(i) {
 			continue
 		}
+		l := t.links[i].list
 		d := l.drain.by(t)
 		deadline := l.start + loop.Time(d.Timeout)
 		if end != 0 && end <= deadline {
@@ -122,6 +122,21 @@ func (t *Tunnel) plan(place float64) {
 		t.deadline, t.cause = end, cause
 		t.limit()
 	}
+}
+
+// drainsWith says that one of the tunnel's subjects drains, and that the tunnel is a part of that.
+func (t *Tunnel) drainsWith(slot int) bool {
+	return t.links[slot].list.draining && (slot != ofHealth || t.flags&spared == 0)
+}
+
+// drains says that a subject of the tunnel does.
+func (t *Tunnel) drains() bool {
+	for i := range t.links {
+		if t.drainsWith(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // politeTime is how long a client may be silent behind a Close of ours, and a backend behind its own.

@@ -226,6 +226,17 @@ func TestLongWalk(t *testing.T) {
 		if l.walking || l.n != 2*walkStep+498 {
 			t.Errorf("%d tunnels, still walking: %v", l.n, l.walking)
 		}
+		// Its Close is due before the walk comes to it which says that the drain is off.
+		last := l.last
+		last.account.closeAt = 1
+		r.set.Keep(Subject{Rule: "rule"})
+		if last.account.closeAt != 1 {
+			t.Errorf("the walk was at the last one at once")
+		}
+		last.moment()
+		if last.flags&(closeWanted|ended) != 0 || last.account.closeAt != 0 || last.deadline != 0 {
+			t.Errorf("the last one is closed for a drain that is off: %+v", last.account)
+		}
 		delete(r.set.lists, Subject{Rule: "rule"})
 	})
 }

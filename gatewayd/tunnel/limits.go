@@ -46,6 +46,9 @@ func (a *account) idleAt() loop.Time {
 func (t *Tunnel) moment() {
 	t.look()
 	a, now := t.account, t.set.l.Now()
+	if a.closeAt != 0 && !t.drains() {
+		t.plan(0) // The drain was called off, and the walk that tells so has not come here yet.
+	}
 	switch idle := a.idleAt(); {
 	case a.closeAt != 0 && a.closeAt <= now:
 		t.wantClose()
