@@ -38,6 +38,7 @@ const (
 	fBroken                        // errno tells why; nothing can be sent, what arrived before is still read
 	fReset                         // close with RST
 	fTook                          // the kernel took something of the output queue
+	fError                         // the poller saw an error, which the next read tells, or is asked for
 	fDead                          // on the list of the dying
 )
 

@@ -23,15 +23,32 @@ func (c *Conn) event(r Ready) {
 		return
 	}
 	if r&ReadyErr != 0 {
-		// The error is fetched here, because after a FIN no read tells it any more.
-		if e := c.l.kernel.SocketError(int(c.fd)); e != 0 {
-			if c.flags&(fBroken|fDead) == fBroken && syscall.Errno(c.errno) == syscall.EPIPE {
-				// A write told EPIPE before, which a BSD says of a reset, too, and would pass for a FIN.
-				c.op, c.errno = opRead, uint16(e)
-			}
-			c.fail(opRead, e)
+		c.flags |= fError
+		if !c.readsNext() {
+			c.askError()
 		}
 	}
+}
+
+// readsNext says that reading is the first thing that drive will do.
+func (c *Conn) readsNext() bool {
+	return c.flags&(fPaused|fHand|fEOF|fDrained|fTimeout|fFin|fClosing|fBroken|fDead) == 0 &&
+		c.out == nil && c.held == nil && c.lay == nil && c.splice == nil && (c.turn != c.l.turn || c.budget > 0)
+}
+
+// askError fetches the error that the poller saw: behind a FIN no read tells it, and behind what came before a reset only
+// the last one would.
+func (c *Conn) askError() {
+	c.flags &^= fError
+	e := c.l.kernel.SocketError(int(c.fd))
+	if e == 0 {
+		return
+	}
+	if c.flags&(fBroken|fDead) == fBroken && syscall.Errno(c.errno) == syscall.EPIPE {
+		// A write told EPIPE before, which a BSD says of a reset, too, and would pass for a FIN.
+		c.op, c.errno = opRead, uint16(e)
+	}
+	c.fail(opRead, e)
 }
 
 // drive does for a connection whatever can be done now, and is the only place from which its handler is called. It is
@@ -179,11 +196,15 @@ func (c *Conn) receive() bool {
 		b = c.held.mem[c.held.end:]
 	}
 	n, e := l.kernel.Read(int(c.fd), b)
+	if c.flags&fError != 0 && (e == 0 || e == syscall.EAGAIN) {
+		c.askError()
+	}
 	switch {
 	case e == syscall.EINTR:
 	case e == syscall.EAGAIN:
 		c.flags &^= fReadable
 	case e != 0:
+		c.flags &^= fError
 		c.fail(opRead, e)
 		c.flags &^= fReadable
 		return false

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -102,6 +103,39 @@ func TestResetAfterHalfCloseCancels(t *testing.T) {
 	_ = c.Close()
 	if err := <-ended; !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("Closed(%v) when a reset follows a FIN", err)
+	}
+}
+
+// TestAResetInOneEvent: what comes before a reset, in the very event that tells of the reset, hides it from nobody, neither
+// bytes whose handler wants no more nor a FIN, behind which no read tells it.
+func TestAResetInOneEvent(t *testing.T) {
+	for _, before := range []string{"nothing", "bytes", "FIN", "bytes and FIN"} {
+		t.Run(before, func(t *testing.T) {
+			l := running(t)
+			accepted, ended := make(chan struct{}), make(chan error, 1)
+			addr := listening(t, l, func(c *Conn) {
+				c.SetHandler(&funcs{
+					data:   func(b []byte) int { c.Pause(); return len(b) },
+					closed: func(err error) { ended <- err },
+				})
+				close(accepted)
+			})
+			c := dial(t, addr)
+			<-accepted
+			on(t, l, func() { // The loop sees all of it at once.
+				if strings.Contains(before, "bytes") {
+					_, _ = c.Write([]byte("x"))
+				}
+				if strings.Contains(before, "FIN") {
+					_ = c.CloseWrite()
+				}
+				_ = c.SetLinger(0)
+				_ = c.Close()
+			})
+			if err := <-ended; !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("Closed(%v)", err)
+			}
+		})
 	}
 }
 
