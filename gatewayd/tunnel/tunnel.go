@@ -174,7 +174,7 @@ func (t *Tunnel) without(end uint16) {
 	case end == clientGone:
 		// A reset tells the backend at once, but must not destroy what it has not taken yet, here or in our system.
 		t.end()
-		if t.backend.Unsent() > 0 {
+		if t.owesBackend() {
 			t.backend.Close()
 		} else {
 			t.backend.Reset()
@@ -189,6 +189,13 @@ func (t *Tunnel) without(end uint16) {
 		t.end()
 		t.client.Close()
 	}
+}
+
+// owesBackend says that something was sent to the backend which it has not taken. Where that can only be the request, its
+// answer tells, without a system call.
+func (t *Tunnel) owesBackend() bool {
+	only := t.account.received.Bytes == 0 && t.flags&closeSent == 0 && !t.fromClient.eof && !t.fromClient.drop
+	return !only && t.backend.Unsent() > 0
 }
 
 // end notes that both streams were told to end. What they still send leaves before the deadline of a drain.
