@@ -52,42 +52,25 @@ func (f *former) add(s *step) {
 // maxFormer bounds how many names are remembered.
 const maxFormer = 50_000
 
-// A naming knows the names of a configuration's objects by their hidden ids, and those of what is gone.
-type naming struct {
-	live   map[formerID]string
-	former *former
-}
-
-// naming is that of what serves. The plane's mu is held as long as it is used.
-func (p *Plane) naming() naming {
-	n := naming{live: map[formerID]string{}, former: &p.former}
+// namesOf are the names of a configuration's objects that tunnels are told by, by hidden id.
+func namesOf(set *spec.Set) map[formerID]string {
+	names := map[formerID]string{}
 	for _, kind := range tunnelKinds {
-		for _, e := range p.set.All(kind) {
-			n.live[formerID{kind, e.ID}] = e.Name()
+		for _, e := range set.All(kind) {
+			names[formerID{kind, e.ID}] = e.Name()
 		}
 	}
-	return n
+	return names
 }
 
-// of is the name of an object, and whether the object is gone. One that went long ago has none.
-func (n naming) of(kind *spec.Kind, id string) (name string, gone bool) {
-	at := formerID{kind, id}
-	if name, live := n.live[at]; live {
-		return name, false
-	}
-	return n.former.names[at], true
-}
-
-// ids are the hidden ids of whatever is called so, or was when it went.
-func (n naming) ids(kind *spec.Kind, name string) map[string]bool {
+// idsOf are the hidden ids of whatever is called so, or was when it went. The plane's mu is held.
+func (p *Plane) idsOf(kind *spec.Kind, name string) map[string]bool {
 	ids := map[string]bool{}
-	for at, live := range n.live {
-		if at.kind == kind && live == name {
-			ids[at.id] = true
-		}
+	if e := p.set.Get(kind, name); e != nil {
+		ids[e.ID] = true
 	}
-	for at, last := range n.former.names {
-		if _, live := n.live[at]; at.kind == kind && last == name && !live {
+	for at, last := range p.former.names {
+		if at.kind == kind && last == name && p.set.ByID(kind, at.id) == nil {
 			ids[at.id] = true
 		}
 	}

@@ -38,10 +38,13 @@ func (p *Plane) Tunnels(q api.TunnelQuery) (api.Tunnels, spec.Problems) {
 		}
 	}
 	p.mu.Lock()
+	set := p.set
+	p.mu.Unlock()
+	live := namesOf(set) // Of thousands of objects this takes its time, in which nobody should have to wait.
+	p.mu.Lock()
 	defer p.mu.Unlock()
-	names := p.naming()
 	for i := range seen {
-		view.Tunnels = append(view.Tunnels, p.tunnelView(&seen[i], names, clocks[seen[i].ID.Loop]))
+		view.Tunnels = append(view.Tunnels, p.tunnelView(&seen[i], live, clocks[seen[i].ID.Loop]))
 	}
 	return view, nil
 }
@@ -80,12 +83,11 @@ func (p *Plane) which(s *api.TunnelSelector) (which tunnel.Which, ps spec.Proble
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	names := p.naming()
 	ids := func(path string, kind *spec.Kind, name *string) map[string]bool {
 		if name == nil {
 			return nil
 		}
-		found := names.ids(kind, *name)
+		found := p.idsOf(kind, *name)
 		if len(found) == 0 {
 			ps.Add(path, "names %s %q, which does not exist", kind, *name)
 		}
@@ -135,16 +137,18 @@ func (p *Plane) backendsOf(target string) map[*backend.Backend]bool {
 	return found
 }
 
-// tunnelView tells of a tunnel by the names that hold now. The plane's mu is held.
-func (p *Plane) tunnelView(s *tunnel.Seen, names naming, c clock) api.Tunnel {
+// tunnelView tells of a tunnel by the names that hold now, or did when what bears them went. The plane's mu is held.
+func (p *Plane) tunnelView(s *tunnel.Seen, live map[formerID]string, c clock) api.Tunnel {
 	b := s.Health.Backend
 	v := api.Tunnel{
 		ID: s.ID.String(), Gone: []string{}, Protocol: "ws", Opened: c.stamp(s.ID.Began), LastActivity: c.stamp(s.Stirred),
 		ReceivedBytes: s.Received, SentBytes: s.Sent, ReceivedMessages: s.ReceivedMessages, SentMessages: s.SentMessages, Draining: s.Ending,
 	}
 	name := func(kind *spec.Kind, id string) string {
-		name, gone := names.of(kind, id)
-		if gone {
+		at := formerID{kind, id}
+		name, here := live[at]
+		if !here {
+			name = p.former.names[at] // One that went long ago has none.
 			v.Gone = append(v.Gone, kind.Name)
 		}
 		return name
