@@ -51,10 +51,14 @@ func slotOf(of Subject) int {
 
 func (s *Set) begin(l *list, d Drain) {
 	l.draining, l.drain, l.start = true, d, s.l.Now()
-	s.l.SetTimer(&l.forget, s.l.Now()+loop.Time(forgetTime), func() {
-		l.draining = false
-		s.tidy(l)
-	})
+	if d.restart { // It may take longer than any other, and nothing comes behind it.
+		s.l.StopTimer(&l.forget)
+	} else {
+		s.l.SetTimer(&l.forget, s.l.Now()+loop.Time(forgetTime), func() {
+			l.draining = false
+			s.tidy(l)
+		})
+	}
 	s.walk(l)
 }
 
@@ -103,15 +107,13 @@ func (t *Tunnel) plan(place float64) {
 		if !t.drainsWith(i) {
 			continue
 		}
-		l := t.links[i].list
-		d := l.drain.by(t)
-		deadline := l.start + loop.Time(d.Timeout)
+		deadline := t.endWith(i)
 		if end != 0 && end <= deadline {
 			continue
 		}
-		end = max(deadline, 1)
-		cause = l.cause()
-		at = max(d.moment(l.start, place), 1)
+		l := t.links[i].list
+		end, cause = deadline, l.cause()
+		at = max(l.drain.by(t).moment(l.start, place), 1)
 	}
 	if t.flags&(closeWanted|ended) == 0 {
 		t.deadline, t.cause, t.account.closeAt = end, cause, at
@@ -129,14 +131,24 @@ func (t *Tunnel) drainsWith(slot int) bool {
 	return t.links[slot].list.draining && (slot != ofHealth || t.flags&spared == 0)
 }
 
-// drains says that a subject of the tunnel does.
-func (t *Tunnel) drains() bool {
+// endWith is when the drain of one of the tunnel's subjects ends it.
+func (t *Tunnel) endWith(slot int) loop.Time {
+	l := t.links[slot].list
+	return max(l.start+loop.Time(l.drain.by(t).Timeout), 1)
+}
+
+// renew plans the Close anew where the drain that it was planned for is off, or another one by now: the walk that tells so
+// may still be on its way.
+func (t *Tunnel) renew() {
+	if t.account.closeAt == 0 {
+		return
+	}
 	for i := range t.links {
-		if t.drainsWith(i) {
-			return true
+		if t.drainsWith(i) && t.endWith(i) == t.deadline {
+			return
 		}
 	}
-	return false
+	t.plan(0)
 }
 
 // politeTime is how long a client may be silent behind a Close of ours, and a backend behind its own.

@@ -226,19 +226,77 @@ func TestLongWalk(t *testing.T) {
 		if l.walking || l.n != 2*walkStep+498 {
 			t.Errorf("%d tunnels, still walking: %v", l.n, l.walking)
 		}
-		// Its Close is due before the walk comes to it which says that the drain is off.
-		last := l.last
-		last.account.closeAt = 1
-		r.set.Keep(Subject{Rule: "rule"})
-		if last.account.closeAt != 1 {
-			t.Errorf("the walk was at the last one at once")
-		}
-		last.moment()
-		if last.flags&(closeWanted|ended) != 0 || last.account.closeAt != 0 || last.deadline != 0 {
-			t.Errorf("the last one is closed for a drain that is off: %+v", last.account)
-		}
 		delete(r.set.lists, Subject{Rule: "rule"})
 	})
+}
+
+// TestDueBeforeTheWalk: a Close that is due before the walk comes to its tunnel goes by the drains that stand by now.
+func TestDueBeforeTheWalk(t *testing.T) {
+	const hour = loop.Time(time.Hour)
+	rule, target := Subject{Rule: "rule"}, Subject{Rule: "target"} // The one's list stands for the other slot, too.
+	for _, c := range []struct {
+		name string
+		then func(s *Set)
+		left loop.Time // until its end, 0 for none
+	}{
+		{"it stands", func(*Set) {}, hour / 2},
+		{"it is off", func(s *Set) { s.Keep(rule) }, 0},
+		{"it is off, and another stands", func(s *Set) { s.Drain(target, Drain{Timeout: time.Hour}); s.Keep(rule) }, hour},
+		{"it was replaced", func(s *Set) { s.Drain(rule, Drain{Timeout: time.Hour}) }, hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.on(func() {
+				s := r.set
+				of := s.list(rule, ofRule)
+				other := s.list(target, ofRule)
+				other.slot = ofBackend
+				all := make([]*Tunnel, walkStep+1)
+				for i := range all {
+					all[i] = s.take()
+					all[i].client, all[i].backend = nowhere{}, nowhere{}
+					of.push(all[i])
+					for _, slot := range []int{ofListener, ofBackend, ofHealth} {
+						all[i].links[slot].list = &list{}
+					}
+					all[i].links[ofBackend].list = other
+				}
+				last := all[0]
+				s.Drain(rule, Drain{Timeout: time.Hour / 2})
+				last.plan(0)
+				at := last.account.closeAt
+				c.then(s)
+				if last.account.closeAt != at {
+					t.Error("the walk was at the last tunnel at once")
+				}
+				last.renew()
+				switch a := last.account; {
+				case c.left == 0 && (a.closeAt != 0 || last.deadline != 0):
+					t.Errorf("it is to end at %d, and to be told at %d", last.deadline, a.closeAt)
+				case c.left != 0 && (a.closeAt == 0 || last.deadline-r.l.Now() != c.left):
+					t.Errorf("it is to end in %v, want %v", time.Duration(last.deadline-r.l.Now()), time.Duration(c.left))
+				}
+				of.cursor = nil
+				delete(s.lists, rule)
+				delete(s.lists, target)
+			})
+		})
+	}
+}
+
+// TestALongShutdown: the Closes of a shutdown come though it lasts longer than other drains are remembered.
+func TestALongShutdown(t *testing.T) {
+	r := newClocked(t)
+	r.polite(4)
+	r.on(func() { r.set.Shutdown(Drain{Timeout: 3 * forgetTime, Spread: 10 * time.Second}) })
+	r.at(3*forgetTime - 11*time.Second)
+	if got := r.stats(); got.Closed != 0 || got.Open != 4 {
+		t.Errorf("before the last part of it: %+v", got)
+	}
+	r.at(3*forgetTime - time.Second)
+	if got := r.stats(); got.Closed != 4 {
+		t.Errorf("in the last part of it %d were told", got.Closed)
+	}
 }
 
 // Two drains of one tunnel: the earlier one counts, and cancelling it leaves the other.

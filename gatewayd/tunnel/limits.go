@@ -45,10 +45,8 @@ func (a *account) idleAt() loop.Time {
 // moment is when something may have come that ends the tunnel.
 func (t *Tunnel) moment() {
 	t.look()
+	t.renew()
 	a, now := t.account, t.set.l.Now()
-	if a.closeAt != 0 && !t.drains() {
-		t.plan(0) // The drain was called off, and the walk that tells so has not come here yet.
-	}
 	switch idle := a.idleAt(); {
 	case a.closeAt != 0 && a.closeAt <= now:
 		t.wantClose()

@@ -15,7 +15,7 @@ const (
 	walkStep = 1000
 	// keepFree bounds the tunnels that wait for their next use.
 	keepFree = 1024
-	// forgetTime is how long a drained subject is remembered: no drain is longer.
+	// forgetTime is how long a drained subject is remembered: no drain is longer, but that of a shutdown.
 	forgetTime = 2 * time.Hour
 )
 
