@@ -143,6 +143,32 @@ func TestResetDestroysNothing(t *testing.T) {
 	}
 }
 
+// An owed is a backend that has not taken everything.
+type owed struct {
+	nowhere
+	asked *int
+}
+
+func (o owed) Unsent() int { *o.asked++; return 1 }
+
+// TestOwesBackend: what a backend has not taken is no loss only where it is the request, which it answered. Then nobody asks.
+func TestOwesBackend(t *testing.T) {
+	for name, change := range map[string]func(t *Tunnel){
+		"nothing was sent":      func(*Tunnel) {},
+		"bytes of the client's": func(t *Tunnel) { t.account.received.Bytes = 1 },
+		"a Close of ours":       func(t *Tunnel) { t.flags |= closeSent },
+		"a FIN":                 func(t *Tunnel) { t.fromClient.eof = true },
+		"the end of a misfit":   func(t *Tunnel) { t.fromClient.drop = true },
+	} {
+		asked := 0
+		k := &Tunnel{account: new(account), backend: owed{asked: &asked}}
+		change(k)
+		if owes, want := k.owesBackend(), name != "nothing was sent"; owes != want || want != (asked == 1) {
+			t.Errorf("%s: it owes: %v, asked %d times", name, owes, asked)
+		}
+	}
+}
+
 // Large messages both ways at once, with a reader that lags: everything arrives in order, spliced or not.
 func TestLargeMessages(t *testing.T) {
 	r := newRig(t)
