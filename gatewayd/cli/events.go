@@ -92,10 +92,15 @@ func healthWords(x *api.HealthTurn) string {
 	}
 	where := fmt.Sprintf("pool %q setting %q target %q (%s)", x.Pool, x.Setting, x.Target, place(x.Address, x.Port))
 	switch {
-	case x.What == api.HealthTurned && x.Reason != "":
-		return fmt.Sprintf("%s: %s, was %s: %s", where, x.To, x.From, x.Reason)
 	case x.What == api.HealthTurned:
-		return fmt.Sprintf("%s: %s, was %s", where, x.To, x.From)
+		words := fmt.Sprintf("%s: %s, was %s", where, x.To, x.From)
+		if x.Reason != "" {
+			words += ": " + x.Reason
+		}
+		if x.EndsBy != "" {
+			words += "; what is open on it ends by " + x.EndsBy
+		}
+		return words
 	case x.Until != "":
 		return fmt.Sprintf("%s: %s until %s", where, x.What, x.Until)
 	}

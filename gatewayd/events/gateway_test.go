@@ -79,6 +79,9 @@ func line(e *api.Event) string {
 		if (h.Reason != "") != (h.To == api.Unhealthy) || (h.Until != "") != (h.What == api.HealthEjected) {
 			b.WriteString(" because of " + h.Reason + " until " + h.Until)
 		}
+		if at, err := time.Parse(time.RFC3339, h.EndsBy); err == nil && time.Until(at) > 0 {
+			b.WriteString(", ends")
+		}
 		if h.Name != "" {
 			fmt.Fprintf(b, " %s %v-%v", h.Name, h.Were, h.Addresses)
 		}
@@ -253,8 +256,9 @@ func TestVerdictsAreTold(t *testing.T) {
 	update(t, x.Gateway, "app", newPool("shop", map[string]spec.PoolTarget{"first": {Address: "127.0.0.1", Port: portOf(x.one), Weight: 1}}))
 	x.one.SetHealth(200)
 	w.want("health turned shop/s/first unhealthy-healthy")
+	update(t, x.Gateway, "s", newSetting("s", func(o *spec.Setting) { o.Probe, o.OnUnhealthy, o.DrainTimeout = new("up"), spec.Drain, "1h" }))
 	x.one.Close()
-	w.want("health turned shop/s/first healthy-unhealthy")
+	w.want("health turned shop/s/first healthy-unhealthy, ends")
 }
 
 // TestEjectionsAreTold: what requests find out, and its end.

@@ -34,12 +34,16 @@ func (p *Plane) healthTurn(what string, h *backend.Health) (api.HealthTurn, bool
 	return x, known
 }
 
-func (p *Plane) tellTurn(h *backend.Health, before, after backend.Status, reason string) {
+// tellTurn tells of a verdict, and how long what is open may go on, where ends says that it ends for it.
+func (p *Plane) tellTurn(h *backend.Health, before, after backend.Status, reason string, within time.Duration, ends bool) {
 	if p.events == nil {
 		return
 	}
 	if x, known := p.healthTurn(api.HealthTurned, h); known {
 		x.From, x.To, x.Reason = before.String(), after.String(), backend.Clip(reason)
+		if ends {
+			x.EndsBy = stamp(time.Now().Add(within))
+		}
 		p.events.Health(x)
 	}
 }

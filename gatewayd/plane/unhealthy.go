@@ -68,15 +68,15 @@ func (p *Plane) healthsOf(setting string) []*backend.Health {
 
 // turned is called by the prober after each change of a verdict, in their order. It only posts, and tells.
 func (p *Plane) turned(h *backend.Health, before, after backend.Status, reason string) {
-	p.tellTurn(h, before, after, reason)
 	p.turning.Lock()
 	defer p.turning.Unlock()
+	d, ends := p.unhealthy[h.Setting]
+	ends = ends && after == backend.Unhealthy
+	p.tellTurn(h, before, after, reason, d.Timeout, ends)
 	switch {
-	case after == backend.Unhealthy:
-		if d, ends := p.unhealthy[h.Setting]; ends {
-			for i, l := range p.loops {
-				l.Post(func() { p.workers[i].Drain(tunnel.Subject{Health: h}, d) })
-			}
+	case ends:
+		for i, l := range p.loops {
+			l.Post(func() { p.workers[i].Drain(tunnel.Subject{Health: h}, d) })
 		}
 	case before == backend.Unhealthy:
 		p.keepOpen(h)

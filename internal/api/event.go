@@ -123,6 +123,8 @@ type HealthTurn struct {
 	From   string `json:"from,omitempty"`
 	To     string `json:"to,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// EndsBy is when what is open on one that turned unhealthy is over, where the setting's on_unhealthy ends it: RFC 3339 in UTC.
+	EndsBy string `json:"ends_by,omitempty"`
 	// Until is when an ejected target returns: RFC 3339 in UTC.
 	Until string `json:"until,omitempty"`
 	// Name is a DNS name, Addresses those that it has now, Were those that it had.
