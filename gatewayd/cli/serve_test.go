@@ -84,6 +84,10 @@ func TestMistakesAreToldOnStart(t *testing.T) {
 	if err := os.WriteFile(broken, []byte(`{"pools":[{"name":"p","targets":{"a":{"address":"x y"}}}],"rules":[{"name":"r"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	misspelt := filepath.Join(t.TempDir(), "misspelt.json")
+	if err := os.WriteFile(misspelt, []byte(`{"pools":[{"name":"p","size":1}],"rules":[{"name":"r","hosts":[]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	corrupt := t.TempDir()
 	if err := os.WriteFile(filepath.Join(corrupt, "gatewayd.db"), []byte("not a database, and long enough to be looked at"), 0o600); err != nil {
 		t.Fatal(err)
@@ -105,6 +109,7 @@ func TestMistakesAreToldOnStart(t *testing.T) {
 		"no config file":  {serve("--data-dir", t.TempDir(), "--config", "/does/not/exist"), 1, []string{"/does/not/exist"}},
 		"broken config":   {serve("--data-dir", t.TempDir(), "--config", broken), 1, []string{`targets["a"].address`, "IP address"}},
 		"two faults":      {serve("--data-dir", t.TempDir(), "--config", broken), 1, []string{`pool "p"`, `rule "r"`}},
+		"two misspelt":    {serve("--data-dir", t.TempDir(), "--config", misspelt), 1, []string{"misspelt.json:\n  pools[0].size: ", "\n  rules[0].hosts: "}},
 		"long directory":  {[]string{"serve", "--data-dir", filepath.Join(t.TempDir(), strings.Repeat("d", 120)), "--admin", "127.0.0.1:0"}, 1, []string{"107 bytes", "--admin-socket"}},
 		"short timeout":   {serve("--data-dir", t.TempDir(), "--shutdown-timeout", "1s"), 1, []string{"--shutdown-timeout", "--shutdown-delay"}},
 		"DNS by name":     {serve("--data-dir", t.TempDir(), "--dns-server", "dns.example:53"), 1, []string{"--dns-server", "10.0.0.2:53"}},

@@ -142,7 +142,7 @@ func (d *Daemon) fill(ctx context.Context, file string) error {
 	}
 	objects, problems := spec.DecodeConfig(text)
 	if len(problems) > 0 {
-		return fmt.Errorf("configuration file %s: %w", file, problems)
+		return fmt.Errorf("configuration file %s:\n%w", file, mistakes(problems))
 	}
 	changes := make([]control.Change, len(objects))
 	for i, o := range objects {
@@ -156,6 +156,15 @@ func (d *Daemon) fill(ctx context.Context, file string) error {
 		return fmt.Errorf("configuration file %s:\n%w", file, faults(refused, objects))
 	}
 	return nil
+}
+
+// mistakes is a line for each problem of a file.
+func mistakes(problems spec.Problems) error {
+	lines := make([]error, len(problems))
+	for i, p := range problems {
+		lines[i] = errors.New("  " + p.String())
+	}
+	return errors.Join(lines...)
 }
 
 // faults is a line for each object that was refused.

@@ -85,7 +85,7 @@ func (ps Problems) At(base string) Problems {
 	return moved
 }
 
-// Error makes Problems an error where one is wanted: a line a problem.
+// Error makes Problems an error where one is wanted: all of them in a line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
