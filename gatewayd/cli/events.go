@@ -13,8 +13,8 @@ import (
 
 type events struct {
 	remote
-	Kind  []string `placeholder:"KIND" enum:"change,health,drain,gateway" help:"Kinds of events that are shown: change, health, drain or gateway. Default: all."`
-	After string   `placeholder:"ID" help:"Id of an event (as --json shows it): what happened behind it comes first. Default: from now on."`
+	Kind  []string `env:"-" placeholder:"KIND" enum:"change,health,drain,gateway" help:"Kinds of events that are shown: change, health, drain or gateway. Default: all."`
+	After string   `env:"-" placeholder:"ID" help:"Id of an event (as --json shows it): what happened behind it comes first. Default: from now on."`
 }
 
 // Run prints a line an event until it is interrupted. With --json each line is the event's JSON.
