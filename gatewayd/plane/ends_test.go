@@ -290,7 +290,7 @@ func TestExactlyItsOwnEnd(t *testing.T) {
 			t.Run(r.name, func(t *testing.T) {
 				t.Parallel()
 				loops := 2
-				if r.code != 0 || r.late { // Each loop spreads its own Closes, and may have a single one.
+				if r.code != 0 || r.late { // Each loop spreads its own Closes, and may have very few.
 					loops = 1
 				}
 				h := newHourglass(t, loops, cmp.Or(r.unhealthy, spec.Keep))
@@ -359,7 +359,7 @@ func (r *removal) returns(h *hourglass, own []*held, before *spec.Set) {
 		timeout, spread := r.terms(x)
 		moment := timeout - spread - time.Millisecond
 		if r.late {
-			moment = timeout - spread*3/4
+			moment = timeout - spread/2
 		}
 		at = min(at, moment)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop/looptest"
 )
 
@@ -33,6 +34,14 @@ func (r *clocked) at(then time.Duration) {
 	r.clock.Advance(then - r.clock.Gone())
 	r.on(func() {})
 	r.on(func() {})
+}
+
+// after is when a number of a drain's tunnels is told, since the beginning of the last part of it, where n are told in all.
+func (r *clocked) after(of Subject, spread time.Duration, number, n int) (d time.Duration) {
+	r.on(func() {
+		d = time.Duration((float64(number) + r.set.lists[of].phase) / float64(n) * float64(spread) * 7 / 8)
+	})
+	return d
 }
 
 // polite opens tunnels whose clients and backends end their side as soon as they are asked to.
@@ -101,9 +110,8 @@ func TestCloseIsInTheLastSpread(t *testing.T) {
 			const begin = 3 * time.Second
 			r.at(begin)
 			r.on(func() { r.set.Drain(Subject{Rule: "rule"}, c.drain) })
-			distance := c.spread * 7 / 8 / n
 			for i := range n {
-				moment := begin + c.timeout - c.spread + time.Duration(i)*distance
+				moment := begin + c.timeout - c.spread + r.after(Subject{Rule: "rule"}, c.spread, i, n)
 				r.at(moment - time.Millisecond)
 				if got := r.stats(); got.Closed != uint64(i) {
 					t.Fatalf("%v before number %d is due, %d were told", time.Millisecond, i, got.Closed)
@@ -123,6 +131,36 @@ func TestCloseIsInTheLastSpread(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManyDrainsAtOnce: where many subjects are gone at once, each with few tunnels, their Closes are spread all the same.
+func TestManyDrainsAtOnce(t *testing.T) {
+	const n, spread = 200, time.Hour
+	r := newRig(t)
+	r.on(func() {
+		s := r.set
+		var moments []loop.Time
+		for i := range n {
+			of := Subject{Rule: fmt.Sprint(i)}
+			l := s.list(of, ofRule)
+			k := s.take()
+			k.client, k.backend = nowhere{}, nowhere{}
+			l.push(k)
+			for _, slot := range []int{ofListener, ofBackend, ofHealth} {
+				k.links[slot].list = &list{}
+			}
+			s.Drain(of, Drain{Timeout: spread, Spread: spread})
+			moments = append(moments, k.account.closeAt-l.start)
+			delete(s.lists, of)
+		}
+		slices.Sort(moments)
+		// Of what is left to chance the middle ones are the surest: so far from theirs they are once in a million times.
+		for i, want := range map[int]loop.Time{n / 4: loop.Time(spread) * 7 / 32, n / 2: loop.Time(spread) * 7 / 16, n * 3 / 4: loop.Time(spread) * 21 / 32} {
+			if off := moments[i] - want; max(off, -off) > loop.Time(spread)/6 {
+				t.Errorf("number %d of %d is told after %v, want about %v", i, n, time.Duration(moments[i]), time.Duration(want))
+			}
+		}
+	})
 }
 
 // TestCutAtTheDeadline: whoever has not ended by the deadline is cut then, and not before.
@@ -172,7 +210,7 @@ func TestSilentPeersAreNotWaitedForLong(t *testing.T) {
 	r := newClocked(t)
 	c, s := r.open()
 	r.on(func() { r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: time.Hour, Spread: time.Hour}) })
-	r.at(looptest.Late)
+	r.at(r.after(Subject{Rule: "rule"}, time.Hour, 0, 1) + looptest.Late)
 	c.expect(away)
 	told := r.clock.Gone()
 	r.at(told + politeTime - looptest.Late)
@@ -203,13 +241,7 @@ func TestSilentPeersAreNotWaitedForLong(t *testing.T) {
 // yet; however much time goes by.
 func TestReturnWithinTheDrain(t *testing.T) {
 	const n, timeout, spread = 8, time.Hour, 8 * time.Minute
-	for name, c := range map[string]struct {
-		back time.Duration
-		told int
-	}{
-		"before the spread": {timeout - spread - time.Millisecond, 0},
-		"within the spread": {timeout - spread + 3*(spread*7/8/n) - time.Millisecond, 3},
-	} {
+	for name, told := range map[string]int{"before the first one": 0, "within the spread": 3} {
 		t.Run(name, func(t *testing.T) {
 			r := newClocked(t)
 			type pair struct{ c, s *peer }
@@ -222,24 +254,25 @@ func TestReturnWithinTheDrain(t *testing.T) {
 			r.on(func() { r.set.Drain(of, Drain{Timeout: timeout, Spread: spread}) })
 			// The walk begins with the newest.
 			slices.Reverse(all)
-			for i := range c.told {
-				r.at(timeout - spread + time.Duration(i)*(spread*7/8/n) + looptest.Late)
+			for i := range told {
+				r.at(timeout - spread + r.after(of, spread, i, n) + looptest.Late)
 				go func() { r.ends <- answer(all[i].c, away, ownClose) }()
 				go func() { r.ends <- answer(all[i].s, ownClose, replyClose) }()
 				r.ended(1)
 			}
-			r.at(c.back)
+			back := timeout - spread + r.after(of, spread, told, n) - time.Millisecond
+			r.at(back)
 			r.on(func() { r.set.Keep(of) })
 			for i := range 12 {
-				r.at(c.back + time.Duration(i)*time.Hour)
+				r.at(back + time.Duration(i)*time.Hour)
 			}
-			for _, p := range all[c.told:] {
+			for _, p := range all[told:] {
 				alive(p.c, p.s)
 			}
-			if got := r.stats(); got.Open != n-c.told || got.Closed != uint64(c.told) || got.Cut != 0 {
+			if got := r.stats(); got.Open != n-told || got.Closed != uint64(told) || got.Cut != 0 {
 				t.Errorf("%+v", got)
 			}
-			for _, p := range all[c.told:] {
+			for _, p := range all[told:] {
 				p.c.Close()
 				p.s.Close()
 			}

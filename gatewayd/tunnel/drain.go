@@ -72,9 +72,10 @@ func (s *Set) cancel(l *list) {
 	s.tidy(l)
 }
 
-// walk visits every tunnel of the list that is in it now, and plans its end anew.
+// walk visits every tunnel of the list that is in it now, and plans its end anew. Where the first of them stands is left to
+// chance: many subjects may be taken away at once, each with few tunnels, on several loops.
 func (s *Set) walk(l *list) {
-	l.cursor, l.visited, l.of = l.first, 0, l.n
+	l.cursor, l.visited, l.of, l.phase = l.first, 0, l.n, s.fraction()
 	if !l.walking {
 		s.step(l)
 	}
@@ -93,7 +94,7 @@ func (s *Set) step(l *list) {
 		if l.slot == ofHealth {
 			t.flags &^= spared // It is older than this drain.
 		}
-		t.plan(float64(l.visited) / float64(l.of))
+		t.plan((float64(l.visited) + l.phase) / float64(l.of))
 		l.visited++
 	}
 }
@@ -148,7 +149,7 @@ func (t *Tunnel) renew() {
 			return
 		}
 	}
-	t.plan(0)
+	t.plan(t.set.fraction())
 }
 
 // politeTime is how long a client may be silent behind a Close of ours, and a backend behind its own.

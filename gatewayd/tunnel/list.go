@@ -27,6 +27,7 @@ type list struct {
 	cursor  *Tunnel // the next to be visited
 	visited int
 	of      int
+	phase   float64 // from 0 to below 1, of the distance between two
 }
 
 // A link is a tunnel's place in one list.
