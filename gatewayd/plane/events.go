@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/backend"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 )
 
@@ -34,15 +35,21 @@ func (p *Plane) healthTurn(what string, h *backend.Health) (api.HealthTurn, bool
 	return x, known
 }
 
-// tellTurn tells of a verdict, and how long what is open may go on, where ends says that it ends for it.
-func (p *Plane) tellTurn(h *backend.Health, before, after backend.Status, reason string, within time.Duration, ends bool) {
+// A turn is another verdict of a target's.
+type turn struct {
+	before, after backend.Status
+	reason        string
+	ends          *tunnel.Drain // of what is open; nil where it stays
+}
+
+func (p *Plane) tellTurn(h *backend.Health, v turn) {
 	if p.events == nil {
 		return
 	}
 	if x, known := p.healthTurn(api.HealthTurned, h); known {
-		x.From, x.To, x.Reason = before.String(), after.String(), backend.Clip(reason)
-		if ends {
-			x.EndsBy = stamp(time.Now().Add(within))
+		x.From, x.To, x.Reason = v.before.String(), v.after.String(), backend.Clip(v.reason)
+		if v.ends != nil {
+			x.EndsBy = stamp(time.Now().Add(v.ends.Timeout))
 		}
 		p.events.Health(x)
 	}

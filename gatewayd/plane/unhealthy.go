@@ -70,13 +70,15 @@ func (p *Plane) healthsOf(setting string) []*backend.Health {
 func (p *Plane) turned(h *backend.Health, before, after backend.Status, reason string) {
 	p.turning.Lock()
 	defer p.turning.Unlock()
-	d, ends := p.unhealthy[h.Setting]
-	ends = ends && after == backend.Unhealthy
-	p.tellTurn(h, before, after, reason, d.Timeout, ends)
+	v := turn{before: before, after: after, reason: reason}
+	if d, ends := p.unhealthy[h.Setting]; ends && after == backend.Unhealthy {
+		v.ends = &d
+	}
+	p.tellTurn(h, v)
 	switch {
-	case ends:
+	case v.ends != nil:
 		for i, l := range p.loops {
-			l.Post(func() { p.workers[i].Drain(tunnel.Subject{Health: h}, d) })
+			l.Post(func() { p.workers[i].Drain(tunnel.Subject{Health: h}, *v.ends) })
 		}
 	case before == backend.Unhealthy:
 		p.keepOpen(h)
