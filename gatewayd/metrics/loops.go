@@ -33,7 +33,7 @@ func (e *exposition) workers(f *plane.Figures) {
 		over.count(labels{endWords[by]}, n)
 	}
 	e.counter("gatewayd_tunnels_closed_total", "WebSockets that the gateway sent a Close.").count(nil, w.Tunnels.Closed)
-	e.counter("gatewayd_tunnels_cut_total", "WebSockets that were cut at the deadline of a drain.").count(nil, w.Tunnels.Cut)
+	e.counter("gatewayd_tunnels_cut_total", "WebSockets that were cut at the deadline of a drain or a limit: no place for a Close came, or a side did not close.").count(nil, w.Tunnels.Cut)
 }
 
 // handshakes shows those of TLS with clients.

@@ -230,8 +230,7 @@ func (t *Tunnel) stalled() {
 		}
 		at := w.since + loop.Time(a.write)
 		if at <= now {
-			t.cause = meter.ByLimit
-			t.cut()
+			t.sever(meter.ByLimit)
 			return
 		}
 		if next == 0 || at < next {

@@ -28,6 +28,9 @@ func (r *rig) gone(by meter.End, code uint16) {
 	if e.By != by || e.Code != code {
 		r.t.Errorf("ended by %v with %d, want %v with %d", e.By, e.Code, by, code)
 	}
+	if got := r.stats(); e.Cut || got.Cut != 0 {
+		r.t.Errorf("it counts as cut at a deadline: %+v", got)
+	}
 }
 
 // politely plays both peers of a tunnel whose client gets a Close.

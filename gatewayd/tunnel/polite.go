@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/ws"
 )
 
@@ -146,7 +147,13 @@ func (t *Tunnel) cut() {
 		t.flags |= ended | wasCut
 		t.set.stats.Cut++
 	}
-	t.endedBy(t.cause, ws.CodeLost)
+	t.sever(t.cause)
+}
+
+// sever ends a tunnel at once.
+func (t *Tunnel) sever(cause meter.End) {
+	t.flags |= ended
+	t.endedBy(cause, ws.CodeLost)
 	t.client.Reset()
 	t.backend.Reset()
 }
