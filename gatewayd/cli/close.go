@@ -62,7 +62,11 @@ func closing(c *api.TunnelClose, closed *api.TunnelsClosed, dryRun bool) string 
 	}
 	text := fmt.Sprintf("%d %s %s a Close (%d) within %s", closed.Ends, plural(closed.Ends, "WebSocket"), will, c.Status(), spec.Brief(c.Spread()))
 	if closed.Ending > 0 {
-		text += fmt.Sprintf("; %d more had been told to end before", closed.Ending)
+		are := "are"
+		if closed.Ending == 1 {
+			are = "is"
+		}
+		text += fmt.Sprintf("; %d more %s to end already, at most earlier by this", closed.Ending, are)
 	}
 	return text
 }

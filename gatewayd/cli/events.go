@@ -43,7 +43,7 @@ func eventLine(e *api.Event) string {
 func eventWords(e *api.Event) string {
 	switch {
 	case e.Begin != nil:
-		return fmt.Sprintf("revision %d serves, gatewayd %s", e.Begin.Revision, e.Begin.Version)
+		return fmt.Sprintf("what follows came behind revision %d, gatewayd %s", e.Begin.Revision, e.Begin.Version)
 	case e.Lost != nil:
 		return lostWords(e.Lost)
 	case e.Change != nil:

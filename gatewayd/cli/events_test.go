@@ -14,7 +14,7 @@ import (
 func TestEventsAreInWords(t *testing.T) {
 	target := api.Drain{Kind: "target", Name: "target/b", Pool: "app", Address: "10.0.0.2", Port: 80, Open: 3, Deadline: "2026-01-02T03:04:35Z"}
 	for want, e := range map[string]api.Event{
-		"revision 17 serves, gatewayd 1.2.3":                                                     {Begin: &api.Begin{Revision: 17, Version: "1.2.3"}},
+		"what follows came behind revision 17, gatewayd 1.2.3":                                   {Begin: &api.Begin{Revision: 17, Version: "1.2.3"}},
 		"the gateway was started anew, or is another one; what it knows of its own life follows": {Lost: &api.Lost{Reason: api.LostRestart}},
 		"7 events are not kept any more; look at status and health":                              {Lost: &api.Lost{Reason: api.LostGone, Events: 7}},
 		"revision 18 loaded": {Change: &api.ConfigChange{What: api.ChangeLoaded, Revision: 18}},
@@ -41,7 +41,7 @@ func TestEventsAreInWords(t *testing.T) {
 func TestEventsAreFollowed(t *testing.T) {
 	p := serveIn(t, t.TempDir())
 	for format, wanted := range map[string][]string{
-		"words": {"  begin    revision ", "  change   revision "},
+		"words": {"  begin    what follows came behind revision ", "  change   revision "},
 		"json":  {`"kind":"begin"`, `"objects":[{"kind":"pool","name":"json","what":"created"}]`},
 	} {
 		args := []string{"events", "--kind", "change,drain", "--endpoints", "http://" + p.admin, "--data-dir", p.dir}

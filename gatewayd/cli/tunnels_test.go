@@ -67,8 +67,8 @@ func TestUnits(t *testing.T) {
 func TestClosing(t *testing.T) {
 	c := &api.TunnelClose{}
 	for want, closed := range map[string]api.TunnelsClosed{
-		"0 WebSockets get a Close (1001) within 10s":                                     {},
-		"2 WebSockets get a Close (1001) within 10s; 3 more had been told to end before": {Ends: 2, Ending: 3},
+		"0 WebSockets get a Close (1001) within 10s":                                                     {},
+		"2 WebSockets get a Close (1001) within 10s; 3 more are to end already, at most earlier by this": {Ends: 2, Ending: 3},
 	} {
 		if got := closing(c, &closed, false); got != want {
 			t.Errorf("%q, want %q", got, want)
