@@ -264,13 +264,24 @@ func TestOf(t *testing.T) {
 func TestSlowHandshakeEnds(t *testing.T) {
 	l := running(t)
 	config := serverConfig(t)
-	r, ended := NewRunner(l, NewSlots(1)), make(chan error, 2)
+	r, ended, conns := NewRunner(l, NewSlots(1)), make(chan error, 2), make(chan *loop.Conn, 2)
 	addr := listening(t, l, func(c *loop.Conn) {
 		r.Serve(c, config, nil, func(_ *loop.Conn, _ *tls.ConnectionState, err error) { ended <- err })
-		c.SetDeadline(c.Loop().Now() + loop.Time(50*time.Millisecond))
+		conns <- c
 	})
 	silent, halfway := dial(t, addr), dial(t, addr)
-	go func() { _ = tls.Client(&muted{Conn: halfway, after: 1}, anyServer).Handshake() }()
+	if err := tls.Client(&muted{Conn: halfway, after: 1}, anyServer).Handshake(); err == nil {
+		t.Fatal("a client that hears nothing finished its handshake")
+	}
+	if _, err := io.ReadFull(halfway, make([]byte, 1)); err != nil {
+		t.Fatal(err) // It was answered.
+	}
+	late := []*loop.Conn{<-conns, <-conns}
+	on(t, l, func() {
+		for _, c := range late {
+			c.SetDeadline(1)
+		}
+	})
 	for range 2 {
 		if err := <-ended; !errors.Is(err, ErrTimeout) {
 			t.Errorf("a handshake ended with %v", err)
