@@ -106,7 +106,7 @@ func (p *Plane) explainWay(way *proxy.Way, req *http1.Request, client netip.Addr
 	e := api.ExplainedShare{Share: way.Share, Weight: int(way.Weight), Pool: r.PoolName, Setting: r.Setting.Name, Targets: []api.ExplainedTarget{}}
 	refused := func(why proxy.Reason) { e.Status, e.Reason, e.Message = why.Status(), why.String(), why.Sentence() }
 	if way.Refused {
-		refused(way.Why)
+		e.Status, e.Reason, e.Message = way.Why.Status(), way.Why.String(), way.Sentence
 		return e
 	}
 	want := balance.Want{Limit: r.Setting.MaxConnections}

@@ -34,12 +34,14 @@ type Decision struct {
 
 // A Way is one pool and setting that a request may go to.
 type Way struct {
-	Share   string // of a split
-	Weight  uint64
-	Route   *table.Route
-	Sent    []byte // the path that the target gets, without the query
-	Refused bool   // for Why
-	Why     Reason
+	Share  string // of a split
+	Weight uint64
+	Route  *table.Route
+	Sent   []byte // the path that the target gets, without the query
+
+	Refused  bool // for Why
+	Why      Reason
+	Sentence string // why, for people
 }
 
 // Decide is what an exchange does with a request head at an address, by the same steps. It serves and counts nothing, and
@@ -132,6 +134,7 @@ func (d *Decision) act(w *Worker, addr *table.Address, send []byte) {
 		way := d.way(w, table.Part{Route: r}, send)
 		if way.Refused {
 			d.refuse(way.Why)
+			d.Sentence = way.Sentence
 		}
 		d.Ways = []Way{way}
 	case r.Split != nil && r.Split.Choose(0) != nil:
@@ -160,14 +163,21 @@ func (d *Decision) act(w *Worker, addr *table.Address, send []byte) {
 func (d *Decision) way(w *Worker, part table.Part, send []byte) Way {
 	way := Way{Share: part.Key, Weight: part.Weight, Route: part.Route}
 	if part.Route.Group == nil {
-		way.Refused, way.Why = true, ReasonNoPool
+		way.refuse(ReasonNoPool)
+		return way
+	}
+	if origin, barred := barring(part.Route.Setting, d.Request); barred {
+		way.refuse(ReasonOrigin)
+		way.Sentence = barredFor(part.Route.Setting, origin)
 		return way
 	}
 	sent, ok := w.rebased(part.Route.Setting, send, d.Found.Took)
 	if !ok {
-		way.Refused, way.Why = true, ReasonBadPath
+		way.refuse(ReasonBadPath)
 		return way
 	}
 	way.Sent = bytes.Clone(sent)
 	return way
 }
+
+func (w *Way) refuse(r Reason) { w.Refused, w.Why, w.Sentence = true, r, r.Sentence() }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"fmt"
+
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/http1"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -12,7 +14,7 @@ func (x *exchange) welcome(req *http1.Request) Reason {
 	if !req.Upgrade {
 		return 0
 	}
-	if !ofOrigin(x.route.Setting.WebSocket.Origins, req) {
+	if _, barred := barring(x.route.Setting, req); barred {
 		return ReasonOrigin
 	}
 	x.client = x.w.origin.client
@@ -24,22 +26,32 @@ func (x *exchange) welcome(req *http1.Request) Reason {
 	return 0
 }
 
-// ofOrigin says whether a request comes from a page that may ask. A browser tells the origin of the page (RFC 6455 section
-// 10.2), once, and sends the cookies of the gateway's host whosever page it is. Without an origin nobody's browser is used.
-func ofOrigin(allowed *table.Origins, req *http1.Request) bool {
-	if allowed == nil {
-		return true
+// barring is the origin for which a request may not open a WebSocket under a setting. A browser tells the origin of the page
+// (RFC 6455 section 10.2), once, and sends the cookies of the gateway's host whosever page it is. Without an origin nobody's
+// browser is used.
+func barring(s *table.Setting, req *http1.Request) (origin []byte, barred bool) {
+	allowed := s.WebSocket.Origins
+	if !req.Upgrade || allowed == nil {
+		return nil, false
 	}
 	told := false
 	for i := range req.Fields {
 		if f := &req.Fields[i]; http1.EqualFold(f.Name, "origin") {
 			if told || !allowed.Has(f.Value) {
-				return false
+				return f.Value, true
 			}
 			told = true
 		}
 	}
-	return true
+	return nil, false
+}
+
+// barredFor says for people why an origin is barred under a setting.
+func barredFor(s *table.Setting, origin []byte) string {
+	if s.WebSocket.Origins.Has(origin) {
+		return ReasonOrigin.Sentence() + ": Origin may be told once only"
+	}
+	return fmt.Sprintf("%s: %q is missing from websocket.allowed_origins of setting %q", ReasonOrigin.Sentence(), origin, s.Name)
 }
 
 // tunnelLimits are those of a WebSocket that begins under a setting.

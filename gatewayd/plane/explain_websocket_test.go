@@ -1,0 +1,103 @@
+package plane
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
+	"github.com/gatewayd/terraform-provider-gatewayd/internal/spec"
+)
+
+// TestExplainOfWebSockets asks for an explanation of each handshake and makes it too: whose pages may open a WebSocket is told
+// as it is done.
+func TestExplainOfWebSockets(t *testing.T) {
+	r := newRig(t)
+	port := freePort(t)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	t.Cleanup(backend.Close)
+	_, target, _ := net.SplitHostPort(backend.Listener.Addr().String())
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Listeners, `{"name":"l","address":"127.0.0.1","port":%d}`, port)
+		r.put(d, spec.Pools, `{"name":"p","targets":{"one":{"address":"127.0.0.1","port":%s}}}`, target)
+		r.put(d, spec.Settings, `{"name":"open"}`)
+		r.put(d, spec.Settings, `{"name":"own","path_prefix":"/v2","websocket":{"allowed_origins":["https://app.example"]}}`)
+		r.put(d, spec.Rules, `{"name":"one","listener":"l","match":{"paths":["/one*"]},"pool":"p","setting":"own"}`)
+		r.put(d, spec.Rules, `{"name":"two","listener":"l","match":{"paths":["/two"]},"split":{"a":{"pool":"p","setting":"own","weight":1},"b":{"pool":"p","setting":"open","weight":0}}}`)
+	})
+	handshake := []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	const barred = `403 origin: pages of this origin may not open WebSockets here: `
+	missing := func(origin string) string {
+		return barred + fmt.Sprintf("%q is missing from websocket.allowed_origins of setting \"own\"", origin)
+	}
+	for _, c := range []struct {
+		path    string
+		origins string // of the request, separated by spaces
+		plain   bool   // it is no handshake
+		want    string
+	}{
+		{"/one", "https://evil.example", false, missing("https://evil.example")},
+		{"/one", "", false, "/v2"},
+		{"/one", "https://APP.example", false, "/v2"},
+		{"/one", "https://app.example https://app.example", false, barred + "Origin may be told once only"},
+		{"/one", "https://app.example null", false, missing("null")},
+		{"/one", "https://evil.example", true, "/v2"},
+		{"/one../x", "https://evil.example", false, missing("https://evil.example")},
+		{"/two", "https://evil.example", false, missing("https://evil.example") + "; /two"},
+	} {
+		var headers []string
+		for _, origin := range strings.Fields(c.origins) {
+			headers = append(headers, "Origin: "+origin)
+		}
+		if !c.plain {
+			headers = append(headers, handshake...)
+		}
+		e, ps := r.plane.Explain(api.Question{URL: fmt.Sprintf("http://127.0.0.1:%d%s", port, c.path), Headers: headers})
+		got, status, reason := outcome(e.Status, e.Reason, e.Message, e.Sent), e.Status, e.Reason
+		if len(e.Shares) == 2 {
+			a, b := e.Shares[0], e.Shares[1]
+			got, status, reason = outcome(a.Status, a.Reason, a.Message, a.Sent)+"; "+outcome(b.Status, b.Reason, b.Message, b.Sent), a.Status, a.Reason
+		}
+		if len(ps) > 0 || got != c.want {
+			t.Errorf("%+v:\n got %s %v\nwant %s", c, got, ps, c.want)
+		}
+		done := asks(t, port, c.path, headers)
+		if status == 0 {
+			status = http.StatusOK // The target takes no WebSocket, and answers this to whatever gets to it.
+		}
+		if done.StatusCode != status || done.Header.Get("Gatewayd-Reason") != reason {
+			t.Errorf("%+v: told %d %s, done %d %v", c, status, reason, done.StatusCode, done.Header)
+		}
+	}
+}
+
+// outcome is what is answered, or what a target gets.
+func outcome(status int, reason, message, sent string) string {
+	if status == 0 {
+		return sent
+	}
+	return fmt.Sprintf("%d %s: %s", status, reason, message)
+}
+
+// asks is the answer to a GET with headers that go as they are written.
+func asks(t *testing.T, port int, path string, headers []string) *http.Response {
+	t.Helper()
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	lines := append([]string{"GET " + path + " HTTP/1.1", "Host: a.test"}, headers...)
+	if _, err := fmt.Fprint(c, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
