@@ -14,7 +14,7 @@ import (
 
 type explain struct {
 	remote
-	URL        string   `arg:"" name:"url" help:"URL of the request, its path as a client would write it. Its port is where the request comes in."`
+	URL        string   `arg:"" name:"url" help:"URL of the request, its path as a client would write it. Its port is where the request comes in. With ws:// or wss:// it opens a WebSocket."`
 	Method     string   `short:"X" default:"GET" placeholder:"METHOD" help:"Method of the request, ${default} by default."`
 	Header     []string `short:"H" sep:"none" placeholder:"LINE" help:"Header of the request, as in -H 'X-Team: blue'. May be given several times; one of Host stands in place of the URL's host."`
 	Client     string   `placeholder:"IP" help:"Address of the client, by which pools with source_hash choose."`

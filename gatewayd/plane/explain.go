@@ -150,8 +150,9 @@ type asked struct {
 
 func newAsked(q api.Question, ps *spec.Problems) (a asked) {
 	scheme, rest, ok := strings.Cut(q.URL, "://")
-	if scheme = strings.ToLower(scheme); !ok || scheme != "http" && scheme != "https" {
-		ps.Add(api.ParamURL, "must be a URL with http:// or https:// in front")
+	standard := map[string]int{"http": 80, "ws": 80, "https": 443, "wss": 443}[strings.ToLower(scheme)]
+	if !ok || standard == 0 {
+		ps.Add(api.ParamURL, "must be a URL with http://, https://, ws:// or wss:// in front")
 		return a
 	}
 	odd := func(c rune) bool { return c <= ' ' || c == 0x7f }
@@ -173,7 +174,7 @@ func newAsked(q api.Question, ps *spec.Problems) (a asked) {
 	if !strings.HasPrefix(target, "/") && !(target == "" && q.Method == "OPTIONS") {
 		target = "/" + target
 	}
-	a.place.Port = map[string]int{"http": 80, "https": 443}[scheme]
+	a.place.Port = standard
 	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
 		port, err := strconv.ParseUint(authority[i+1:], 10, 16)
 		if err != nil || port == 0 {
@@ -190,6 +191,9 @@ func newAsked(q api.Question, ps *spec.Problems) (a asked) {
 		}
 		a.client = client.Unmap()
 	}
+	if strings.HasPrefix(strings.ToLower(scheme), "ws") {
+		q.Headers = shaking(q.Headers)
+	}
 	a.write(q, authority, target)
 	return a
 }
@@ -203,10 +207,7 @@ func (a *asked) write(q api.Question, authority, target string) {
 	if target == "" {
 		target = "*"
 	}
-	hosted := slices.ContainsFunc(q.Headers, func(h string) bool {
-		name, _, _ := strings.Cut(h, ":")
-		return http1.EqualFold([]byte(name), "host")
-	})
+	hosted := has(q.Headers, "host")
 	a.head = append(a.head, method+" "+target+" HTTP/1.1\r\n"...)
 	if !hosted {
 		a.head = append(a.head, "Host: "+authority+"\r\n"...)
@@ -215,4 +216,27 @@ func (a *asked) write(q api.Question, authority, target string) {
 		a.head = append(a.head, strings.TrimSuffix(h, "\r")+"\r\n"...)
 	}
 	a.head = append(a.head, "\r\n"...)
+}
+
+// has says whether a line is of a header, named in lower case.
+func has(headers []string, header string) bool {
+	return slices.ContainsFunc(headers, func(h string) bool {
+		name, _, _ := strings.Cut(h, ":")
+		return http1.EqualFold([]byte(name), header)
+	})
+}
+
+// shaking are headers with what a WebSocket's handshake (RFC 6455 section 4.1) lacks. What is there stays, so that a wrong one
+// can be asked about, too. Any key will do: nobody answers to it.
+func shaking(headers []string) []string {
+	all := slices.Clone(headers)
+	for _, h := range [...]struct{ name, line string }{
+		{"upgrade", "Upgrade: websocket"}, {"connection", "Connection: Upgrade"}, {"sec-websocket-version", "Sec-WebSocket-Version: 13"},
+		{"sec-websocket-key", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="},
+	} {
+		if !has(headers, h.name) {
+			all = append(all, h.line)
+		}
+	}
+	return all
 }

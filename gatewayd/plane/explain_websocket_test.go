@@ -75,6 +75,39 @@ func TestExplainOfWebSockets(t *testing.T) {
 	}
 }
 
+// TestExplainOfURLsOfWebSockets: what a handshake lacks is added where a URL says that it is one, and nothing that is there goes.
+func TestExplainOfURLsOfWebSockets(t *testing.T) {
+	r := newRig(t)
+	r.publish(func(d *spec.Draft) {
+		r.put(d, spec.Listeners, `{"name":"l","address":"127.0.0.1","port":%d}`, freePort(t))
+		r.put(d, spec.Pools, `{"name":"p","fail_open":true,"targets":{"one":{"address":"127.0.0.1","port":9}}}`)
+		r.put(d, spec.Settings, `{"name":"s","websocket":{"allowed_origins":["https://app.example"]}}`)
+		r.put(d, spec.Rules, `{"name":"r","listener":"l","pool":"p","setting":"s","match":{"headers":{"Upgrade":{"equals":["websocket"]}}}}`)
+	})
+	for _, c := range []struct {
+		url     string
+		headers []string
+		port    int
+		want    string // status, reason, path
+	}{
+		{"ws://a.test/x", nil, 80, "0  /x"},
+		{"WSS://a.test/x", nil, 443, "0  /x"},
+		{"wss://a.test:8443/x", []string{"origin: https://evil.example"}, 8443, "403 origin "},
+		{"ws://a.test/x", []string{"CONNECTION: keep-alive, Upgrade", "upgrade: websocket", "Origin: https://evil.example"}, 80, "403 origin "},
+		{"ws://a.test/x", []string{"Sec-WebSocket-Version: 8"}, 80, "426 bad_websocket_version "},
+		{"ws://a.test/x", []string{"Sec-WebSocket-Key: short"}, 80, "400 bad_websocket_key "},
+		{"http://a.test/x", []string{"Origin: https://evil.example"}, 80, "404 no_rule "},
+	} {
+		if e, _ := r.plane.Explain(api.Question{URL: c.url, Headers: c.headers}); e.Port != c.port {
+			t.Errorf("%s comes in at port %d, want %d", c.url, e.Port, c.port)
+		}
+		e, ps := r.plane.Explain(api.Question{URL: c.url, Headers: c.headers, AtListener: "l"})
+		if got := fmt.Sprint(e.Status, " ", e.Reason, " ", e.Sent); len(ps) > 0 || got != c.want {
+			t.Errorf("%s %q: got %s, want %s (%v)", c.url, c.headers, got, c.want, ps)
+		}
+	}
+}
+
 // outcome is what is answered, or what a target gets.
 func outcome(status int, reason, message, sent string) string {
 	if status == 0 {

@@ -7,7 +7,8 @@ import (
 
 // A Question is a request that nobody sends, to be explained.
 type Question struct {
-	// URL is the request's, its path as a client would write it. Its port is that where the request comes in.
+	// URL is the request's, its path as a client would write it. Its port is that where the request comes in. With
+	// ws:// or wss:// the request is the handshake of a WebSocket, and Headers need not hold what every one has.
 	URL string
 	// Method is GET where it is empty.
 	Method string

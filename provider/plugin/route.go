@@ -53,7 +53,7 @@ func asked() map[string]schema.Attribute {
 	}
 	return map[string]schema.Attribute{
 		api.ParamURL: schema.StringAttribute{Required: true, MarkdownDescription: "URL of the request, its path as a client would write it. " +
-			"Its port is where the request comes in."},
+			"Its port is where the request comes in. With `ws://` or `wss://` it asks to open a WebSocket."},
 		api.ParamMethod: optional("Method of the request. Null means `GET`."),
 		api.ParamHeaders: schema.ListAttribute{ElementType: types.StringType, Optional: true, MarkdownDescription: "Headers of the request, " +
 			"a line each: `X-Team: blue`. One of Host stands in place of the URL's host."},
