@@ -38,6 +38,9 @@ type Target struct {
 type Config struct {
 	// Log may be nil: nothing is logged.
 	Log *slog.Logger
+	// Names, which may be nil, are what a target is called in the log; empty for one that is called nothing any more. It is
+	// called as Changed is.
+	Names func(h *backend.Health) (pool, setting, target string)
 	// Changed, which may be nil, is called after a verdict turned and those who follow the health were told. It runs on a
 	// goroutine of the prober without a lock held, one call after the other. It may take long, but must not call or wait
 	// for Sync or Close. A turn that came before a Sync may still be told of after it.

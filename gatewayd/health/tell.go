@@ -20,6 +20,7 @@ type turn struct {
 // all new is not laid out ten thousand times.
 type teller struct {
 	log     *slog.Logger
+	names   func(h *backend.Health) (pool, setting, target string)               // may be nil
 	changed func(h *backend.Health, before, after backend.Status, reason string) // may be nil
 
 	mu    sync.Mutex
@@ -29,7 +30,7 @@ type teller struct {
 }
 
 func newTeller(cfg Config) *teller {
-	t := &teller{log: cfg.Log, changed: cfg.Changed}
+	t := &teller{log: cfg.Log, names: cfg.Names, changed: cfg.Changed}
 	t.more.L = &t.mu
 	return t
 }
@@ -76,10 +77,20 @@ func (t *teller) tell(batch []turn) {
 		}
 	}
 	for _, x := range batch {
-		t.log.Info("backend changed", "backend", x.health.Backend.String(), "pool", x.health.Backend.Key.Pool,
-			"setting", x.health.Setting, "status", x.after.String(), "reason", x.reason)
+		t.note(x)
 		if t.changed != nil {
 			t.changed(x.health, x.before, x.after, x.reason)
 		}
 	}
+}
+
+// note logs a verdict by the names that people know. One that came as its target went has its address alone.
+func (t *teller) note(x turn) {
+	about := []any{"backend", x.health.Backend.String()}
+	if t.names != nil {
+		if pool, setting, target := t.names(x.health); target != "" {
+			about = append(about, "pool", pool, "setting", setting, "target", target)
+		}
+	}
+	t.log.Info("backend changed", append(about, "status", x.after.String(), "reason", x.reason)...)
 }

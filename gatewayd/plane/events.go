@@ -23,13 +23,25 @@ type Events interface {
 // A label is what a target is called under a setting.
 type label struct{ pool, setting, key string }
 
-// healthTurn begins an event of a target; false where it is none that serves.
-func (p *Plane) healthTurn(what string, h *backend.Health) (api.HealthTurn, bool) {
+// label is that of a target; false where it is none that serves.
+func (p *Plane) label(h *backend.Health) (label, bool) {
 	labels := p.labels.Load()
 	if labels == nil {
-		return api.HealthTurn{}, false
+		return label{}, false
 	}
 	l, known := (*labels)[h]
+	return l, known
+}
+
+// called is what a target is called in the log; empty where it is none that serves.
+func (p *Plane) called(h *backend.Health) (pool, setting, target string) {
+	l, _ := p.label(h)
+	return l.pool, l.setting, l.key
+}
+
+// healthTurn begins an event of a target; false where it is none that serves.
+func (p *Plane) healthTurn(what string, h *backend.Health) (api.HealthTurn, bool) {
+	l, known := p.label(h)
 	x := api.HealthTurn{What: what, Pool: l.pool, Setting: l.setting, Target: l.key}
 	x.Address, x.Port = hostAndPort(h.Backend.Key.Addr)
 	return x, known

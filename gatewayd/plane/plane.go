@@ -144,7 +144,7 @@ func Start(cfg Config) (*Plane, error) {
 		}()
 	}
 	p.sockets = listen.New(p.loops, p.accept)
-	prober, err := health.New(health.Config{Log: p.log, Changed: p.turned, Handshakes: handshakes})
+	prober, err := health.New(health.Config{Log: p.log, Names: p.called, Changed: p.turned, Handshakes: handshakes})
 	if err != nil {
 		p.stopLoops()
 		return nil, err
