@@ -22,7 +22,9 @@ func TestObjectOfEveryKindLives(t *testing.T) {
 			path := api.ObjectPath(kind, "one")
 			body := encode(least(t, kind, "one"))
 			g.do(t, "GET", path, "").want(t, 404)
-			g.do(t, "PUT", path, body).want(t, 428)
+			if e := g.do(t, "PUT", path, body).want(t, 428).problem(); !strings.Contains(e.Detail, `If-None-Match: * to create it`) || !strings.Contains(e.Detail, `If-Match: "REVISION"`) {
+				t.Errorf("a PUT that says nothing is told %q", e.Detail)
+			}
 			created := g.do(t, "PUT", path, body, "If-None-Match", "*").want(t, 201)
 			if created.header.Get("Location") != path || created.header.Get(api.HeaderID) == "" {
 				t.Errorf("create: headers %v", created.header)

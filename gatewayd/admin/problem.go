@@ -85,6 +85,9 @@ func noteWrite(w http.ResponseWriter, more ...any) {
 	}
 }
 
+// howToSay tells a writer what to send.
+const howToSay = ` Send If-None-Match: * to create it, or If-Match: "REVISION", the ETag of a GET, to replace it.`
+
 // refusal makes an answer of an error of control. base is where a change's object stands in the request's body.
 func (a *admin) refusal(err error, base func(change int) string) error {
 	e, ok := errors.AsType[*control.Error](err)
@@ -94,7 +97,11 @@ func (a *admin) refusal(err error, base func(change int) string) error {
 	if e.Reason == control.Unavailable {
 		a.Log.Error("A write was refused, and it is not its fault.", "error", e.Error(), "cause", errors.Unwrap(e))
 	}
-	answer := api.NewError(api.Reason(e.Reason), "%s", e.Message)
+	message := e.Message
+	if e.Reason == control.PreconditionRequired {
+		message += howToSay // What stands in a head is not known to control.
+	}
+	answer := api.NewError(api.Reason(e.Reason), "%s", message)
 	if e.Current != nil {
 		answer.Current = e.Current.Revision
 	}
