@@ -211,9 +211,9 @@ func (p *Plane) keep(x *passage) {
 	p.tell(turns)
 }
 
-// drain tells every worker what is gone, once nothing new can come to it.
+// drain tells every worker what is gone, once nothing new can come to it. The plane's mu is held.
 func (p *Plane) drain(x *passage) {
-	own := tunnel.Drain{Timeout: -1}
+	own := func(longest time.Duration) tunnel.Drain { return tunnel.Drain{Timeout: -1, Longest: longest} }
 	var turns []func(w *proxy.Worker)
 	for _, e := range x.goneListeners {
 		o := e.Object.(*spec.Listener)
@@ -221,10 +221,12 @@ func (p *Plane) drain(x *passage) {
 		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Listener: e.ID}, d) })
 	}
 	for _, e := range x.goneRules {
-		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Rule: e.ID}, own) })
+		d := own(p.life.grants[e.ID])
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Rule: e.ID}, d) })
 	}
-	for b := range x.goneBackends {
-		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Backend: b}, own) })
+	for b, o := range x.goneBackends {
+		d := own(o.grant)
+		turns = append(turns, func(w *proxy.Worker) { w.Drain(tunnel.Subject{Backend: b}, d) })
 	}
 	p.tell(turns)
 }

@@ -10,70 +10,32 @@ import (
 
 // An active is a drain under way, of requests.
 type active struct {
-	of         tunnel.Subject
-	timeout    time.Duration
-	start      loop.Time
-	prev, next *active // in the order of their beginnings
+	timeout time.Duration
+	start   loop.Time
+	over    loop.Timer
 }
 
-// forgetTime is how long a drain is remembered: none is longer than an hour.
-const forgetTime = 2 * time.Hour
+// drains are those that may be under way.
+type drains map[tunnel.Subject]*active
 
-// drains are those of the last two hours, by subject and in the order of their beginnings, so that neither a new one
-// nor forgetting costs what the others are.
-type drains struct {
-	by          map[tunnel.Subject]*active
-	first, last *active
+// begin begins a drain, or begins it anew.
+func (w *Worker) begin(of tunnel.Subject, d tunnel.Drain) {
+	w.forget(of)
+	a := &active{timeout: d.Timeout, start: w.l.Now()}
+	w.drains[of] = a
+	w.l.SetTimer(&a.over, a.start+loop.Time(d.Remembered()), func() { delete(w.drains, of) })
 }
 
-// put begins a drain, or begins it anew.
-func (d *drains) put(of tunnel.Subject, timeout time.Duration, now loop.Time) {
-	d.remove(of)
-	a := &active{of: of, timeout: timeout, start: now, prev: d.last}
-	if d.last != nil {
-		d.last.next = a
-	} else {
-		d.first = a
-	}
-	d.last = a
-	d.by[of] = a
-}
-
-func (d *drains) remove(of tunnel.Subject) {
-	a := d.by[of]
-	if a == nil {
-		return
-	}
-	delete(d.by, of)
-	if a.prev != nil {
-		a.prev.next = a.next
-	} else {
-		d.first = a.next
-	}
-	if a.next != nil {
-		a.next.prev = a.prev
-	} else {
-		d.last = a.prev
+func (w *Worker) forget(of tunnel.Subject) {
+	if a := w.drains[of]; a != nil {
+		w.l.StopTimer(&a.over)
+		delete(w.drains, of)
 	}
 }
 
 // ends says that a backend is gone, or that it is unhealthy and drained for it.
-func (d *drains) ends(h *backend.Health) bool {
-	if len(d.by) == 0 {
-		return false
-	}
-	return d.by[tunnel.Subject{Backend: h.Backend}] != nil || d.by[tunnel.Subject{Health: h}] != nil
-}
-
-// forget drops the drains that are over, a bounded number a turn.
-func (w *Worker) forget() {
-	d := &w.drains
-	for n := 0; d.first != nil && n < planStep && d.first.start+loop.Time(forgetTime) <= w.l.Now(); n++ {
-		d.remove(d.first.of)
-	}
-	if d.first != nil {
-		w.l.SetTimer(&w.forgetting, max(d.first.start+loop.Time(forgetTime), w.l.Now()), w.forget)
-	}
+func (d drains) ends(h *backend.Health) bool {
+	return len(d) > 0 && (d[tunnel.Subject{Backend: h.Backend}] != nil || d[tunnel.Subject{Health: h}] != nil)
 }
 
 // Drain ends what uses a subject that is gone, or a target that turned unhealthy: tunnels politely within the time,
@@ -82,10 +44,7 @@ func (w *Worker) forget() {
 // serve no request.
 func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 	w.enter()
-	if w.drains.first == nil {
-		w.l.SetTimer(&w.forgetting, w.l.Now()+loop.Time(forgetTime), w.forget)
-	}
-	w.drains.put(of, d.Timeout, w.l.Now())
+	w.begin(of, d)
 	w.tunnels.Drain(of, d)
 	w.plan()
 	switch {
@@ -100,7 +59,7 @@ func (w *Worker) Drain(of tunnel.Subject, d tunnel.Drain) {
 
 // Keep cancels the drain of a subject that is back.
 func (w *Worker) Keep(of tunnel.Subject) {
-	w.drains.remove(of)
+	w.forget(of)
 	w.tunnels.Keep(of)
 	w.plan()
 }
@@ -160,7 +119,7 @@ func (x *exchange) plan() {
 	for _, s := range [...]tunnel.Subject{
 		{Listener: r.Listener.ID}, {Rule: r.RuleID}, {Backend: x.health.Backend}, {Health: x.health},
 	} {
-		a := w.drains.by[s]
+		a := w.drains[s]
 		if a == nil || s.Health != nil && a.start < x.account.picked {
 			continue
 		}

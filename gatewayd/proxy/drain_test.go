@@ -2,52 +2,71 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop/looptest"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 )
 
-// Drains are forgotten by themselves once they are over, a bounded number a turn, and never for another one's sake.
+// TestDrainsAreForgotten: a drain is remembered until it is over, and a little longer, not until any might be.
 func TestDrainsAreForgotten(t *testing.T) {
-	const n = planStep + 500
-	r := newRig(t, nil)
-	rule := func(i int) tunnel.Subject { return tunnel.Subject{Rule: fmt.Sprint(i)} }
-	left := func() (n int) {
-		r.on(func() { n = len(r.w.drains.by) })
-		return n
+	var clock looptest.Clock
+	k, err := clock.Kernel()
+	if err != nil {
+		t.Fatal(err)
 	}
-	r.on(func() {
-		for i := range n {
-			r.w.Drain(rule(i), tunnel.Drain{Timeout: time.Hour})
-		}
-		for d := r.w.drains.first; d != nil; d = d.next {
-			d.start -= loop.Time(forgetTime)
-		}
-		r.w.Drain(rule(5), tunnel.Drain{Timeout: time.Hour}) // begins anew
-		r.w.Drain(rule(-1), tunnel.Drain{Timeout: time.Hour})
-		r.w.Keep(rule(6))
-		if got := len(r.w.drains.by); got != n {
-			t.Errorf("%d drains are known, want %d", got, n)
-		}
-		r.w.forget()
-		if got := len(r.w.drains.by); got != n-planStep {
-			t.Errorf("%d drains are left after a step, want %d", got, n-planStep)
-		}
+	l, err := loop.New(loop.Config{Kernel: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWorker(l, Config{})
+	var running sync.WaitGroup
+	running.Go(l.Run)
+	t.Cleanup(func() {
+		l.Stop()
+		running.Wait()
 	})
-	until(t, "all but two are forgotten", func() bool { return left() == 2 })
-	r.on(func() {
-		for _, s := range []tunnel.Subject{rule(5), rule(-1)} {
-			if r.w.drains.by[s] == nil {
-				t.Errorf("the drain of %+v is forgotten", s)
+	on := func(f func()) {
+		done := make(chan struct{})
+		l.Post(func() { defer close(done); f() })
+		<-done
+	}
+	rule := func(name string) tunnel.Subject { return tunnel.Subject{Rule: name} }
+	known := func(at time.Duration, names ...string) {
+		t.Helper()
+		clock.Advance(at - clock.Gone())
+		on(func() {})
+		on(func() {
+			for of := range w.drains {
+				if !slices.Contains(names, of.Rule) {
+					t.Errorf("%v: the drain of %s is known", at, of.Rule)
+				}
 			}
-			r.w.Keep(s)
-		}
-		if d := &r.w.drains; d.first != nil || d.last != nil || len(d.by) != 0 {
-			t.Errorf("%d drains are left", len(d.by))
-		}
+			if len(w.drains) < len(names) {
+				t.Errorf("%v: %d drains are known, want %v", at, len(w.drains), names)
+			}
+		})
+	}
+	granted := tunnel.Drain{Timeout: -1, Longest: 20 * time.Second}
+	on(func() {
+		w.Drain(rule("timed"), tunnel.Drain{Timeout: 10 * time.Second})
+		w.Drain(rule("granted"), granted)
+		w.Drain(rule("unknown"), tunnel.Drain{Timeout: -1})
+		w.Drain(rule("back"), granted)
+		w.Keep(rule("back"))
 	})
+	known(10*time.Second, "timed", "granted", "unknown")
+	known(70*time.Second+looptest.Late, "granted", "unknown")
+	on(func() { w.Drain(rule("granted"), granted) }) // It begins anew.
+	known(90*time.Second, "granted", "unknown")
+	known(150*time.Second, "granted", "unknown")
+	known(151*time.Second, "unknown")
+	known(time.Hour, "unknown")
+	known(time.Hour + 2*time.Minute)
 }
 
 // BenchmarkDrain is a drain among 10 000 that are remembered.

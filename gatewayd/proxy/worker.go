@@ -67,12 +67,11 @@ type Worker struct {
 	asked   atomic.Bool  // another loop has asked for descriptors
 
 	// Open exchanges, the newest first, and the drains that may cut them.
-	first      *exchange
-	drains     drains
-	forgetting loop.Timer
-	cursor     *exchange // the next to be planned anew
-	planning   bool
-	stirred    []*exchange // went on in this handler
+	first    *exchange
+	drains   drains
+	cursor   *exchange // the next to be planned anew
+	planning bool
+	stirred  []*exchange // went on in this handler
 
 	origin    origin           // of the request at hand
 	senders   []netip.AddrPort // that it came by
@@ -133,7 +132,7 @@ func NewWorker(l *loop.Loop, cfg Config) *Worker {
 		l: l, cfg: cfg, log: cfg.Log,
 		doors:   map[table.Place]*door{},
 		stocks:  map[*backend.Backend]*stock{},
-		drains:  drains{by: map[tunnel.Subject]*active{}},
+		drains:  drains{},
 		tunnels: tunnel.NewSet(l),
 		shakes:  handshake.NewRunner(l, cfg.Handshakes),
 		out:     gather{l: l},

@@ -51,14 +51,10 @@ func slotOf(of Subject) int {
 
 func (s *Set) begin(l *list, d Drain) {
 	l.draining, l.drain, l.start = true, d, s.l.Now()
-	if d.restart { // It may take longer than any other, and nothing comes behind it.
-		s.l.StopTimer(&l.forget)
-	} else {
-		s.l.SetTimer(&l.forget, s.l.Now()+loop.Time(forgetTime), func() {
-			l.draining = false
-			s.tidy(l)
-		})
-	}
+	s.l.SetTimer(&l.forget, s.l.Now()+loop.Time(d.Remembered()), func() {
+		l.draining = false
+		s.tidy(l)
+	})
 	s.walk(l)
 }
 

@@ -194,16 +194,16 @@ func TestSpread(t *testing.T) {
 	})
 }
 
-// TestALongShutdown: the Closes of a shutdown come though it lasts longer than other drains are remembered.
+// TestALongShutdown: the Closes of a shutdown come though it lasts longer than other drains may.
 func TestALongShutdown(t *testing.T) {
 	r := newClocked(t)
 	r.polite(4)
-	r.on(func() { r.set.Shutdown(Drain{Timeout: 3 * forgetTime, Spread: 10 * time.Second}) })
-	r.at(3*forgetTime - 11*time.Second)
+	r.on(func() { r.set.Shutdown(Drain{Timeout: 3 * time.Hour, Spread: 10 * time.Second}) })
+	r.at(3*time.Hour - 11*time.Second)
 	if got := r.stats(); got.Closed != 0 || got.Open != 4 {
 		t.Errorf("before the last part of it: %+v", got)
 	}
-	r.at(3*forgetTime - time.Second)
+	r.at(3*time.Hour - time.Second)
 	if got := r.stats(); got.Closed != 4 {
 		t.Errorf("in the last part of it %d were told", got.Closed)
 	}

@@ -15,8 +15,6 @@ const (
 	walkStep = 1000
 	// keepFree bounds the tunnels that wait for their next use.
 	keepFree = 1024
-	// forgetTime is how long a drained subject is remembered: no drain is longer, but that of a shutdown.
-	forgetTime = 2 * time.Hour
 )
 
 // A Set is the open tunnels of one loop, in lists by what they belong to. Everything in it is called on the loop.

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -64,9 +65,23 @@ type Drain struct {
 	// Spread is the last part of the timeout, over which Closes are spread evenly; more than the timeout means all of it.
 	// 0 means that every Close is sent at the deadline, and no answer to it is waited for.
 	Spread time.Duration
+	// Longest is how long each one's own is at most, where Timeout is negative; 0 is an hour, which is the most that there is.
+	Longest time.Duration
 
 	restart bool // because the process ends
 }
+
+// Remembered is how long a drain is remembered, from its beginning: until what was open then is over, and a little longer.
+func (d Drain) Remembered() time.Duration {
+	lasts := d.Timeout
+	if lasts < 0 {
+		lasts = cmp.Or(d.Longest, time.Hour)
+	}
+	return lasts + forgetTime
+}
+
+// forgetTime is how much longer a drain is remembered than what it is of.
+const forgetTime = time.Minute
 
 // by is the drain as it is for a tunnel.
 func (d Drain) by(t *Tunnel) Drain {
