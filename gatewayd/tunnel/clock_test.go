@@ -123,7 +123,7 @@ func TestCloseIsInTheLastSpread(t *testing.T) {
 				r.ended(1)
 			}
 			until(t, "the last one is gone", func() bool { return r.stats().Open == 0 })
-			if left := begin + c.timeout - r.clock.Gone(); left < c.spread/8 {
+			if left := begin + c.timeout - r.clock.Gone(); left < c.spread/8-looptest.Late {
 				t.Errorf("the last one was told %v before the deadline", left)
 			}
 			if got := r.stats(); got.Cut != 0 {
