@@ -143,12 +143,7 @@ func TestManyDrainsAtOnce(t *testing.T) {
 		for i := range n {
 			of := Subject{Rule: fmt.Sprint(i)}
 			l := s.list(of, ofRule)
-			k := s.take()
-			k.client, k.backend = nowhere{}, nowhere{}
-			l.push(k)
-			for _, slot := range []int{ofListener, ofBackend, ofHealth} {
-				k.links[slot].list = &list{}
-			}
+			k := s.bare(l)
 			s.Drain(of, Drain{Timeout: spread, Spread: spread})
 			moments = append(moments, k.account.closeAt-l.start)
 			delete(s.lists, of)

@@ -7,6 +7,17 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
 )
 
+// bare is a tunnel of a rule's list, without streams, that belongs to nothing else.
+func (s *Set) bare(l *list) *Tunnel {
+	t := s.take()
+	t.client, t.backend = nowhere{}, nowhere{}
+	l.push(t)
+	for _, slot := range []int{ofListener, ofBackend, ofHealth} {
+		t.links[slot].list = &list{}
+	}
+	return t
+}
+
 // A walk over many tunnels takes several turns, and tunnels that end meanwhile do not break it.
 func TestLongWalk(t *testing.T) {
 	r := newRig(t)
@@ -14,12 +25,7 @@ func TestLongWalk(t *testing.T) {
 		l := r.set.list(Subject{Rule: "rule"}, ofRule)
 		all := make([]*Tunnel, 2*walkStep+500)
 		for i := range all {
-			all[i] = r.set.take()
-			all[i].client, all[i].backend = nowhere{}, nowhere{}
-			l.push(all[i])
-			for _, slot := range []int{ofListener, ofBackend, ofHealth} {
-				all[i].links[slot].list = &list{}
-			}
+			all[i] = r.set.bare(l)
 		}
 		r.set.Drain(Subject{Rule: "rule"}, Drain{Timeout: time.Hour})
 		if l.visited != walkStep || !l.walking {
@@ -66,12 +72,7 @@ func TestDueBeforeTheWalk(t *testing.T) {
 				other.slot = ofBackend
 				all := make([]*Tunnel, walkStep+1)
 				for i := range all {
-					all[i] = s.take()
-					all[i].client, all[i].backend = nowhere{}, nowhere{}
-					of.push(all[i])
-					for _, slot := range []int{ofListener, ofBackend, ofHealth} {
-						all[i].links[slot].list = &list{}
-					}
+					all[i] = s.bare(of)
 					all[i].links[ofBackend].list = other
 				}
 				last := all[0]
