@@ -150,7 +150,8 @@ type asked struct {
 
 func newAsked(q api.Question, ps *spec.Problems) (a asked) {
 	scheme, rest, ok := strings.Cut(q.URL, "://")
-	standard := map[string]int{"http": 80, "ws": 80, "https": 443, "wss": 443}[strings.ToLower(scheme)]
+	scheme = strings.ToLower(scheme)
+	standard := map[string]int{"http": 80, "ws": 80, "https": 443, "wss": 443}[scheme]
 	if !ok || standard == 0 {
 		ps.Add(api.ParamURL, "must be a URL with http://, https://, ws:// or wss:// in front")
 		return a
@@ -191,7 +192,7 @@ func newAsked(q api.Question, ps *spec.Problems) (a asked) {
 		}
 		a.client = client.Unmap()
 	}
-	if strings.HasPrefix(strings.ToLower(scheme), "ws") {
+	if strings.HasPrefix(scheme, "ws") {
 		q.Headers = shaking(q.Headers)
 	}
 	a.write(q, authority, target)

@@ -1,7 +1,6 @@
 package plane
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"net/http"
@@ -65,7 +64,7 @@ func TestExplainOfWebSockets(t *testing.T) {
 		if len(ps) > 0 || got != c.want {
 			t.Errorf("%+v:\n got %s %v\nwant %s", c, got, ps, c.want)
 		}
-		done := asks(t, port, c.path, headers)
+		done := asks(t, port, c.path, strings.Join(append(headers, ""), "\r\n"))
 		if status == 0 {
 			status = http.StatusOK // The target takes no WebSocket, and answers this to whatever gets to it.
 		}
@@ -116,21 +115,20 @@ func outcome(status int, reason, message, sent string) string {
 	return fmt.Sprintf("%d %s: %s", status, reason, message)
 }
 
-// asks is the answer to a GET with headers that go as they are written.
-func asks(t *testing.T, port int, path string, headers []string) *http.Response {
+// asks is the answer to a GET with header lines that go as they are written.
+func asks(t *testing.T, port int, path, lines string) *http.Response {
 	t.Helper()
-	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	l, err := connect(place{address: fmt.Sprintf("127.0.0.1:%d", port), host: "a.test", path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	lines := append([]string{"GET " + path + " HTTP/1.1", "Host: a.test"}, headers...)
-	if _, err := fmt.Fprint(c, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+	t.Cleanup(func() { l.Close() })
+	if err := l.ask(http.MethodGet, lines); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	answer, _, err := l.answer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	return answer
 }
