@@ -26,6 +26,7 @@ func (w *Worker) begin(of tunnel.Subject, d tunnel.Drain) {
 	w.l.SetTimer(&a.over, a.start+loop.Time(d.Remembered()), func() { delete(w.drains, of) })
 }
 
+// forget ends the memory of a drain, if there is one.
 func (w *Worker) forget(of tunnel.Subject) {
 	if a := w.drains[of]; a != nil {
 		w.l.StopTimer(&a.over)

@@ -16,6 +16,7 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/handshake"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/listen"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop/looptest"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/meter"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/secure"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/table"
@@ -77,12 +78,28 @@ func newRig(t testing.TB, change func(*rig), targets ...netip.AddrPort) *rig {
 // newLoops is newRig with a number of loops.
 func newLoops(t testing.TB, n int, change func(*rig), targets ...netip.AddrPort) *rig {
 	t.Helper()
+	return newRigOn(t, loop.System, n, change, targets...)
+}
+
+// newClocked is newRig with a loop that lives by a clock.
+func newClocked(t testing.TB, clock *looptest.Clock, change func(*rig), targets ...netip.AddrPort) *rig {
+	t.Helper()
+	return newRigOn(t, clock.Kernel, 1, change, targets...)
+}
+
+// newRigOn is newLoops with the kernels that loops live on.
+func newRigOn(t testing.TB, kernel func() (loop.Kernel, error), n int, change func(*rig), targets ...netip.AddrPort) *rig {
+	t.Helper()
 	r := &rig{t: t, key: affinity.NewKey(), meters: meter.NewRegistry(n), groups: map[string]*balance.Group{}, tickets: secure.NewTickets()}
 	r.registry.Affinity = r.key
 	r.descriptors.Set(1 << 20)
 	slots := handshake.NewSlots(1)
 	for i := range n {
-		l, err := loop.New(loop.Config{Index: i, Descriptors: &r.descriptors})
+		k, err := kernel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := loop.New(loop.Config{Index: i, Kernel: k, Descriptors: &r.descriptors})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop"
+	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/loop/looptest"
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gorilla/websocket"
 )
@@ -236,7 +237,8 @@ func TestHandshakeIsRetried(t *testing.T) {
 
 // A tunnel belongs to its objects: a removed one ends it politely by its deadline, anything else leaves it alone.
 func TestDrain(t *testing.T) {
-	r := newRig(t, nil, echo(t))
+	var clock looptest.Clock
+	r := newClocked(t, &clock, nil, echo(t))
 	var of []tunnel.Subject
 	r.on(func() {
 		of = []tunnel.Subject{
@@ -261,7 +263,9 @@ func TestDrain(t *testing.T) {
 		if _, got, err := c.ReadMessage(); err != nil || string(got) != "still" {
 			t.Fatalf("%d: got %q, %v", i, got, err)
 		}
-		r.on(func() { r.w.Drain(subject, tunnel.Drain{Timeout: time.Second, Spread: time.Second}) })
+		r.on(func() { r.w.Drain(subject, tunnel.Drain{Timeout: time.Minute, Spread: time.Minute}) })
+		clock.Advance(time.Minute - time.Second) // The last Close comes seconds earlier.
+		r.on(func() {})
 		_, _, err := c.ReadMessage() // answers the Close
 		if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
 			t.Errorf("%d: the tunnel ended with %v", i, err)
@@ -269,6 +273,9 @@ func TestDrain(t *testing.T) {
 		c.Close()
 		until(t, "the tunnel is gone", func() bool { return r.stats().Tunnels.Open == 0 })
 		r.on(func() { r.w.Keep(subject) })
+	}
+	if n := r.stats().Tunnels.Cut; n != 0 {
+		t.Errorf("%d tunnels were cut", n)
 	}
 }
 
