@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
@@ -13,25 +14,40 @@ import (
 
 type events struct {
 	remote
-	Kind  []string `env:"-" placeholder:"KIND" enum:"change,health,drain,gateway" help:"Kinds of events that are shown: change, health, drain or gateway. Default: all."`
+	Kind  []string `env:"-" placeholder:"KIND" enum:"change,health,drain,close,gateway" help:"Kinds of events that are shown: change, health, drain, close or gateway. Default: all."`
 	After string   `env:"-" placeholder:"ID" help:"Id of an event (as --json shows it): what happened behind it comes first. Default: from now on."`
 }
 
 // Run prints a line an event until it is interrupted. With --json each line is the event's JSON.
 func (x *events) Run(t *terminal) error {
 	return x.call(t, func(ctx context.Context, c *client.Client) error {
+		o := outage{out: t.err}
 		err := c.Events(ctx, api.EventQuery{Kinds: x.Kind, After: x.After}, func(e *api.Event) error {
+			o.said = ""
 			if x.JSON {
 				return json.NewEncoder(t.out).Encode(e)
 			}
 			_, err := fmt.Fprintln(t.out, eventLine(e))
 			return err
-		}, func(err error) { fmt.Fprintf(t.err, "gatewayd: %v; trying again\n", err) })
+		}, o.tell)
 		if errors.Is(err, context.Canceled) {
 			return nil // It was interrupted by the user.
 		}
 		return err
 	})
+}
+
+// An outage is told of once for each reason, however often the gateway is tried.
+type outage struct {
+	out  io.Writer
+	said string // since the last event
+}
+
+func (o *outage) tell(why error) {
+	if text := why.Error(); text != o.said {
+		o.said = text
+		fmt.Fprintf(o.out, "gatewayd: %s; trying again until it answers\n", printable(text))
+	}
 }
 
 // eventLine tells of an event. A reason may be in the words of a target, such as names of its certificate.
@@ -52,6 +68,8 @@ func eventWords(e *api.Event) string {
 		return healthWords(e.Health)
 	case e.Drain != nil:
 		return drainWords(e.Drain)
+	case e.Close != nil:
+		return closeWords(e.Close)
 	case e.Gateway != nil && e.Gateway.What == api.GatewayStopping:
 		return fmt.Sprintf("stopping: accepts connections for %s, gone within %s", e.Gateway.Delay, e.Gateway.Timeout)
 	case e.Gateway != nil:
@@ -123,4 +141,25 @@ func drainWords(x *api.DrainTurn) string {
 		return fmt.Sprintf("%s: begun by revision %d, %d open, ends by %s", where, x.Revision, x.Open, x.Deadline)
 	}
 	return fmt.Sprintf("%s: %s, %d open", where, x.What, x.Open)
+}
+
+func closeWords(x *api.CloseTurn) string {
+	var which []string
+	switch {
+	case x.All:
+		which = append(which, "all")
+	case x.Selected != "":
+		which = append(which, x.Selected)
+	}
+	switch {
+	case x.IDs == 1:
+		which = append(which, "by id")
+	case x.IDs > 1:
+		which = append(which, fmt.Sprintf("by %d ids", x.IDs))
+	}
+	words := fmt.Sprintf("somebody sends %d %s (%s) away with %d, by %s", x.Ends, plural(x.Ends, "WebSocket"), strings.Join(which, ", "), x.Code, x.EndsBy)
+	if x.Ending > 0 {
+		words += fmt.Sprintf("; %d more were to end already", x.Ending)
+	}
+	return words
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -27,7 +28,10 @@ func TestEventsAreInWords(t *testing.T) {
 		`pool "app" target "n": app.example is 10.0.0.1, 10.0.0.2, was no address`:                                                                  {Health: &api.HealthTurn{What: api.HealthResolved, Pool: "app", Target: "n", Name: "app.example", Addresses: []string{"10.0.0.1", "10.0.0.2"}}},
 		`target "target/b" of pool "app" (10.0.0.2 port 80): begun by revision 18, 3 open, ends by 2026-01-02T03:04:35Z`:                            {Drain: &api.DrainTurn{What: api.DrainBegun, Revision: 18, Drain: target}},
 		`rule "all": over, 0 open`: {Drain: &api.DrainTurn{What: api.DrainOver, Drain: api.Drain{Kind: "rule", Name: "all"}}},
-		"started 1.2.3":            {Gateway: &api.GatewayTurn{What: api.GatewayStarted, Version: "1.2.3"}},
+		"somebody sends 17 WebSockets (rule=chat, by 20 ids) away with 1001, by 2026-01-02T03:04:35Z; 3 more were to end already": {Close: &api.CloseTurn{TunnelsClosed: api.TunnelsClosed{Ends: 17, Ending: 3}, Selected: "rule=chat", IDs: 20, Code: 1001, EndsBy: "2026-01-02T03:04:35Z"}},
+		"somebody sends 1 WebSocket (by id) away with 4001, by 2026-01-02T03:04:35Z":                                              {Close: &api.CloseTurn{TunnelsClosed: api.TunnelsClosed{Ends: 1}, IDs: 1, Code: 4001, EndsBy: "2026-01-02T03:04:35Z"}},
+		"somebody sends 2 WebSockets (all) away with 1001, by 2026-01-02T03:04:35Z":                                               {Close: &api.CloseTurn{TunnelsClosed: api.TunnelsClosed{Ends: 2}, All: true, Code: 1001, EndsBy: "2026-01-02T03:04:35Z"}},
+		"started 1.2.3": {Gateway: &api.GatewayTurn{What: api.GatewayStarted, Version: "1.2.3"}},
 		"stopping: accepts connections for 5s, gone within 25s": {Gateway: &api.GatewayTurn{What: api.GatewayStopping, Delay: "5s", Timeout: "25s"}},
 		"-": {Kind: "weather"},
 	} {
@@ -84,5 +88,20 @@ func TestEventsAreFollowed(t *testing.T) {
 	_, errOut, code := gatewayd(t, "events", "--kind", "weather")
 	if code != 2 || !strings.Contains(errOut, "weather") {
 		t.Errorf("a kind that there is not: %d: %s", code, errOut)
+	}
+}
+
+// TestOutagesAreToldOnce: a gateway that is away for a night fills no terminal.
+func TestOutagesAreToldOnce(t *testing.T) {
+	var b bytes.Buffer
+	o := outage{out: &b}
+	broken, refused := errors.New("the stream broke off"), errors.New("connection refused")
+	for _, why := range []error{broken, refused, refused, refused} {
+		o.tell(why)
+	}
+	o.said = "" // an event came
+	o.tell(refused)
+	if got := strings.Count(b.String(), "\n"); got != 3 || strings.Count(b.String(), "refused; trying again until it answers\n") != 2 {
+		t.Errorf("got %d lines:\n%s", got, b.String())
 	}
 }

@@ -63,6 +63,11 @@ func (f *Feed) Health(x api.HealthTurn) {
 	f.add(0, api.Event{Kind: api.EventHealth, Health: &x})
 }
 
+// Closes implements plane.Events.
+func (f *Feed) Closes(x api.CloseTurn) {
+	f.add(0, api.Event{Kind: api.EventClose, Close: &x})
+}
+
 // Drain implements plane.Events. What a change takes away may begin to drain before the change is told; it waits for that.
 func (f *Feed) Drain(x api.DrainTurn) {
 	e := api.Event{Kind: api.EventDrain, Drain: &x}

@@ -91,6 +91,12 @@ func line(e *api.Event) string {
 		if _, err := time.Parse(time.RFC3339, d.Deadline); err != nil || (d.Address == "") != (d.Pool == "") {
 			b.WriteString(" until " + d.Deadline + " at " + d.Address)
 		}
+	case e.Close != nil:
+		c := e.Close
+		fmt.Fprintf(b, " %d and %d of %q, ids %d, all %t, with %d", c.Ends, c.Ending, c.Selected, c.IDs, c.All, c.Code)
+		if at, err := time.Parse(time.RFC3339, c.EndsBy); err != nil || time.Until(at) < 0 {
+			b.WriteString(" by " + c.EndsBy)
+		}
 	case e.Gateway != nil:
 		fmt.Fprintf(b, " %s %s", e.Gateway.What, e.Gateway.Version)
 	}
@@ -350,4 +356,27 @@ func TestDrainsAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want("drain over of 12: rule  all, 0 open")
+}
+
+// TestClosesAreTold: who follows a gateway learns that somebody sends its clients away, which, and by when. What ends nobody,
+// and a dry run, is not told of; nor is the text of the Closes, which may be for the clients alone.
+func TestClosesAreTold(t *testing.T) {
+	x := newStage(t, "24h", nil)
+	w := watch(t, x.Gateway, api.EventQuery{Kinds: []string{api.EventClose}})
+	w.want("begin 5 0.0.0-test")
+	closes := func(c api.TunnelClose, dryRun bool) {
+		t.Helper()
+		if _, err := x.Client().CloseTunnels(t.Context(), c, dryRun); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closes(api.TunnelClose{All: true}, false)
+	x.talk(t, "one")
+	closes(api.TunnelClose{All: true}, true)
+	chosen := api.TunnelClose{
+		TunnelSelector: api.TunnelSelector{Rule: new("all"), Client: new("127.0.0.0/8")}, Within: new(spec.Duration("1h")), Code: new(4001), Reason: "secret",
+	}
+	closes(chosen, false)
+	closes(api.TunnelClose{All: true, Within: new(spec.Duration("50m"))}, false)
+	w.want(`close 1 and 0 of "client=127.0.0.0%2F8&rule=all", ids 0, all false, with 4001`, `close 0 and 1 of "", ids 0, all true, with 1001`)
 }

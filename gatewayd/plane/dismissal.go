@@ -2,6 +2,7 @@ package plane
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/gatewayd/tunnel"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
@@ -43,6 +44,11 @@ func (p *Plane) CloseTunnels(c *api.TunnelClose, dryRun bool) (api.TunnelsClosed
 	for _, n := range counts {
 		closed.Ends += int64(n.ends)
 		closed.Ending += int64(n.ending)
+	}
+	if p.events != nil && !dryRun && closed.Ends+closed.Ending > 0 {
+		p.events.Closes(api.CloseTurn{
+			TunnelsClosed: closed, Selected: c.Values().Encode(), IDs: len(c.IDs), All: c.All, Code: c.Status(), EndsBy: stamp(time.Now().Add(c.Spread())),
+		})
 	}
 	return closed, nil
 }

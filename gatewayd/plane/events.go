@@ -18,6 +18,8 @@ type Events interface {
 	// Drain is told of what is gone, as long as something of it is open. That may be before the change that took it away is
 	// told.
 	Drain(api.DrainTurn)
+	// Closes is told of WebSockets that somebody ends.
+	Closes(api.CloseTurn)
 }
 
 // A label is what a target is called under a setting.

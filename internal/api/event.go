@@ -15,11 +15,14 @@ const (
 	EventChange  = "change"
 	EventHealth  = "health"
 	EventDrain   = "drain"
+	EventClose   = "close"
 	EventGateway = "gateway"
 )
 
 // EventKinds are the kinds that a stream can be asked for.
-func EventKinds() []string { return []string{EventChange, EventHealth, EventDrain, EventGateway} }
+func EventKinds() []string {
+	return []string{EventChange, EventHealth, EventDrain, EventClose, EventGateway}
+}
 
 // An Event is something that happened in one gateway. Its Kind says which of the fields behind Time it has.
 type Event struct {
@@ -35,6 +38,7 @@ type Event struct {
 	Change  *ConfigChange `json:"change,omitempty"`
 	Health  *HealthTurn   `json:"health,omitempty"`
 	Drain   *DrainTurn    `json:"drain,omitempty"`
+	Close   *CloseTurn    `json:"close,omitempty"`
 	Gateway *GatewayTurn  `json:"gateway,omitempty"`
 }
 
@@ -146,6 +150,19 @@ type DrainTurn struct {
 	// Revision is that of the change.
 	Revision uint64 `json:"revision"`
 	Drain
+}
+
+// CloseTurn is of WebSockets that somebody ends, by PathClose. It has no text of the Closes, which may be meant for the clients
+// alone.
+type CloseTurn struct {
+	TunnelsClosed
+	// Selected is the selector as a query. IDs is how many ids were given, All that every WebSocket was meant.
+	Selected string `json:"selected,omitempty"`
+	IDs      int    `json:"ids,omitempty"`
+	All      bool   `json:"all,omitempty"`
+	Code     int    `json:"code"`
+	// EndsBy is when the last of the Closes goes out: RFC 3339 in UTC.
+	EndsBy string `json:"ends_by"`
 }
 
 // What a gateway does.
