@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
@@ -82,7 +80,7 @@ func (x *listTunnels) Run(t *terminal) error {
 		if x.JSON {
 			return printJSON(t.out, v)
 		}
-		if err := printTunnels(t.out, v, nil); err != nil {
+		if err := gridOf(v, nil).print(t.out); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(t.out, summary(v))
@@ -121,25 +119,26 @@ func summary(v *api.Tunnels) string {
 	return fmt.Sprintf("%d open, %d selected, %d shown", v.Open, v.Selected, len(v.Tunnels))
 }
 
-// printTunnels prints the table; with rates there are three columns more.
-func printTunnels(w io.Writer, v *api.Tunnels, rates map[string]rate) error {
-	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	more := ""
+// gridOf is the table of tunnels; with rates there are three columns more.
+func gridOf(v *api.Tunnels, rates map[string]rate) *grid {
+	g := &grid{heads: []string{"ID", "LISTENER", "RULE", "TARGET", "CLIENT", "AGE", "RECEIVED", "SENT", "MESSAGES"}}
 	if rates != nil {
-		more = "RECEIVED/S\tSENT/S\tMESSAGES/S\t"
+		g.heads = append(g.heads, rateHeads...)
 	}
-	fmt.Fprintf(table, "ID\tLISTENER\tRULE\tTARGET\tCLIENT\tAGE\tRECEIVED\tSENT\tMESSAGES\t%sIDLE\tSTATE\n", more)
+	g.heads = append(g.heads, "IDLE", "STATE")
 	now := parseTime(v.Now)
 	for i := range v.Tunnels {
 		x := &v.Tunnels[i]
-		if rates != nil {
-			more = rates[x.ID].columns()
+		row := []string{
+			x.ID, named(x, spec.Listeners, x.Listener), named(x, spec.Rules, x.Rule), named(x, spec.Targets, cmp.Or(x.Target, place(x.Address, x.Port))), clientOf(x),
+			since(now, x.Opened), bytesOf(x.ReceivedBytes), bytesOf(x.SentBytes), fmt.Sprintf("%d / %d", x.ReceivedMessages, x.SentMessages),
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s\n", x.ID, named(x, spec.Listeners, x.Listener), named(x, spec.Rules, x.Rule),
-			named(x, spec.Targets, cmp.Or(x.Target, place(x.Address, x.Port))), clientOf(x), since(now, x.Opened), bytesOf(x.ReceivedBytes), bytesOf(x.SentBytes),
-			fmt.Sprintf("%d / %d", x.ReceivedMessages, x.SentMessages), more, since(now, x.LastActivity), tunnelState(now, x))
+		if rates != nil {
+			row = append(row, rates[x.ID].cells()...)
+		}
+		g.rows = append(g.rows, append(row, since(now, x.LastActivity), tunnelState(now, x)))
 	}
-	return table.Flush()
+	return g
 }
 
 // named is the name of what a tunnel belongs to, and whether that is gone.

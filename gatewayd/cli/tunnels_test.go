@@ -34,7 +34,7 @@ ID   LISTENER  RULE        TARGET           CLIENT           AGE    RECEIVED  SE
 1-3  - (gone)  -           10.0.0.1 port 80 -                0s     0 B       0 B      0 / 0      0s    ends: client
 `
 	var b bytes.Buffer
-	if err := printTunnels(&b, v, nil); err != nil {
+	if err := gridOf(v, nil).print(&b); err != nil {
 		t.Fatal(err)
 	}
 	squeeze := func(text string) string { return strings.Join(strings.Fields(text), " ") }
@@ -129,6 +129,32 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+// TestNarrowTerminals: what says most stays, the state above all; a wide terminal, and a file, have every column.
+func TestNarrowTerminals(t *testing.T) {
+	v := &api.Tunnels{Now: "2026-01-02T03:04:05.500Z", Tunnels: []api.Tunnel{{
+		ID: "0-3b9aca1f40", Listener: "web", Rule: "chat", Target: "target/blue", Client: "192.0.2.7", ClientPort: 50412, ReceivedBytes: 812, SentBytes: 90210,
+		Opened: "2026-01-02T00:50:05.000Z", LastActivity: "2026-01-02T03:04:02.000Z", Draining: true, EndedBy: "change", Deadline: "2026-01-02T03:04:33.000Z",
+	}}}
+	const all = "ID LISTENER RULE TARGET CLIENT AGE RECEIVED SENT MESSAGES RECEIVED/S SENT/S MESSAGES/S IDLE STATE"
+	for columns, want := range map[int]string{
+		0: all, 200: all, 100: "ID RULE TARGET CLIENT RECEIVED/S SENT/S IDLE STATE", 80: "RULE TARGET CLIENT RECEIVED/S SENT/S STATE",
+	} {
+		var b bytes.Buffer
+		s := &screen{out: &b}
+		if columns > 0 {
+			s.size = func() (int, int, bool) { return columns, 24, true }
+		}
+		if err := (&listTunnels{Limit: 1}).show(s, v, ratesOf(nil, v)); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer(clearLine, "", "\r", "", clearRest, "").Replace(b.String())
+		lines := strings.Split(text, "\n")
+		if got := strings.Join(strings.Fields(lines[1]), " "); got != want || !strings.HasSuffix(lines[2], "ends within 27s: change") {
+			t.Errorf("%d columns: %s\n%s", columns, got, text)
+		}
+	}
+}
+
 // TestDumbTerminals get no orders: a terminal is told from a file by its size, and from one that takes lines alone by TERM.
 func TestDumbTerminals(t *testing.T) {
 	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -172,7 +198,7 @@ func TestNoOrdersToATerminal(t *testing.T) {
 	if err := x.tell(&screen{out: &b}, nil, &api.Error{Title: "Refused", Detail: "\x1b]0;x\a\nID  LISTENER"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := printTunnels(&b, &api.Tunnels{Tunnels: []api.Tunnel{{Address: "unix:/run/\x1b[2J\t\napp é"}}}, nil); err != nil {
+	if err := gridOf(&api.Tunnels{Tunnels: []api.Tunnel{{Address: "unix:/run/\x1b[2J\t\napp é"}}}, nil).print(&b); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(b.String(), "\n")

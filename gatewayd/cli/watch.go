@@ -26,11 +26,14 @@ type rate struct {
 	known          bool
 }
 
-func (r rate) columns() string {
+var rateHeads = []string{"RECEIVED/S", "SENT/S", "MESSAGES/S"}
+
+// cells are those under rateHeads.
+func (r rate) cells() []string {
 	if !r.known {
-		return "-\t-\t-\t"
+		return []string{"-", "-", "-"}
 	}
-	return inUnits(r.received) + "B\t" + inUnits(r.sent) + "B\t" + strings.TrimSpace(inUnits(r.messages)) + "\t"
+	return []string{inUnits(r.received) + "B", inUnits(r.sent) + "B", strings.TrimSpace(inUnits(r.messages))}
 }
 
 // ratesOf compares two readings. A tunnel that is new since the first has passed all that it has in its own time.
@@ -136,8 +139,12 @@ func (x *listTunnels) show(s *screen, read *api.Tunnels, rates map[string]rate) 
 		return printJSON(s.out, &v)
 	}
 	v.Tunnels = v.Tunnels[:min(s.rows(), len(v.Tunnels))]
+	g := gridOf(&v, rates)
+	if columns, ok := s.columns(); ok {
+		g.fit(columns, "RECEIVED", "SENT", "MESSAGES", "LISTENER", "MESSAGES/S", "AGE", "IDLE", "ID")
+	}
 	var table bytes.Buffer
-	if err := printTunnels(&table, &v, rates); err != nil {
+	if err := g.print(&table); err != nil {
 		return err
 	}
 	return s.show(table.Bytes(), v.Now+"  "+summary(&v))
@@ -180,6 +187,15 @@ func (s *screen) rows() int {
 		}
 	}
 	return 1 << 30
+}
+
+// columns is how wide a terminal is; false where the output is none.
+func (s *screen) columns() (int, bool) {
+	if s.size == nil {
+		return 0, false
+	}
+	columns, _, ok := s.size()
+	return columns, ok
 }
 
 // The sequences by which a terminal is told what to do (ECMA-48, and xterm's second screen).
