@@ -84,14 +84,26 @@ func TestIdleTimeoutOfASlowReader(t *testing.T) {
 		same++
 		return same > 50
 	})
+	// rests pretends that nothing passed for two hours, but for what the system took meanwhile.
+	rests := func(t *Tunnel, seen int) {
+		then := r.l.Now() - loop.Time(2*time.Hour)
+		t.client.Took()
+		t.account.stirred, t.account.waiting[toClient] = then, stalled{seen, then}
+	}
+	idle := func(seen int) bool {
+		r.only(func(t *Tunnel) { rests(t, seen) })
+		return r.look(Page{Which: Which{IdleFor: time.Hour}, Limit: 1}).Meant > 0
+	}
+	if idle(waits() + 1) {
+		t.Error("a reader that took a little is seen as idle")
+	}
+	until(t, "it is seen as idle", func() bool { return idle(waits()) }) // The system may have taken a last little meanwhile.
 	rested := func(seen int) (ends bool) {
 		r.only(func(t *Tunnel) {
 			if t == nil || t.account.waiting == nil {
 				return // Nothing waits, or it is over.
 			}
-			then := r.l.Now() - loop.Time(2*time.Hour)
-			t.client.Took()
-			t.account.stirred, t.account.waiting[toClient] = then, stalled{seen, then}
+			rests(t, seen)
 			t.moment()
 		})
 		r.only(func(t *Tunnel) { ends = t == nil || t.flags&(closeWanted|ended) != 0 })

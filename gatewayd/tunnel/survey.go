@@ -65,7 +65,11 @@ func (v *survey) step() {
 			v.finish()
 			return
 		}
-		if t.id().Compare(v.end) <= 0 && v.which.fits(t) {
+		if t.id().Compare(v.end) > 0 {
+			continue
+		}
+		t.look() // Else a long payload that passes would be silent, and be taken for idle.
+		if v.which.fits(t) {
 			v.visit(t)
 		}
 	}
