@@ -15,7 +15,7 @@ type commands struct {
 	Serve   serve   `cmd:"" help:"Run the gateway."`
 	Status  status  `cmd:"" help:"Show version, revision, conditions and load of a running gateway."`
 	Health  health  `cmd:"" help:"Show the health of every target of a running gateway."`
-	Events  events  `cmd:"" help:"Follow what happens in a running gateway: changes, health, drains."`
+	Events  events  `cmd:"" help:"Follow what happens in a running gateway: changes, health, drains, Closes."`
 	Explain explain `cmd:"" help:"Show what would become of a request to a running gateway, and why."`
 	Tunnels tunnels `cmd:"" help:"Show the open WebSockets of a running gateway."`
 	Version version `cmd:"" help:"Print the version."`

@@ -37,7 +37,7 @@ func (x *events) Run(t *terminal) error {
 	})
 }
 
-// An outage is told of once for each reason, however often the gateway is tried.
+// An outage is told of when it begins and when its reason is another one, however often the gateway is tried.
 type outage struct {
 	out  io.Writer
 	said string // since the last event
@@ -152,14 +152,14 @@ func closeWords(x *api.CloseTurn) string {
 		which = append(which, x.Selected)
 	}
 	switch {
-	case x.IDs == 1:
+	case x.ByIDs == 1:
 		which = append(which, "by id")
-	case x.IDs > 1:
-		which = append(which, fmt.Sprintf("by %d ids", x.IDs))
+	case x.ByIDs > 1:
+		which = append(which, fmt.Sprintf("by %d ids", x.ByIDs))
 	}
-	words := fmt.Sprintf("somebody sends %d %s (%s) away with %d, by %s", x.Ends, plural(x.Ends, "WebSocket"), strings.Join(which, ", "), x.Code, x.EndsBy)
+	words := fmt.Sprintf("somebody sends %d %s (%s) away with %d, by %s", x.Ends, plural(x.Ends, "WebSocket"), strings.Join(which, ", "), x.Code, x.ClosesBy)
 	if x.Ending > 0 {
-		words += fmt.Sprintf("; %d more were to end already", x.Ending)
+		words += fmt.Sprintf("; %d more had to go already", x.Ending)
 	}
 	return words
 }

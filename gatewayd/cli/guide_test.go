@@ -10,8 +10,8 @@ import (
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/gatewaytest"
 )
 
-// TestGuideOfTheDaemon: the configuration file that the guide shows starts a gateway that serves, and every path that it
-// names is one.
+// TestGuideOfTheDaemon: the configuration file that the guide shows starts a gateway that serves, with the files that
+// it tells of, and what it reads of the admin API is there.
 func TestGuideOfTheDaemon(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/guides/daemon.md")
 	if err != nil {
@@ -29,8 +29,13 @@ func TestGuideOfTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := serveIn(t, t.TempDir(), "--config", file)
-	if r, err := http.Get("http://" + listen + "/bytes/1"); err != nil || r.StatusCode != http.StatusOK {
-		t.Errorf("it does not serve: %v, %v", r, err)
+	r, err := http.Get("http://" + listen + "/bytes/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		t.Errorf("it does not serve: %s", r.Status)
 	}
 	token, err := os.ReadFile(filepath.Join(p.dir, "admin.token"))
 	if err != nil {
@@ -50,8 +55,12 @@ func TestGuideOfTheDaemon(t *testing.T) {
 		}
 		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 		answer, err := http.DefaultClient.Do(r)
-		if err != nil || answer.StatusCode != http.StatusOK {
-			t.Errorf("%s: %v, %v", path, answer, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, answer.Status)
 		}
 	}
 }

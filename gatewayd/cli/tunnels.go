@@ -57,8 +57,8 @@ type listTunnels struct {
 func (*listTunnels) Help() string {
 	return `Flags that select select what fits all of them. Columns: RECEIVED and SENT are bytes from and to the client, MESSAGES
 the whole messages of both, IDLE is how long ago the last byte passed, and STATE is "open", or what ends the WebSocket and in
-what time. Names are those of now;
-"(gone)" is behind the last name of what was deleted.
+what time. Names are those of now; "(gone)" is behind the last name of what was deleted. With --watch a terminal that is too
+narrow has fewer columns, the state at last.
 
   gatewayd tunnels --rule chat --idle-for 10m
   gatewayd tunnels --target target/blue --watch`

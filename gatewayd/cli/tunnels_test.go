@@ -131,26 +131,38 @@ func TestScreen(t *testing.T) {
 
 // TestNarrowTerminals: what says most stays, the state above all; a wide terminal, and a file, have every column.
 func TestNarrowTerminals(t *testing.T) {
-	v := &api.Tunnels{Now: "2026-01-02T03:04:05.500Z", Tunnels: []api.Tunnel{{
+	short := api.Tunnel{
 		ID: "0-3b9aca1f40", Listener: "web", Rule: "chat", Target: "target/blue", Client: "192.0.2.7", ClientPort: 50412, ReceivedBytes: 812, SentBytes: 90210,
 		Opened: "2026-01-02T00:50:05.000Z", LastActivity: "2026-01-02T03:04:02.000Z", Draining: true, EndedBy: "change", Deadline: "2026-01-02T03:04:33.000Z",
-	}}}
+	}
+	long := short
+	long.Rule, long.Client = "chat-production-eu", "2001:db8:85a3:8d3:1319:8a2e:370:7348"
 	const all = "ID LISTENER RULE TARGET CLIENT AGE RECEIVED SENT MESSAGES RECEIVED/S SENT/S MESSAGES/S IDLE STATE"
-	for columns, want := range map[int]string{
-		0: all, 200: all, 100: "ID RULE TARGET CLIENT RECEIVED/S SENT/S IDLE STATE", 80: "RULE TARGET CLIENT RECEIVED/S SENT/S STATE",
+	for _, row := range []struct {
+		tunnel  api.Tunnel
+		columns int // 0 for a file
+		want    string
+	}{
+		{short, 0, all},
+		{short, 200, all},
+		{short, 100, "ID RULE TARGET CLIENT RECEIVED/S SENT/S IDLE STATE"},
+		{short, 80, "RULE TARGET CLIENT RECEIVED/S SENT/S STATE"},
+		{long, 100, "TARGET CLIENT STATE"},
+		{long, 80, "TARGET STATE"},
 	} {
 		var b bytes.Buffer
 		s := &screen{out: &b}
-		if columns > 0 {
-			s.size = func() (int, int, bool) { return columns, 24, true }
+		if row.columns > 0 {
+			s.size = func() (int, int, bool) { return row.columns, 24, true }
 		}
+		v := &api.Tunnels{Now: "2026-01-02T03:04:05.500Z", Tunnels: []api.Tunnel{row.tunnel}}
 		if err := (&listTunnels{Limit: 1}).show(s, v, ratesOf(nil, v)); err != nil {
 			t.Fatal(err)
 		}
 		text := strings.NewReplacer(clearLine, "", "\r", "", clearRest, "").Replace(b.String())
 		lines := strings.Split(text, "\n")
-		if got := strings.Join(strings.Fields(lines[1]), " "); got != want || !strings.HasSuffix(lines[2], "ends within 27s: change") {
-			t.Errorf("%d columns: %s\n%s", columns, got, text)
+		if got := strings.Join(strings.Fields(lines[1]), " "); got != row.want || !strings.HasSuffix(lines[2], "ends within 27s: change") {
+			t.Errorf("%d columns: %s\n%s", row.columns, got, text)
 		}
 	}
 }

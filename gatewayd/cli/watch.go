@@ -141,7 +141,7 @@ func (x *listTunnels) show(s *screen, read *api.Tunnels, rates map[string]rate) 
 	v.Tunnels = v.Tunnels[:min(s.rows(), len(v.Tunnels))]
 	g := gridOf(&v, rates)
 	if columns, ok := s.columns(); ok {
-		g.fit(columns, "RECEIVED", "SENT", "MESSAGES", "LISTENER", "MESSAGES/S", "AGE", "IDLE", "ID")
+		g.fit(columns, "RECEIVED", "SENT", "MESSAGES", "LISTENER", "MESSAGES/S", "AGE", "IDLE", "ID", "RECEIVED/S", "SENT/S", "RULE", "CLIENT")
 	}
 	var table bytes.Buffer
 	if err := g.print(&table); err != nil {

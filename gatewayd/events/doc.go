@@ -5,5 +5,6 @@
 // costs memory: all read from one ring of bounded size. One that is slower than what happens, or was away, is told how much
 // of it is lost.
 //
-// What is told names objects and says what became of them. It holds no bodies, so no secret can be in it.
+// What is told names objects and says what became of them, and whom a call sends away. It holds no bodies of objects, so no secret can
+// be in it.
 package events

@@ -93,9 +93,9 @@ func line(e *api.Event) string {
 		}
 	case e.Close != nil:
 		c := e.Close
-		fmt.Fprintf(b, " %d and %d of %q, ids %d, all %t, with %d", c.Ends, c.Ending, c.Selected, c.IDs, c.All, c.Code)
-		if at, err := time.Parse(time.RFC3339, c.EndsBy); err != nil || time.Until(at) < 0 {
-			b.WriteString(" by " + c.EndsBy)
+		fmt.Fprintf(b, " %d and %d of %q, ids %d, all %t, with %d", c.Ends, c.Ending, c.Selected, c.ByIDs, c.All, c.Code)
+		if at, err := time.Parse(time.RFC3339, c.ClosesBy); err != nil || time.Until(at) < 0 {
+			b.WriteString(" by " + c.ClosesBy)
 		}
 	case e.Gateway != nil:
 		fmt.Fprintf(b, " %s %s", e.Gateway.What, e.Gateway.Version)
@@ -377,6 +377,8 @@ func TestClosesAreTold(t *testing.T) {
 		TunnelSelector: api.TunnelSelector{Rule: new("all"), Client: new("127.0.0.0/8")}, Within: new(spec.Duration("1h")), Code: new(4001), Reason: "secret",
 	}
 	closes(chosen, false)
-	closes(api.TunnelClose{All: true, Within: new(spec.Duration("50m"))}, false)
-	w.want(`close 1 and 0 of "client=127.0.0.0%2F8&rule=all", ids 0, all false, with 4001`, `close 0 and 1 of "", ids 0, all true, with 1001`)
+	closes(api.TunnelClose{All: true, Within: new(spec.Duration("50m"))}, false) // It is to end already.
+	x.talk(t, "one")
+	closes(api.TunnelClose{All: true}, false)
+	w.want(`close 1 and 0 of "client=127.0.0.0%2F8&rule=all", ids 0, all false, with 4001`, `close 1 and 1 of "", ids 0, all true, with 1001`)
 }

@@ -45,9 +45,9 @@ func (p *Plane) CloseTunnels(c *api.TunnelClose, dryRun bool) (api.TunnelsClosed
 		closed.Ends += int64(n.ends)
 		closed.Ending += int64(n.ending)
 	}
-	if p.events != nil && !dryRun && closed.Ends+closed.Ending > 0 {
+	if p.events != nil && !dryRun && closed.Ends > 0 {
 		p.events.Closes(api.CloseTurn{
-			TunnelsClosed: closed, Selected: c.Values().Encode(), IDs: len(c.IDs), All: c.All, Code: c.Status(), EndsBy: stamp(time.Now().Add(c.Spread())),
+			TunnelsClosed: closed, Selected: c.Values().Encode(), ByIDs: len(c.IDs), All: c.All, Code: c.Status(), ClosesBy: stampMillis(time.Now().Add(c.Spread())),
 		})
 	}
 	return closed, nil

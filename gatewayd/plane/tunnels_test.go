@@ -243,6 +243,10 @@ func TestTunnelSelectors(t *testing.T) {
 			t.Errorf("%s: problems %v", path, ps)
 		}
 	}
+	zeros := spec.Duration(strings.Repeat("0", 1000) + "s") // A duration to Go, which nobody writes.
+	if _, ps := r.plane.Tunnels(api.TunnelQuery{TunnelSelector: api.TunnelSelector{IdleFor: &zeros, OlderThan: &zeros}}); len(ps) != 2 {
+		t.Errorf("durations of any length: %v", ps)
+	}
 	if _, ps := r.plane.Tunnels(api.TunnelQuery{Sort: api.ActiveFirst, Next: r.view(api.TunnelQuery{Limit: 1}).Next}); len(ps) != 1 || ps[0].Path != "next" {
 		t.Errorf("a second page of what moves: %v", ps)
 	}

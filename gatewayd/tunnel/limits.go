@@ -105,10 +105,7 @@ func (t *Tunnel) misfit(d *direction, b []byte) (code uint16) {
 	if !known || op.Control() {
 		return 0
 	}
-	a, i := t.account, toBackend
-	if d == &t.fromBackend {
-		i = toClient
-	}
+	a, i := t.account, t.taker(d)
 	whole := length
 	if op == ws.Continuation {
 		whole += a.sizes[i]
@@ -177,6 +174,14 @@ func (t *Tunnel) took(end int) {
 		t.to(end).Took()
 		w[end] = stalled{}
 	}
+}
+
+// taker is the end that a direction leads to.
+func (t *Tunnel) taker(d *direction) int {
+	if d == &t.fromBackend {
+		return toClient
+	}
+	return toBackend
 }
 
 func (t *Tunnel) to(end int) loop.Stream {

@@ -88,6 +88,9 @@ func (t *Tunnel) spliced(d *direction, src, dst loop.Stream, moved int64) {
 	if moved > 0 {
 		t.passed(d, int(moved), d.whole(d.follower.Skip(uint64(moved))))
 	}
+	if w := t.account.waiting; w != nil && dst.Took() { // Else whoever looks next would take it for the present.
+		w[t.taker(d)].since = t.set.l.Now()
+	}
 	if moved < loop.MaxBuffer {
 		d.full = 0
 	}

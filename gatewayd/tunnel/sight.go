@@ -87,7 +87,7 @@ type Sight struct {
 	Seen []Seen
 }
 
-// Look has the tunnels visited, a bounded number a turn, and calls done with what was seen, on the loop. It disturbs nothing.
+// Look has the tunnels visited, a bounded number a turn, and calls done with what was seen, on the loop. It ends nothing and holds up nobody.
 func (s *Set) Look(p Page, done func(Sight)) {
 	sight := Sight{Open: s.stats.Open}
 	v := &survey{set: s, which: &p.Which, oldest: p.Order == Oldest}

@@ -156,13 +156,13 @@ type DrainTurn struct {
 // alone.
 type CloseTurn struct {
 	TunnelsClosed
-	// Selected is the selector as a query. IDs is how many ids were given, All that every WebSocket was meant.
+	// Selected is the selector as a query, ByIDs how many ids were given. All says that every WebSocket was meant.
 	Selected string `json:"selected,omitempty"`
-	IDs      int    `json:"ids,omitempty"`
+	ByIDs    int    `json:"by_ids,omitempty"`
 	All      bool   `json:"all,omitempty"`
 	Code     int    `json:"code"`
-	// EndsBy is when the last of the Closes goes out: RFC 3339 in UTC.
-	EndsBy string `json:"ends_by"`
+	// ClosesBy is when the last of the Closes is due: RFC 3339 in UTC, with milliseconds.
+	ClosesBy string `json:"closes_by"`
 }
 
 // What a gateway does.

@@ -101,12 +101,15 @@ func (s *TunnelSelector) Check() (ps spec.Problems) {
 	return ps
 }
 
+// maxDuration bounds how a duration is written, which may have any number of zeros: it is logged, and told to who follows events.
+const maxDuration = 64
+
 // checkDuration wants a duration that is not below 0, where there is one.
 func checkDuration(ps *spec.Problems, path string, d *spec.Duration) {
 	if d == nil || *d == "" {
 		return
 	}
-	if v, err := time.ParseDuration(string(*d)); err != nil || v < 0 {
+	if v, err := time.ParseDuration(string(*d)); err != nil || v < 0 || len(*d) > maxDuration {
 		ps.Add(path, "must be a duration such as \"30s\" or \"1h30m\"")
 	}
 }
