@@ -94,20 +94,42 @@ func (s *stage) stopBackend(name string) {
 
 func (s *stage) tokenFile() string { return gatewaytest.TokenFile(s.dir) }
 
-// prepareTerraform copies the example, but for what is about https, and names the provider that was just built, so that
-// no registry is asked and nothing needs an init.
+// prepareTerraform copies the configuration of the example, but for what is about https, and names the provider that was
+// just built, so that no registry is asked and nothing needs an init. Whoever tried the example in its place left a state
+// and keys there, which are not the demo's.
 func (s *stage) prepareTerraform() error {
-	if err := os.CopyFS(s.workDir(), os.DirFS(filepath.Join(s.examples, "websocket"))); err != nil {
+	if err := s.copyExample(); err != nil {
 		return fmt.Errorf("copy the example: %w", err)
-	}
-	if err := os.Remove(filepath.Join(s.workDir(), httpsFile)); err != nil {
-		return err
 	}
 	cli := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"gatewayd/gatewayd\" = %q\n  }\n  direct {}\n}\n", s.bin)
 	if err := os.WriteFile(s.cliConfig(), []byte(cli), 0o600); err != nil {
 		return err
 	}
 	return s.writeVariables(names)
+}
+
+func (s *stage) copyExample() error {
+	files, err := filepath.Glob(filepath.Join(s.examples, "websocket", "*.tf"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.workDir(), 0o700); err != nil {
+		return err
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if name == httpsFile {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(s.workDir(), name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stage) workDir() string   { return filepath.Join(s.dir, "websocket") }
