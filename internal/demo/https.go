@@ -33,11 +33,7 @@ func (s *stage) growHTTPS(ctx context.Context) error {
 	if err := s.certify(); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(s.examples, "websocket", httpsFile))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(s.workDir(), httpsFile), text, 0o600); err != nil {
+	if err := s.copyFile(httpsFile); err != nil {
 		return err
 	}
 	if err := s.writeVariables(names); err != nil {

@@ -109,7 +109,7 @@ func (s *stage) prepareTerraform() error {
 }
 
 func (s *stage) copyExample() error {
-	files, err := filepath.Glob(filepath.Join(s.examples, "websocket", "*.tf"))
+	files, err := filepath.Glob(filepath.Join(s.exampleDir(), "*.tf"))
 	if err != nil {
 		return err
 	}
@@ -117,23 +117,27 @@ func (s *stage) copyExample() error {
 		return err
 	}
 	for _, file := range files {
-		name := filepath.Base(file)
-		if name == httpsFile {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(s.workDir(), name), text, 0o600); err != nil {
-			return err
+		if name := filepath.Base(file); name != httpsFile {
+			if err := s.copyFile(name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (s *stage) workDir() string   { return filepath.Join(s.dir, "websocket") }
-func (s *stage) cliConfig() string { return filepath.Join(s.dir, "terraform.rc") }
+// copyFile copies a file of the example.
+func (s *stage) copyFile(name string) error {
+	text, err := os.ReadFile(filepath.Join(s.exampleDir(), name))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.workDir(), name), text, 0o600)
+}
+
+func (s *stage) exampleDir() string { return filepath.Join(s.examples, "websocket") }
+func (s *stage) workDir() string    { return filepath.Join(s.dir, "websocket") }
+func (s *stage) cliConfig() string  { return filepath.Join(s.dir, "terraform.rc") }
 
 // writeVariables sets the example's variables: the ports, the targets of these names, and a drain that is short enough to
 // watch.
