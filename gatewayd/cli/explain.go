@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
@@ -31,7 +30,7 @@ func (x *explain) Run(t *terminal) error {
 		if x.JSON {
 			return printJSON(t.out, e)
 		}
-		w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+		w := aligned(t.out)
 		printExplanation(w, e)
 		return w.Flush()
 	})

@@ -18,6 +18,9 @@ type grid struct {
 // gutter is what stands between two columns.
 const gutter = 2
 
+// aligned puts what is parted by tabs into columns, once it is flushed.
+func aligned(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, gutter, ' ', 0) }
+
 // fit takes columns out until the grid is no wider than a terminal: those that can be spared, in this order.
 func (g *grid) fit(columns int, spare ...string) {
 	for _, head := range spare {
@@ -25,7 +28,7 @@ func (g *grid) fit(columns int, spare ...string) {
 			return
 		}
 		if i := slices.Index(g.heads, head); i >= 0 {
-			g.heads = slices.Delete(slices.Clone(g.heads), i, i+1)
+			g.heads = slices.Delete(g.heads, i, i+1)
 			for n, row := range g.rows {
 				g.rows[n] = slices.Delete(row, i, i+1)
 			}
@@ -47,7 +50,7 @@ func (g *grid) width() int {
 }
 
 func (g *grid) print(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 8, gutter, ' ', 0)
+	table := aligned(w)
 	fmt.Fprintln(table, strings.Join(g.heads, "\t"))
 	for _, row := range g.rows {
 		fmt.Fprintln(table, strings.Join(row, "\t"))

@@ -37,10 +37,6 @@ func TestGuideOfTheDaemon(t *testing.T) {
 	if r.StatusCode != http.StatusOK {
 		t.Errorf("it does not serve: %s", r.Status)
 	}
-	token, err := os.ReadFile(filepath.Join(p.dir, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, name := range []string{"gatewayd.db", "store.key", "admin.token", "affinity.key", "tickets.key"} {
 		if _, err := os.Stat(filepath.Join(p.dir, name)); err != nil || !strings.Contains(string(guide), "| `"+name+"` |") {
 			t.Errorf("%s: %v, or it is not in the guide", name, err)
@@ -49,18 +45,6 @@ func TestGuideOfTheDaemon(t *testing.T) {
 	for _, path := range []string{
 		"/openapi.json", "/v1/pools/app", "/v1/config", "/v1/status", "/v1/listeners", "/v1/health", "/v1/tunnels?draining=true", "/v1/explain?url=http://" + listen, "/metrics", "/livez", "/readyz",
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.admin+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, answer.Status)
-		}
+		p.get(t, path)
 	}
 }

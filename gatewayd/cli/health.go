@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
@@ -30,7 +29,7 @@ func (h *health) Run(t *terminal) error {
 		if h.JSON {
 			return printJSON(t.out, v)
 		}
-		w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+		w := aligned(t.out)
 		for _, print := range []func(io.Writer, *api.Health){h.targets, printNames, printDraining} {
 			print(w, v)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -179,6 +180,30 @@ func fill(t *testing.T, w *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// get reads a path of the admin API, which must be there.
+func (p *process) get(t *testing.T, path string) (text []byte, header http.Header) {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(p.dir, "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.admin+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Body.Close() }()
+	text, err = io.ReadAll(a.Body)
+	if err != nil || a.StatusCode != http.StatusOK {
+		t.Errorf("%s: %d, %v: %s", path, a.StatusCode, err, text)
+	}
+	return text, a.Header
 }
 
 // freeAddress is a loopback address that was free just now.

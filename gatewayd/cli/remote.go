@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"text/tabwriter"
 
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/api"
 	"github.com/gatewayd/terraform-provider-gatewayd/internal/client"
@@ -68,7 +67,7 @@ func (s *status) Run(t *terminal) error {
 		if s.JSON {
 			return printJSON(t.out, v)
 		}
-		w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+		w := aligned(t.out)
 		fmt.Fprintf(w, "version\t%s\nrevision\t%d\nrunning since\t%s\n", v.Version, v.Revision, v.Started)
 		fmt.Fprintf(w, "loops\t%d\nconnections\t%d\nrequests\t%d\ntunnels\t%d\n",
 			v.Activity.Loops, v.Activity.Connections, v.Activity.Requests, v.Activity.Tunnels)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -69,27 +68,10 @@ func TestNothingOfAProcessShowsASecret(t *testing.T) {
 	defer func() { limit = nil }()
 	p := serveIn(t, dir, "--config", file, "--log-level", "debug", "--access-log", accessLog, "--access-log-query", "full")
 	limit = nil
-	token, err := os.ReadFile(filepath.Join(dir, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	get := func(path string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.admin+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		a, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer a.Body.Close()
-		text, err := io.ReadAll(a.Body)
-		if err != nil || a.StatusCode != http.StatusOK {
-			t.Errorf("%s: %d, %v: %s", path, a.StatusCode, err, text)
-		}
-		fmt.Fprintf(&told, "%s %v\n", text, a.Header)
+		text, header := p.get(t, path)
+		fmt.Fprintf(&told, "%s %v\n", text, header)
 	}
 	for _, name := range []string{"shown", "mine"} { // Rotated, so that there are revisions before.
 		if _, err := p.client.Update(t.Context(), spec.Certificates, name, &spec.Certificate{Name: name, CertificatePEM: &other.Certificate, PrivateKeyPEM: &other.Key}, 0, "key-"+name); err != nil {

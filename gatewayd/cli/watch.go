@@ -140,9 +140,7 @@ func (x *listTunnels) show(s *screen, read *api.Tunnels, rates map[string]rate) 
 	}
 	v.Tunnels = v.Tunnels[:min(s.rows(), len(v.Tunnels))]
 	g := gridOf(&v, rates)
-	if columns, ok := s.columns(); ok {
-		g.fit(columns, "RECEIVED", "SENT", "MESSAGES", "LISTENER", "MESSAGES/S", "AGE", "IDLE", "ID", "RECEIVED/S", "SENT/S", "RULE", "CLIENT")
-	}
+	g.fit(s.columns(), "RECEIVED", "SENT", "MESSAGES", "LISTENER", "MESSAGES/S", "AGE", "IDLE", "ID", "RECEIVED/S", "SENT/S", "RULE", "CLIENT")
 	var table bytes.Buffer
 	if err := g.print(&table); err != nil {
 		return err
@@ -179,6 +177,9 @@ func newScreen(out io.Writer) *screen {
 // frame is how many lines a table has beside its rows: what is said of all, and its head.
 const frame = 2
 
+// endless is what a file has of columns and rows.
+const endless = 1 << 30
+
 // rows is how many rows of a table are to be seen.
 func (s *screen) rows() int {
 	if s.size != nil {
@@ -186,16 +187,17 @@ func (s *screen) rows() int {
 			return max(rows-frame, 1)
 		}
 	}
-	return 1 << 30
+	return endless
 }
 
-// columns is how wide a terminal is; false where the output is none.
-func (s *screen) columns() (int, bool) {
-	if s.size == nil {
-		return 0, false
+// columns is how many characters of a line are to be seen.
+func (s *screen) columns() int {
+	if s.size != nil {
+		if columns, _, ok := s.size(); ok {
+			return columns
+		}
 	}
-	columns, _, ok := s.size()
-	return columns, ok
+	return endless
 }
 
 // The sequences by which a terminal is told what to do (ECMA-48, and xterm's second screen).
